@@ -1,0 +1,162 @@
+"""The frozen CLIP, opened at two sites of every block (Eq. 1-5 without their adapters).
+
+open_clip's blocks are not copied: an AdaptedBlock holds one and re-states its two residual lines with a
+door before each. With no adapters both towers give what open_clip's own encoders give, to the bit.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from m2clip.config import Backbone
+from m2clip.errors import UserError, meant
+
+
+class AdaptedBlock(nn.Module):
+    """A frozen transformer block of CLIP with a door before its MHSA and one before its FFN."""
+
+    def __init__(
+        self, block: nn.Module, before_attn: nn.Module | None = None, before_mlp: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.block = block
+        self.before_attn = before_attn or nn.Identity()
+        self.before_mlp = before_mlp or nn.Identity()
+
+    def forward(self, tokens: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+        """(..., L, D) -> (..., L, D); attention is within L, leading axes are a batch to the block."""
+        block: Any = self.block
+        tokens = self.before_attn(tokens)
+        normed = block.ln_1(tokens).flatten(0, -3)
+        tokens = tokens + block.ls_1(block.attention(normed, attn_mask=attn_mask)).view(tokens.shape)
+        tokens = self.before_mlp(tokens)
+        return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+
+
+Wrap = Callable[[int, nn.Module], AdaptedBlock]
+
+
+class ImageTower(nn.Module):
+    """E_v, Eq. 1-3: frames in, one feature a frame out."""
+
+    def __init__(self, visual: Any, wrap: Wrap) -> None:
+        super().__init__()
+        self.visual = visual
+        self.blocks = nn.ModuleList(
+            wrap(layer, block) for layer, block in enumerate(visual.transformer.resblocks, 1)
+        )
+        visual.transformer.resblocks = nn.ModuleList()
+        self.width = int(visual.class_embedding.shape[-1])
+        self.joint = self.width if visual.proj is None else int(visual.proj.shape[-1])
+
+    def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, 3, H, W) -> class tokens after the last norm (B, T, D), projected ones v_t (B, T, E)."""
+        batch, frames = video.shape[:2]
+        tokens = self.visual._embeds(video.flatten(0, 1)).unflatten(0, (batch, frames))
+        for block in self.blocks:
+            tokens = block(tokens)
+        pooled, _ = self.visual._pool(tokens.flatten(0, 1))
+        projected = pooled if self.visual.proj is None else pooled @ self.visual.proj
+        return pooled.unflatten(0, (batch, frames)), projected.unflatten(0, (batch, frames))
+
+
+class TextTower(nn.Module):
+    """E_l, Eq. 4-5: token ids in, one feature a text out."""
+
+    attn_mask: Tensor
+
+    def __init__(self, clip: Any, wrap: Wrap) -> None:
+        super().__init__()
+        self.token_embedding, self.positional_embedding = clip.token_embedding, clip.positional_embedding
+        self.ln_final, self.text_projection = clip.ln_final, clip.text_projection
+        self.register_buffer("attn_mask", clip.attn_mask, persistent=False)
+        self.blocks = nn.ModuleList(
+            wrap(layer, block) for layer, block in enumerate(clip.transformer.resblocks, 1)
+        )
+        self.width = int(clip.transformer.width)
+
+    def trunk(self, ids: Tensor) -> Tensor:
+        """(N, L) -> (N, L, D): the layers below the first adapter, frozen and always the same."""
+        tokens = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
+        return self._run(tokens, self.blocks[: self.first_adapted])
+
+    def tokens(self, trunk: Tensor) -> Tensor:
+        """From the trunk's tokens to the last layer's z_l, (N, L, D) -> (N, L, D)."""
+        return self._run(trunk, self.blocks[self.first_adapted :])
+
+    def pool(self, tokens: Tensor, ids: Tensor) -> Tensor:
+        """The feature h_l(z_N) at the end-of-text token, which has the highest id: (N, L, D) -> (N, E)."""
+        last = self.ln_final(tokens)[torch.arange(len(ids), device=ids.device), ids.argmax(-1)]
+        if self.text_projection is None:
+            return last
+        is_layer = isinstance(self.text_projection, nn.Linear)
+        return self.text_projection(last) if is_layer else last @ self.text_projection
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(N, L) -> (N, E)."""
+        return self.pool(self.tokens(self.trunk(ids)), ids)
+
+    @property
+    def first_adapted(self) -> int:
+        """How many blocks lie below the first with an adapter."""
+        adapted = [
+            i for i, block in enumerate(self.blocks) if any(p.requires_grad for p in block.parameters())
+        ]
+        return adapted[0] if adapted else len(self.blocks)
+
+    def _run(self, tokens: Tensor, blocks: nn.ModuleList) -> Tensor:
+        # The mask is causal: tokens that were cut off behind the longest text could not be seen anyway.
+        mask = self.attn_mask[: tokens.shape[1], : tokens.shape[1]]
+        for block in blocks:
+            tokens = block(tokens, attn_mask=mask)
+        return tokens
+
+
+def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
+    """The frozen CLIP of the config and its tokenizer.
+
+    On the meta device no weights are read.
+
+    Raises:
+        UserError: for an unknown name, a missing file or weights that do not fit.
+    """
+    import open_clip
+
+    if config.config is not None:
+        if not Path(config.config).is_file():
+            raise UserError(f"backbone.config: there is no file {config.config}")
+        open_clip.add_model_config(config.config)
+    known = open_clip.list_models()
+    if config.name not in known:
+        raise UserError(f"backbone.name: open_clip has no model {config.name}{meant(config.name, known)}")
+    is_file = Path(config.pretrained).suffix in (".safetensors", ".pt", ".bin")
+    if device != "meta" and is_file and not Path(config.pretrained).is_file():
+        raise UserError(f"backbone.pretrained: there is no file {config.pretrained}")
+    if device == "meta":
+        logging.disable(logging.WARNING)  # that no weights are loaded is what is wanted here
+        with torch.device("meta"):
+            clip = open_clip.create_model(config.name, device="meta")
+        logging.disable(logging.NOTSET)
+    else:
+        try:
+            clip = open_clip.create_model(config.name, pretrained=config.pretrained, device=device)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise UserError(
+                f"backbone.pretrained: {config.pretrained}: {' '.join(str(error).split())[:300]}"
+            ) from None
+    for parameter in clip.parameters():
+        parameter.requires_grad_(False)
+    return clip.eval(), open_clip.get_tokenizer(config.name)
+
+
+def weights_digest(config: Backbone) -> str:
+    """What a run is pinned to: the sha256 of a weights file, or the name of open_clip's tag."""
+    path = Path(config.pretrained)
+    if not path.is_file():
+        return config.pretrained
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,40 @@
+"""From a config to a model."""
+
+import importlib
+import math
+from typing import Any
+
+import torch
+
+from m2clip.backbones import shape_of
+from m2clip.config import Run
+from m2clip.models.clip import ImageTower, TextTower, open_backbone
+from m2clip.models.prompts import make_prompts
+from m2clip.models.video_clip import VideoCLIP
+
+
+def build_model(
+    config: Run, labels: tuple[str, ...], seed: int, device: str = "cpu"
+) -> tuple[VideoCLIP, Any]:
+    """The model of a config for these labels, and the tokenizer of its CLIP.
+
+    Args:
+        config: of the run.
+        labels: in the order of their class ids.
+        seed: of the adapters' and heads' random weights.
+        device: where to; on `meta` no weights are read, which is enough to count.
+
+    Raises:
+        UserError: where backbone and config do not fit.
+    """
+    clip, tokenizer = open_backbone(config.backbone, device)
+    method = importlib.import_module(f"m2clip.models.methods.{config.method}")
+    wrap_image, wrap_text = method.wraps(config, shape_of(config.backbone), seed)
+    prompts = make_prompts(labels, config.data.prompt, tokenizer, config.decoder.mask_words == "prompt")
+    temperature = config.backbone.temperature
+    if temperature is None:
+        temperature = 1.0 if device == "meta" else math.exp(-clip.logit_scale.item())
+    image, text = ImageTower(clip.visual, wrap_image), TextTower(clip, wrap_text)
+    with torch.device(device if device == "meta" else "cpu"):
+        model = VideoCLIP(image, text, prompts, config, temperature, seed)
+    return model.to(device), tokenizer

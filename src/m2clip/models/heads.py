@@ -1,0 +1,123 @@
+"""The multi-task decoder (Eq. 10-12): contrastive, CMC, CMLM and VC.
+
+Each head is a function or a module that returns one scalar loss; `video_clip.py` weighs them.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2clip.config import Decoder
+from m2clip.config import TextAdapter as TextAdapterConfig
+from m2clip.models.adapters import TextAdapter
+from m2clip.models.prompts import Prompts
+
+
+def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
+    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N)."""
+    return F.normalize(video, dim=-1) @ F.normalize(text, dim=-1).T / temperature
+
+
+def contrastive_loss(logits: Tensor, class_ids: Tensor) -> Tensor:
+    """Eq. 10: KL divergence to the label-match matrix, averaged over both directions.
+
+    Args:
+        logits: (B, B), videos of the batch against the texts of their labels.
+        class_ids: (B,); two videos of one label are a positive pair, so that a row may have several ones,
+            which are normalised to sum to 1.
+    """
+    match = (class_ids[:, None] == class_ids[None]).to(logits.dtype)
+    target = match / match.sum(dim=1, keepdim=True)
+    video_to_text = F.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
+    text_to_video = F.kl_div(logits.T.log_softmax(dim=1), target, reduction="batchmean")
+    return (video_to_text + text_to_video) / 2
+
+
+def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tensor:
+    """Cross-modal classification: cross-entropy on Eq. 11 over all classes.
+
+    Args:
+        logits: (B, C), videos against the texts of all classes.
+        class_ids: (B,).
+        variant: plain; or softmax, the released code's cross-entropy of a softmax, which keeps the loss
+            within one nat of log C whatever the logits.
+    """
+    return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
+
+
+class WordHead(nn.Sequential):
+    """BERT's masked language head (Devlin et al., 2018): transform, then scores over the V words."""
+
+    def __init__(self, width: int, words: int) -> None:
+        super().__init__(
+            nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width, eps=1e-12), nn.Linear(width, words)
+        )
+
+
+class CMLM(nn.Module):
+    """Cross-modal masked language modelling, Eq. 12.
+
+    The masked label asks the frames, through the last text layer's own frozen parameters, what it misses.
+    """
+
+    def __init__(self, block: nn.Module, width: int, words: int, adapter: TextAdapterConfig) -> None:
+        super().__init__()
+        self.block = block
+        self.adapter = TextAdapter(width, adapter)
+        self.head = WordHead(width, words)
+
+    def forward(self, text: Tensor, frames: Tensor) -> Tensor:
+        """Text tokens of the last layer (B, L, D), frame features (B, T, D) -> word scores (B, L, V)."""
+        block: Any = self.block
+        keys = block.ln_1(frames)
+        asked = text + block.ls_1(block.attention(block.ln_1(text), keys, keys))
+        adapted = self.adapter(asked)
+        return self.head(adapted + block.ls_2(block.mlp(block.ln_2(adapted))))
+
+
+class VC(nn.Module):
+    """Visual classification: a linear layer on the video feature."""
+
+    def __init__(self, width: int, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, video: Tensor) -> Tensor:
+        """(B, E) -> logits (B, C)."""
+        return self.linear(self.dropout(video))
+
+
+def mask_words(
+    prompts: Prompts, class_ids: Tensor, config: Decoder, random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Prompts of a batch with whole words replaced by the token of "mask".
+
+    Args:
+        prompts: of all classes.
+        class_ids: (B,).
+        config: `mask_rate` of the maskable words, at least one; `mask_words` says which are maskable.
+        random: decides which.
+
+    Returns:
+        Token ids (B, L), and the word to predict at each place or -100 where nothing was masked (B, L).
+    """
+    ids = torch.zeros(len(class_ids), prompts.ids.shape[1], dtype=torch.long)
+    words = torch.full_like(ids, -100)
+    for row, class_id in enumerate(class_ids.tolist()):
+        prompt = prompts.words[class_id]
+        maskable = [i for i, word in enumerate(prompt) if word.of_label or config.mask_words == "prompt"]
+        chosen = {i for i in maskable if random.random() < config.mask_rate} or {
+            maskable[random.integers(len(maskable))]
+        }
+        tokens = [prompts.start]
+        for i, word in enumerate(prompt):
+            if i in chosen:
+                words[row, len(tokens)] = prompts.vocabulary[word.text]
+            tokens += [prompts.mask] if i in chosen else word.tokens
+        tokens.append(prompts.end)
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+    return ids, words

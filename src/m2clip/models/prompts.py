@@ -1,0 +1,77 @@
+"""Labels as CLIP reads them: prompts, their tokens, and the words that CMLM may mask."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from m2clip.errors import UserError
+
+MASK = "mask"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a prompt with its tokens; `of_label` tells the label's words from the template's."""
+
+    text: str
+    tokens: list[int]
+    of_label: bool
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a set of labels.
+
+    ids: (C, L) token ids, cut to the longest prompt; words: of each prompt, in order;
+    vocabulary: the words that CMLM predicts and their index; mask, start, end: token ids.
+    """
+
+    ids: Tensor
+    words: list[list[Word]]
+    vocabulary: dict[str, int]
+    mask: int
+    start: int
+    end: int
+
+
+def make_prompts(
+    labels: tuple[str, ...], template: str, tokenizer: Any, whole_prompt: bool = False
+) -> Prompts:
+    """Prompts for these labels.
+
+    Args:
+        labels: in the order of their class ids.
+        template: a sentence with {} where the label goes.
+        tokenizer: CLIP's.
+        whole_prompt: put the template's words into the vocabulary too, as the released code does.
+
+    Raises:
+        UserError: for a label that has no word, or a prompt that is longer than CLIP's context.
+    """
+    before, after = template.split("{}")
+    words = []
+    for label in labels:
+        if not label.split():
+            raise UserError(f"labels: class {labels.index(label)} has an empty label")
+        words.append(
+            [
+                Word(text.lower(), tokenizer.encode(text), of_label)
+                for part, of_label in ((before, False), (label, True), (after, False))
+                for text in part.split()
+            ]
+        )
+    start, end = tokenizer.sot_token_id, tokenizer.eot_token_id
+    rows = [[start, *(token for word in prompt for token in word.tokens), end] for prompt in words]
+    longest = max(map(len, rows))
+    if longest > tokenizer.context_length:
+        label = labels[[len(row) for row in rows].index(longest)]
+        raise UserError(
+            f'label "{label}": its prompt has {longest} tokens, CLIP reads {tokenizer.context_length}'
+        )
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    known = sorted({word.text for prompt in words for word in prompt if word.of_label or whole_prompt})
+    vocabulary = {word: index for index, word in enumerate(known)}
+    (mask,) = tokenizer.encode(MASK)
+    return Prompts(ids, words, vocabulary, mask, start, end)

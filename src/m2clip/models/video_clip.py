@@ -1,0 +1,131 @@
+"""M2-CLIP whole: two adapted towers and the multi-task decoder.
+
+    video (B, T, 3, H, W) -> image tower -> v_t (B, T, E) -> mean over T -> v (B, E)     Eq. 1-3
+    labels                -> text tower  -> w   (C, E)                                   Eq. 4-5
+    v, w                  -> contrastive, CMC, CMLM, VC                                  Eq. 10-12
+
+A method (`methods/`) says what sits in the towers' blocks; heads and towers are the same for all.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2clip.config import Run
+from m2clip.models.adapters import TemporalConvolution, seeded
+from m2clip.models.clip import AdaptedBlock, ImageTower, TextTower
+from m2clip.models.heads import CMLM, VC, cmc_loss, contrastive_loss, mask_words, similarity
+from m2clip.models.prompts import Prompts
+from m2clip.seeds import number
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """What the image tower says of a batch: v_t (B, T, E), v (B, E), and v before the projection (B, D)."""
+
+    frames: Tensor
+    joint: Tensor
+    width: Tensor
+
+
+class VideoCLIP(nn.Module):
+    """A CLIP adapted to video, with the heads of the config."""
+
+    temperature: Tensor
+
+    def __init__(
+        self, image: ImageTower, text: TextTower, prompts: Prompts, config: Run, temperature: float, seed: int
+    ) -> None:
+        super().__init__()
+        self.image, self.text, self.prompts, self.config = image, text, prompts, config.decoder
+        self.heads = config.decoder.heads
+        self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
+        width, joint = image.width, image.joint
+        classes, decoder = len(prompts.ids), config.decoder
+        self.after = self.cmlm = self.vc = None
+        if decoder.temporal_convolution:
+            self.after = seeded(number(seed, "after"), lambda: TemporalConvolution(joint))
+        if "cmlm" in self.heads:
+            block = cast(AdaptedBlock, text.blocks[-1]).block
+            words = len(prompts.vocabulary)
+            self.cmlm = seeded(
+                number(seed, "cmlm"), lambda: CMLM(block, text.width, words, config.adapters.text)
+            )
+        if "vc" in self.heads:
+            features = width if decoder.vc_feature == "width" else joint
+            self.vc = seeded(number(seed, "vc"), lambda: VC(features, classes, decoder.vc_dropout))
+        self._trunk: Tensor | None = None
+
+    def encode_video(self, video: Tensor) -> VideoFeatures:
+        """(B, T, 3, H, W), normalised -> features of the video, Eq. 1-3."""
+        width, frames = self.image(video)
+        if self.after is not None:
+            frames = self.after(frames)
+        return VideoFeatures(frames, frames.mean(dim=1), width.mean(dim=1))
+
+    def encode_labels(self, prompts: Prompts | None = None) -> Tensor:
+        """Text features w (C, E), Eq. 4-5: of the labels trained on, or of others for zero-shot."""
+        if prompts is not None:
+            return self.text(prompts.ids.to(self.temperature.device))
+        ids = self.prompts.ids.to(self.temperature.device)
+        if self._trunk is None:  # frozen, and the prompts never change: computed once
+            with torch.no_grad():
+                self._trunk = self.text.trunk(ids)
+        return self.text.pool(self.text.tokens(self._trunk), ids)
+
+    def losses(self, video: Tensor, class_ids: Tensor, random: np.random.Generator) -> dict[str, Tensor]:
+        """The loss of each head, unweighted.
+
+        Args:
+            video: (B, T, 3, H, W), normalised.
+            class_ids: (B,).
+            random: decides which words CMLM masks.
+        """
+        features = self.encode_video(video)
+        losses = {}
+        if "contrastive" in self.heads or "cmc" in self.heads:
+            logits = similarity(features.joint, self.encode_labels(), self.temperature)
+            if "contrastive" in self.heads:
+                losses["contrastive"] = contrastive_loss(logits[:, class_ids], class_ids)
+            if "cmc" in self.heads:
+                losses["cmc"] = cmc_loss(logits, class_ids, self.config.cmc_logits)
+        if self.cmlm is not None:
+            ids, words = (
+                t.to(video.device) for t in mask_words(self.prompts, class_ids, self.config, random)
+            )
+            with torch.no_grad():
+                trunk = self.text.trunk(ids)
+            scores = self.cmlm(self.text.tokens(trunk), features.frames)
+            losses["cmlm"] = F.cross_entropy(scores.flatten(0, 1), words.flatten())
+        if self.vc is not None:
+            losses["vc"] = F.cross_entropy(self.classify(features), class_ids)
+        return losses
+
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        """The weighted sum of the heads' losses."""
+        return torch.stack([getattr(self.config.weights, head) * loss for head, loss in losses.items()]).sum()
+
+    def classify(self, features: VideoFeatures) -> Tensor:
+        """VC's logits (B, C)."""
+        assert self.vc is not None
+        return self.vc(features.width if self.config.vc_feature == "width" else features.joint)
+
+    def logits(self, features: VideoFeatures, labels: Tensor) -> dict[str, Tensor]:
+        """Logits (B, C) by origin: `eq11` against label features (C, E), `vc` where there is that head.
+
+        The supervised prediction is `vc` where present, else `eq11`; zero-shot is always `eq11`.
+        """
+        logits = {}
+        if "contrastive" in self.heads or "cmc" in self.heads:
+            logits["eq11"] = similarity(features.joint, labels, self.temperature)
+        if self.vc is not None:
+            logits["vc"] = self.classify(features)
+        return logits
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Adapters and heads by name: all that is trained, and all that is saved."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
