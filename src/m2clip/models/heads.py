@@ -110,9 +110,8 @@ def mask_words(
     for row, class_id in enumerate(class_ids.tolist()):
         prompt = prompts.words[class_id]
         maskable = [i for i, word in enumerate(prompt) if word.of_label or config.mask_words == "prompt"]
-        chosen = {i for i in maskable if random.random() < config.mask_rate} or {
-            maskable[random.integers(len(maskable))]
-        }
+        masked = max(1, round(len(maskable) * config.mask_rate))
+        chosen = set(random.choice(maskable, size=masked, replace=False).tolist())
         tokens = [prompts.start]
         for i, word in enumerate(prompt):
             if i in chosen:

@@ -9,6 +9,7 @@ from torch import Tensor
 from m2clip.errors import UserError
 
 MASK = "mask"
+RELEASED_EXTRA = "name"  # the header of its label file, which the released code counts as a word
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def make_prompts(
             f'label "{label}": its prompt has {longest} tokens, CLIP reads {tokenizer.context_length}'
         )
     ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-    known = sorted({word.text for prompt in words for word in prompt if word.of_label or whole_prompt})
-    vocabulary = {word: index for index, word in enumerate(known)}
+    known = {word.text for prompt in words for word in prompt if word.of_label or whole_prompt}
+    if whole_prompt:
+        known.add(RELEASED_EXTRA)
+    vocabulary = {word: index for index, word in enumerate(sorted(known))}
     (mask,) = tokenizer.encode(MASK)
     return Prompts(ids, words, vocabulary, mask, start, end)
