@@ -1,0 +1,94 @@
+"""What a video of a stand-in dataset will show, known before anything is drawn.
+
+The label and everything else come from separate streams of randomness: what does not belong to the label
+can't depend on it.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from m2clip.data.standin.actions import Actor, Range, draw_actor
+from m2clip.data.standin.objects import OBJECTS
+from m2clip.data.standin.scenes import DARK, OUTLINED, PLAIN, Scene, draw_scene
+from m2clip.data.standin.templates import TEMPLATES, Event, draw_event
+from m2clip.seeds import generator
+
+Fact = float | int | str
+SEEN, UNSEEN = OBJECTS[:6], OBJECTS[6:]
+
+
+def _article(name: str) -> str:
+    return f"a {name}"
+
+
+def _pairs(objects: tuple[str, ...], verbs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{_article(name)} {verb}" for name in objects for verb in verbs)
+
+
+HMDB_VERBS = (
+    "glowing", "splashing", "burning", "smoking", "cracking",
+    "rising", "falling", "shaking", "spinning", "bouncing",
+)  # fmt: skip
+LABELS: dict[str, tuple[str, ...]] = {
+    "k400": _pairs(SEEN, ("glowing", "splashing", "rising", "falling", "shaking", "spinning")),
+    "ssv2": TEMPLATES,
+    "ucf101": _pairs(UNSEEN, ("burning", "sparkling", "rising", "falling", "spinning")),
+    "hmdb51": tuple(f"something {verb}" for verb in HMDB_VERBS),
+}
+"""The labels of each dataset in the order of their class ids; "a video of {label}" is a sentence."""
+
+STYLES = {"k400": PLAIN, "ssv2": PLAIN, "ucf101": OUTLINED, "hmdb51": DARK}
+HARD = Range(travel=(0.25, 0.65), drift=0.35, shake=1.7, lines=0.1, trail=0.1)
+EASY = Range(travel=(0.45, 0.95), drift=0.2, shake=1.0, lines=0.2, trail=0.1)
+RANGES = {"k400": HARD, "ucf101": EASY, "hmdb51": EASY}
+TEMPLATE_SHAKE, TEMPLATE_DRIFT = 1.0, 0.08
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One video: its label, and everything that the label does not say."""
+
+    dataset: str
+    label: str
+    thing: str
+    scene: Scene
+    actor: Actor | None
+    event: Event | None
+    fps: int
+
+    def facts(self) -> dict[str, Fact]:
+        """The nuisance of this video, one number or word each; seeds are no facts, a named object neither."""
+        parts = asdict(self.scene) | asdict(self.actor or self.event)  # type: ignore[arg-type]
+        facts = {key: value for key, value in parts.items() if key not in ("seed", "style")}
+        if self.dataset == "hmdb51":
+            facts["thing"] = self.thing
+        return facts | {"fps": self.fps}
+
+
+def _label(dataset: str, split: str, index: int) -> str:
+    """Every block of C videos holds every label once."""
+    labels = LABELS[dataset]
+    block, place = divmod(index, len(labels))
+    return labels[generator("standin", dataset, split, "labels", block).permutation(len(labels))[place]]
+
+
+def plan(dataset: str, split: str, index: int) -> Plan:
+    """The video of this index."""
+    label = _label(dataset, split, index)
+    rng = generator("standin", dataset, split, index)
+    length, fps = int(rng.integers(40, 57)), int(rng.integers(20, 31))
+    thing = str(rng.choice(OBJECTS))
+    if dataset == "ssv2":
+        scene = draw_scene(rng, STYLES[dataset], length, TEMPLATE_SHAKE)
+        event = draw_event(rng, TEMPLATE_DRIFT)
+        return Plan(dataset, label, event.thing, scene, None, event, fps)
+    if not label.startswith("something"):
+        thing = label.split()[1]
+    scene = draw_scene(rng, STYLES[dataset], length, RANGES[dataset].shake)
+    return Plan(dataset, label, thing, scene, draw_actor(rng, RANGES[dataset]), None, fps)
+
+
+def times(length: int) -> np.ndarray:
+    """From the first frame to the last, 0 to 1."""
+    return np.linspace(0, 1, length, dtype=np.float32)

@@ -1,0 +1,56 @@
+"""A pool of still pictures on disk, drawn once by several processes."""
+
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from m2clip.data.standin.stills import SIZE, still
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`images (N, 64, 64, 3)` bytes, mapped from disk, and the numbers of their attributes, `ids (N, 3)`."""
+
+    images: NDArray[np.uint8]
+    ids: NDArray[np.int64]
+
+
+def _source() -> str:
+    """Names the state of the code that draws, so that pictures of an older world are never used."""
+    return sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+
+def _chunk(start: int, stop: int, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    drawn = [still(index, key) for index in range(start, stop)]
+    return np.stack([image for image, _ in drawn]), np.array([what.ids() for _, what in drawn])
+
+
+def draw_pool(folder: Path, count: int, key: str, jobs: int) -> Pool:
+    """The first `count` pictures of a key, from `folder` if they lie there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}-{count}-{_source()[:12]}.npy"
+    finished = path.with_suffix(".ids.npy")
+    if not finished.exists():
+        images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3))
+        starts = range(0, count, CHUNK)
+        work = (delayed(_chunk)(start, min(start + CHUNK, count), key) for start in starts)
+        drawn = Parallel(n_jobs=jobs, return_as="generator")(work)
+        ids = []
+        for start, (part, what) in zip(
+            starts, tqdm(drawn, total=len(starts), desc=f"stills: {key}", file=sys.stderr), strict=True
+        ):
+            images[start : start + len(part)] = part
+            ids.append(what)
+        images.flush()
+        unfinished = finished.with_suffix(".part.npy")
+        np.save(unfinished, np.concatenate(ids))
+        unfinished.replace(finished)
+    return Pool(np.load(path, mmap_mode="r"), np.load(finished))

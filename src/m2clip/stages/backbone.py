@@ -1,0 +1,125 @@
+"""Stage `backbone`: the small CLIP of the stand-in world, from pictures to a checkpoint with its card.
+
+Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. Stopped, it goes on where it
+was: its state lies in .work/backbone/.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from m2clip.data.standin.captions import vocabulary
+from m2clip.data.standin.pool import Pool, draw_pool
+from m2clip.training.pretraining import Recipe, State, build, encode_text, evaluate, train
+from m2clip.training.vocabulary import TokenTable
+
+NAME = "standin-ViT-S-16"
+HOME = Path("experiments/backbone")
+WORK = Path(".work/backbone")
+
+
+def write_atomically(path: Path, write: Any) -> None:
+    """`write(part)`, then rename: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    write(part)
+    part.replace(path)
+
+
+def revision() -> str:
+    """The commit that this code is from."""
+    asked = subprocess.run(("git", "rev-parse", "HEAD"), capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "unknown"
+
+
+def write_curve(path: Path, rows: list[dict[str, float]]) -> None:
+    """One row per evaluation."""
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({name: round(value, 4) for name, value in row.items()} for row in rows)
+
+    write_atomically(path, write)
+
+
+def write_weights(path: Path, state: State, table: TokenTable, config: Mapping[str, Any]) -> None:
+    """The complete open_clip checkpoint, half precision."""
+    weights = table.complete(state.model.state_dict(), config["text_cfg"]["vocab_size"])
+    write_atomically(path, lambda part: save_file(weights, part))
+
+
+def load(weights: Path) -> tuple[Any, Any]:
+    """Model and tokenizer as anyone gets them from open_clip."""
+    open_clip.add_model_config(HOME / f"{NAME}.json")
+    model = open_clip.create_model(NAME, pretrained=str(weights))
+    return model, open_clip.get_tokenizer(NAME)
+
+
+def evaluate_file(weights: Path, held_out: Pool) -> dict[str, float]:
+    """The accuracies of the saved checkpoint, through open_clip's own towers and tokenizer."""
+    model, tokenizer = load(weights)
+    return evaluate(model, lambda texts: model.encode_text(tokenizer(list(texts)), normalize=True), held_out)
+
+
+def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> tuple[list[dict[str, float]], Pool]:
+    """Train, or go on training, until `work/latest.safetensors` is the end of the recipe."""
+    torch.set_num_threads(1)
+    table = TokenTable(vocabulary(), SimpleTokenizer(context_length=config["text_cfg"]["context_length"]))
+    pool = draw_pool(work, recipe.stills, "train", jobs)
+    held_out = draw_pool(work, recipe.held_out, "held out", 1)
+    state, rows, spent, commit = build(config, table, recipe), [], 0.0, revision()
+    key = sha256(json.dumps([asdict(recipe), config]).encode()).hexdigest()[:12]
+    checkpoint = work / f"state-{key}.pt"
+    if checkpoint.exists():
+        packed = torch.load(checkpoint, weights_only=False)
+        state.unpack(packed["state"])
+        rows, spent, commit = packed["rows"], packed["seconds"], packed["commit"]
+    begun = time.monotonic() - spent
+    progress = tqdm(total=recipe.steps, initial=state.step, desc="backbone", file=sys.stderr, mininterval=10)
+    for loss in train(state, table, recipe, pool):
+        progress.update()
+        if state.step % recipe.evaluate_every and state.step != recipe.steps:
+            continue
+        seconds = time.monotonic() - begun
+        accuracies = evaluate(state.model, lambda texts: encode_text(state.model, table(texts)), held_out)
+        rows.append({"step": state.step, "seconds": seconds, "loss": loss} | accuracies)
+        write_curve(work / "curve.csv", rows)
+        write_weights(work / "latest.safetensors", state, table, config)
+        packed = {"state": state.pack(), "rows": rows, "seconds": seconds, "commit": commit}
+        write_atomically(checkpoint, lambda part, packed=packed: torch.save(packed, part))
+        progress.write(" ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()), file=sys.stderr)
+    return rows, held_out
+
+
+def main() -> None:
+    """Train, then publish weights, curve and card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2, help="processes that draw the pictures")
+    arguments = parser.parse_args()
+    recipe = Recipe()
+    config = json.loads((HOME / f"{NAME}.json").read_text())
+    rows, held_out = pretrain(recipe, config, WORK, arguments.jobs)
+    weights = HOME / f"{NAME}.safetensors"
+    write_atomically(weights, lambda part: part.write_bytes((WORK / "latest.safetensors").read_bytes()))
+    write_curve(HOME / "curve.csv", rows)
+    print(json.dumps(evaluate_file(weights, held_out)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Pre-training of the small CLIP that stands in for OpenAI's: still pictures and their captions, no motion.
+
+The loss is CLIP's with several right answers (a picture matches every caption that is true of it), plus the
+naming of words by linear heads that are thrown away, plus a text-only loss on sentences that no picture shows.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.model import CLIP
+from torch import Tensor, nn
+
+from m2clip.data.standin.actions import STILL, VERBS
+from m2clip.data.standin.captions import PREFIXES, Attributes, caption, probes, sentences
+from m2clip.data.standin.objects import OBJECTS
+from m2clip.data.standin.pool import Pool
+from m2clip.data.standin.scenes import BACKGROUNDS
+from m2clip.seeds import generator, number
+from m2clip.training.vocabulary import TokenTable
+
+WORDS = (len(OBJECTS), len(VERBS) + 1, len(BACKGROUNDS))
+MEAN, STD = (torch.tensor(value).view(3, 1, 1) for value in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the backbone is trained; all of it is in the model card."""
+
+    stills: int = 200_000
+    held_out: int = 2_000
+    steps: int = 22_000
+    batch: int = 128
+    learning_rate: float = 1.5e-3
+    warm_up: int = 200
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip_gradient: float = 1.0
+    words_weight: float = 0.3
+    text_weight: float = 0.5
+    text_every: int = 2
+    text_temperature: float = 0.1
+    evaluate_every: int = 500
+    seed: int = 0
+
+
+@dataclass
+class State:
+    """What a stopped pre-training needs to go on."""
+
+    model: CLIP
+    words: nn.Linear
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+
+    def pack(self) -> dict[str, Any]:
+        """Everything as one dictionary for `torch.save`."""
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "words", "optimizer")}
+        return parts | {"step": self.step}
+
+    def unpack(self, packed: dict[str, Any]) -> None:
+        """Go back to what `pack` gave."""
+        for name in ("model", "words", "optimizer"):
+            getattr(self, name).load_state_dict(packed[name])
+        self.step = packed["step"]
+
+
+def build(config: dict[str, Any], table: TokenTable, recipe: Recipe) -> State:
+    """The model with only the used token rows, and its optimiser."""
+    torch.manual_seed(number("pretraining", "weights", recipe.seed))
+    text = config["text_cfg"] | {"vocab_size": len(table)}
+    model = CLIP(embed_dim=config["embed_dim"], vision_cfg=config["vision_cfg"], text_cfg=text)
+    words = nn.Linear(config["embed_dim"], sum(WORDS))
+    named = [*model.named_parameters(), *words.named_parameters()]
+    decayed = [value for name, value in named if value.ndim >= 2 and "embed" not in name]
+    others = [value for name, value in named if value.ndim < 2 or "embed" in name]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return State(model, words, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True))
+
+
+def pixels(images: np.ndarray) -> Tensor:
+    """Bytes `(B, H, W, 3)` as OpenAI's CLIP wants them, `(B, 3, H, W)`."""
+    planes = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float()
+    return (planes - 255 * MEAN) / (255 * STD)
+
+
+def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """Mirror, shift by up to four pixels, normalise, vary contrast and tint: `(B, H, W, 3)` to `(B, 3, H, W)`."""
+    if rng.random() < 0.5:
+        images = images[:, :, ::-1]
+    if rng.random() < 0.7:
+        down, across = (
+            np.clip(np.arange(size) + shift, 0, size - 1)
+            for size, shift in zip(images.shape[1:3], rng.integers(-4, 5, 2), strict=True)
+        )
+        images = images[:, down[:, None], across]
+    count = len(images)
+    contrast = torch.from_numpy(1 + 0.1 * rng.standard_normal((count, 1, 1, 1), np.float32))
+    tint = torch.from_numpy(0.1 * rng.standard_normal((count, 3, 1, 1), np.float32))
+    return pixels(images) * contrast + tint
+
+
+def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
+    """open_clip's `encode_text` with the context cut to `tokens (N, C)`; normalised `(N, D)`."""
+    length = tokens.shape[1]
+    x = model.token_embedding(tokens) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    x = x[torch.arange(len(x)), tokens.argmax(dim=-1)] @ model.text_projection
+    return F.normalize(x, dim=-1)
+
+
+def matching_loss(logits: Tensor, matches: Tensor) -> Tensor:
+    """Cross-entropy in both directions to `matches (B, B)`, each row and column shared out evenly."""
+    images = (F.log_softmax(logits, 1) * matches).sum(1) / matches.sum(1)
+    texts = (F.log_softmax(logits, 0) * matches).sum(0) / matches.sum(0)
+    return -(images.mean() + texts.mean()) / 2
+
+
+def words_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """Object, verb and background named from the image feature."""
+    parts = logits.split(WORDS, dim=1)
+    return sum((F.cross_entropy(part, ids[:, k]) for k, part in enumerate(parts)), torch.zeros(()))
+
+
+def text_loss(model: CLIP, table: TokenTable, temperature: float, rng: np.random.Generator) -> Tensor:
+    """Two prompts of one sentence attract, those of different sentences repel."""
+    chosen = sentences(rng)
+    prompts = [PREFIXES[k] + text for text in chosen * 2 for k in (rng.integers(len(PREFIXES)),)]
+    first, second = encode_text(model, table(prompts)).chunk(2)
+    return matching_loss(first @ second.T / temperature, torch.eye(len(chosen)))
+
+
+def pictures_loss(state: State, table: TokenTable, recipe: Recipe, pool: Pool, rng: np.random.Generator) -> Tensor:
+    """The two losses that need pictures, for one batch."""
+    chosen = np.sort(rng.choice(len(pool.ids), recipe.batch, replace=False))
+    ids = torch.from_numpy(pool.ids[chosen])
+    texts, told = zip(*(caption(Attributes.of(*ids), rng) for ids in pool.ids[chosen].tolist()), strict=True)
+    same = ids[:, None, :] == ids[None, :, :]
+    matches = (same | ~torch.tensor(told)[None]).all(-1).float()
+    unique = list(dict.fromkeys(texts))
+    place = {text: k for k, text in enumerate(unique)}
+    text_features = encode_text(state.model, table(unique))[[place[text] for text in texts]]
+    features = state.model.encode_image(augment(pool.images[chosen], rng))
+    logits = state.model.logit_scale.exp() * F.normalize(features, dim=-1) @ text_features.T
+    return matching_loss(logits, matches) + recipe.words_weight * words_loss(state.words(features), ids)
+
+
+def rate(recipe: Recipe, step: int) -> float:
+    """Learning rate: linear warm-up, then a cosine down to half a percent."""
+    wave = 0.5 * (1 + math.cos(math.pi * step / recipe.steps)) + 0.005
+    return recipe.learning_rate * min(1.0, (step + 1) / recipe.warm_up) * wave
+
+
+def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterator[float]:
+    """Step until the recipe's end, yielding each step's loss; what a step draws depends on its number alone."""
+    while state.step < recipe.steps:
+        rng = generator("pretraining", "step", recipe.seed, state.step)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate(recipe, state.step)
+        loss = pictures_loss(state, table, recipe, pool, rng)
+        if state.step % recipe.text_every == 0:
+            loss = loss + recipe.text_weight * text_loss(state.model, table, recipe.text_temperature, rng)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_gradient)
+        state.optimizer.step()
+        with torch.no_grad():
+            state.model.logit_scale.clamp_(0, math.log(100))
+        state.step += 1
+        yield loss.item()
+
+
+@torch.no_grad()
+def evaluate(model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Pool) -> dict[str, float]:
+    """Zero-shot accuracy per kind of word on pictures never trained on, and how alike some texts are."""
+    model.eval()
+    batches = (pixels(part) for part in np.array_split(held_out.images, 8))
+    features = F.normalize(torch.cat([model.encode_image(batch) for batch in batches]), dim=-1)
+    thing, verb, place = torch.from_numpy(held_out.ids).T
+    still = len(STILL)
+    targets = {
+        "objects": thing,
+        "still verbs": torch.where((verb > 0) & (verb <= still), verb - 1, -1),
+        "motion verbs": torch.where(verb > still, verb - 1 - still, -1),
+        "backgrounds": place,
+    }
+    result = {}
+    for kind, prompts in probes().items():
+        asked = targets[kind] >= 0
+        best = (features[asked] @ text(prompts).T).argmax(1)
+        result[kind] = 100 * (best == targets[kind][asked]).float().mean().item()
+    up, down, rising = text(
+        ("a video of moving something up", "a video of moving something down", "a video of something rising")
+    )
+    scale = model.logit_scale.exp().item()
+    model.train()
+    return result | {"logit scale": scale, "up-down": (up @ down).item(), "up-rising": (up @ rising).item()}
