@@ -1,0 +1,59 @@
+"""The plain format: `annotations.csv` with the header `path,label,split`, and `labels.txt` beside it.
+
+`path` is relative to the folder of the file; `split` holds one name or several with spaces between
+(`test1 test3`). `labels.txt` has one label a line in class-id order; without it, labels are the ones that
+occur, sorted. The stand-in datasets have this format, and so can anyone's own.
+"""
+
+import csv
+import io
+from pathlib import Path, PurePosixPath
+
+from m2clip.data.annotations.records import Annotations, Record, class_id, class_ids, read_labels, read_text
+from m2clip.errors import UserError
+
+HEADER = ["path", "label", "split"]
+
+
+def read(folder: Path) -> Annotations:
+    """Read `folder`/annotations.csv.
+
+    Raises:
+        UserError: naming file and row.
+    """
+    file = folder / "annotations.csv"
+    rows = _rows(file)
+    beside = folder / "labels.txt"
+    labels = read_labels(beside) if beside.exists() else tuple(sorted({label for _, _, label, _ in rows}))
+    known = class_ids(labels)
+    records: dict[str, Record] = {}
+    for where, path, label, split in rows:
+        if path in records:
+            raise UserError(f"{where}: {path} is there already")
+        records[path] = Record(
+            path=path, label=label, class_id=class_id(label, known, where), splits=tuple(split.split())
+        )
+    return Annotations(folder=folder, labels=labels, records=tuple(records.values()))
+
+
+def _rows(file: Path) -> list[tuple[str, str, str, str]]:
+    """Where it stands, path, label and split of every row, each checked by itself."""
+    reader = csv.reader(io.StringIO(read_text(file)))
+    header = next(reader, [])
+    if header != HEADER:
+        raise UserError(f"{file}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
+    rows = []
+    for values in reader:
+        where = f"{file}, row {reader.line_num}"
+        if len(values) != len(HEADER):
+            raise UserError(f"{where}: expected {len(HEADER)} values, got {len(values)}")
+        for name, value in zip(HEADER, values, strict=True):
+            if not value.strip():
+                raise UserError(f"{where}: {name} is empty")
+        path, label, split = (value.strip() for value in values)
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise UserError(f"{where}: {path} must be relative to {file.parent} and inside it")
+        rows.append((where, PurePosixPath(path).as_posix(), label, split))
+    if not rows:
+        raise UserError(f"{file}: no videos")
+    return rows

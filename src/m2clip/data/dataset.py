@@ -1,0 +1,155 @@
+"""Videos as tensors: random views in training, all views in testing.
+
+What a training video looks like is a function of (seed, epoch, path), so it depends neither on the number
+of workers nor on where training was resumed. A video that cannot be used is never replaced by another: in
+training the sample says why it is missing, in testing the loader stops (DESIGN, decisions 11 and 12).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from m2clip.config import Data
+from m2clip.data.manifest import Manifest
+from m2clip.data.order import Order, Position
+from m2clip.data.sampling import test_clips, train_clip
+from m2clip.data.transforms import Pixels, test_views, train_view
+from m2clip.data.video import Frames, VideoError, read, verify
+from m2clip.seeds import generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One video."""
+
+    video: Tensor  # (T, 3, S, S) in training, (K, T, 3, S, S) in testing
+    class_id: int
+    index: int  # of its row in manifest.rows(split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A video that cannot be used."""
+
+    path: str  # as in the manifest
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class Videos:
+    """The videos of one split, each checked against the manifest."""
+
+    def __init__(self, manifest: Manifest, split: str, check: bool = True) -> None:
+        rows = manifest.rows(split)
+        self.folder = manifest.folder
+        self.paths = tuple(rows["path"])
+        self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
+        self.totals = tuple(int(frames) for frames in rows["frames"])
+        self.md5s = tuple(rows["md5"])
+        self.check = check
+        self.checked: set[int] = set()  # in this process; each worker has its own
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def frames(self, index: int, numbers: list[int]) -> Frames:
+        """Frames of a video, (len(numbers), H, W, 3); the file's md5 is compared at its first use.
+
+        Raises:
+            VideoError: missing, broken or changed.
+        """
+        file = self.folder / self.paths[index]
+        if self.check and index not in self.checked:
+            verify(file, self.md5s[index])
+            self.checked.add(index)
+        return read(file, numbers, self.totals[index])
+
+
+class TrainVideos(Dataset[Sample | Broken]):
+    """Random views of a split; an item is named by (epoch, index)."""
+
+    def __init__(
+        self, manifest: Manifest, split: str, data: Data, pixels: Pixels, seed: int, *, check: bool = True
+    ) -> None:
+        """Take the valid videos of a split.
+
+        Args:
+            manifest: the dataset.
+            split: which of its videos.
+            data: how frames are sampled and augmented.
+            pixels: what the backbone expects.
+            seed: of the run.
+            check: compare each file's md5 with the manifest at its first use; costs a reading of the file.
+        """
+        self.videos = Videos(manifest, split, check)
+        self.data, self.pixels, self.seed = data, pixels, seed
+        self.order = Order(seed, self.videos.paths)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, position: Position) -> Sample | Broken:
+        epoch, index = position
+        path, data = self.videos.paths[index], self.data
+        numbers = train_clip(
+            self.videos.totals[index],
+            data.frames,
+            data.sampling,
+            data.stride,
+            generator("frames", self.seed, epoch, path),
+        )
+        try:
+            frames = self.videos.frames(index, numbers.tolist())
+        except VideoError as error:
+            return Broken(path=path, reason=error.reason)
+        video = train_view(
+            frames,
+            self.pixels,
+            generator("view", self.seed, epoch, path),
+            scale=data.scale,
+            flip=data.flip,
+        )
+        return Sample(video=video, class_id=self.videos.class_ids[index], index=index)
+
+
+class TestVideos(Dataset[Sample | Broken]):
+    """All views of the videos of a split, K = clips x crops: the crops of the first clip, then the next's."""
+
+    __test__ = False  # its name is no test's for pytest
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        split: str,
+        data: Data,
+        pixels: Pixels,
+        *,
+        clips: int = 1,
+        crops: int = 1,
+        check: bool = True,
+    ) -> None:
+        self.videos = Videos(manifest, split, check)
+        self.data, self.pixels, self.clips, self.crops = data, pixels, clips, crops
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @property
+    def views(self) -> int:
+        """K."""
+        return self.clips * self.crops
+
+    def __getitem__(self, index: int) -> Sample | Broken:
+        data, T = self.data, self.data.frames
+        numbers = test_clips(self.videos.totals[index], T, self.clips, data.sampling, data.stride)
+        try:
+            frames = self.videos.frames(index, numbers.ravel().tolist())
+        except VideoError as error:
+            return Broken(path=self.videos.paths[index], reason=error.reason)
+        crops = test_views(frames, self.pixels, self.crops)
+        video = torch.cat([crops[:, clip * T : (clip + 1) * T] for clip in range(self.clips)])
+        return Sample(video=video, class_id=self.videos.class_ids[index], index=index)

@@ -1,0 +1,160 @@
+"""Batches from datasets, decoded by worker processes; the same bits for any number of them."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from m2clip.data.dataset import Broken, Sample, TestVideos, TrainVideos
+from m2clip.data.order import Batches
+from m2clip.errors import UserError
+
+TIMEOUT = 120.0  # seconds without a batch until decoding counts as hung
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """Videos as one tensor."""
+
+    videos: Tensor  # (B, T, 3, S, S) in training, (B, K, T, 3, S, S) in testing
+    class_ids: Tensor  # (B,)
+    indices: Tensor  # (B,), rows of manifest.rows(split)
+    dropped: tuple[Broken, ...] = ()
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device."""
+        return Batch(
+            videos=self.videos.to(device, non_blocking=True),
+            class_ids=self.class_ids.to(device, non_blocking=True),
+            indices=self.indices,
+            dropped=self.dropped,
+        )
+
+    def pin_memory(self) -> "Batch":
+        """The same batch where a GPU can fetch it by itself; called by DataLoader."""
+        return Batch(
+            videos=self.videos.pin_memory(),
+            class_ids=self.class_ids.pin_memory(),
+            indices=self.indices,
+            dropped=self.dropped,
+        )
+
+
+def train_batches(
+    videos: TrainVideos,
+    *,
+    start: int,
+    steps: int,
+    batch: int,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+    timeout: float = TIMEOUT,
+) -> Iterator[Batch]:
+    """The batches of steps `start` to `steps` - 1, one a step.
+
+    A broken video is left out of its batch, which is then smaller; the batch names it, and each is told
+    once on stderr.
+
+    Args:
+        videos: what to train on.
+        start: first step, 0 unless resumed.
+        steps: all steps of the training.
+        batch: videos a step, of all processes together.
+        workers: processes that decode; 0 decodes in this one.
+        rank: number of this process.
+        world: number of processes.
+        timeout: seconds without a batch after which decoding counts as hung.
+
+    Raises:
+        UserError: a batch has no usable video left, or a worker hung or died.
+    """
+    order = Batches(order=videos.order, start=start, steps=steps, batch=batch, rank=rank, world=world)
+    told: set[str] = set()
+    loader = _loader(videos, workers, timeout, batch_sampler=order)
+    for step, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start):
+        for broken in loaded.dropped:
+            if broken.path not in told:
+                print(f"dropped from training: {broken}", file=sys.stderr)
+                told.add(broken.path)
+        if len(loaded.class_ids) == 0:
+            raise UserError(f"step {step}: no video of the batch can be used; the first: {loaded.dropped[0]}")
+        yield loaded
+
+
+def test_batches(
+    videos: TestVideos, *, batch: int, workers: int, timeout: float = TIMEOUT
+) -> Iterator[Batch]:
+    """All videos with all their views, each once, in the order of manifest.rows(split).
+
+    Args:
+        videos: what to test on.
+        batch: views at once; a batch has as many videos as give about so many views, at least one.
+        workers: processes that decode; 0 decodes in this one.
+        timeout: seconds without a batch after which decoding counts as hung.
+
+    Raises:
+        UserError: a video is missing, broken or changed, or a worker hung or died. No part of a test set
+            stands for the whole.
+    """
+    size, total = max(1, batch // videos.views), len(videos)
+    batches = [list(range(first, min(first + size, total))) for first in range(0, total, size)]
+    loader = _loader(videos, workers, timeout, batch_sampler=batches)
+    for loaded in _guarded(loader, [[(0, index) for index in some] for some in batches], videos.videos.paths):
+        if loaded.dropped:
+            broken = loaded.dropped[0]
+            raise UserError(
+                f"{videos.videos.folder / broken.path}: {broken.reason}; every video of the split must be "
+                "scored: mend it, or run `dvc repro prepare` to take it out"
+            )
+        yield loaded
+
+
+test_batches.__test__ = False  # type: ignore[attr-defined]  # its name is no test's for pytest
+
+
+def collate(samples: Sequence[Sample | Broken]) -> Batch:
+    """Stack what can be used, name what cannot."""
+    usable = [sample for sample in samples if isinstance(sample, Sample)]
+    return Batch(
+        videos=torch.stack([sample.video for sample in usable]) if usable else torch.empty(0),
+        class_ids=torch.tensor([sample.class_id for sample in usable], dtype=torch.int64),
+        indices=torch.tensor([sample.index for sample in usable], dtype=torch.int64),
+        dropped=tuple(sample for sample in samples if isinstance(sample, Broken)),
+    )
+
+
+def _loader(videos: Any, workers: int, timeout: float, *, batch_sampler: Any) -> DataLoader[Any]:
+    """One pass over all batches, so that the workers live as long as the training or the evaluation."""
+    return DataLoader(
+        videos,
+        batch_sampler=batch_sampler,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        timeout=timeout if workers else 0,
+        generator=torch.Generator(),  # its own, so that the global one is not moved by loading
+    )
+
+
+def _guarded(loader: DataLoader[Any], batches: Any, paths: Sequence[str]) -> Iterator[Batch]:
+    """The loader's batches; a worker that hangs or dies is a UserError with the videos it may have had."""
+    expected, loaded = iter(batches), iter(loader)
+    while (positions := next(expected, None)) is not None:
+        try:
+            batch = next(loaded)
+        except (RuntimeError, OSError, EOFError) as error:
+            if loader.num_workers == 0 or str(error).startswith(
+                "Caught"
+            ):  # a mistake of ours, with its trace
+                raise
+            names = ", ".join(sorted({paths[index] for _, index in positions}))
+            raise UserError(
+                f"a process that decodes hung or died ({str(error).splitlines()[0]}) at one of: {names}; "
+                "with train.workers 0 the error shows itself"
+            ) from error
+        yield batch

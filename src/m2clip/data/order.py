@@ -1,0 +1,66 @@
+"""The endless order of training videos, as a function: nothing to save, nothing to restore.
+
+Step k takes positions k * batch to (k + 1) * batch - 1 of an endless sequence in which every epoch is its
+own permutation. A batch may lie across the border of two epochs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from m2clip.errors import UserError
+from m2clip.seeds import number
+
+Position = tuple[int, int]  # epoch, index of the video
+
+
+@dataclass(frozen=True, eq=False)  # equal only to itself: hashing all paths at every look-up is slow
+class Order:
+    """Videos in the order of training with a seed."""
+
+    seed: int
+    paths: tuple[str, ...]
+
+    def at(self, position: int) -> Position:
+        """Epoch and index of the video at a place of the endless sequence."""
+        epoch, place = divmod(position, len(self.paths))
+        return epoch, _permutation(self, epoch)[place]
+
+
+@lru_cache(maxsize=4)  # a batch seldom touches more than two epochs
+def _permutation(order: Order, epoch: int) -> Sequence[int]:
+    # By a hash of each path, so that a video more or less leaves the order of the others as it is.
+    keys = [number("order", order.seed, epoch, path) for path in order.paths]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """Positions of the batches of steps `start` to `steps` - 1: a batch sampler for DataLoader.
+
+    With several processes each takes its share of every batch, so that a step sees the same videos
+    whatever their number.
+    """
+
+    order: Order
+    start: int
+    steps: int
+    batch: int  # of all processes together
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch % self.world:
+            raise UserError(f"train.batch: {self.batch} cannot be shared by {self.world} processes")
+
+    def __len__(self) -> int:
+        return max(0, self.steps - self.start)
+
+    def __iter__(self) -> Iterator[list[Position]]:
+        return (self.step(step) for step in range(self.start, self.steps))
+
+    def step(self, step: int) -> list[Position]:
+        """The positions that this process takes at a step."""
+        share = self.batch // self.world
+        first = step * self.batch + self.rank * share
+        return [self.order.at(position) for position in range(first, first + share)]

@@ -1,0 +1,82 @@
+"""Measure many videos in parallel; go on after a stop where it was."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from m2clip.data.video import Probe, VideoError, probe
+
+Outcome = Probe | str  # what was measured, or why it cannot be used
+Key = tuple[str, int, int]  # path, size and time of change: what tells a file that was probed before
+
+
+def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[str, Outcome]:
+    """Probe every video; no video, however broken, stops it.
+
+    Args:
+        folder: what paths are relative to.
+        paths: the videos.
+        log: file that remembers outcomes, so that a stopped call goes on; whoever is done removes it.
+        jobs: processes.
+    """
+    keys = {path: _key(folder, path) for path in paths}
+    known = _remembered(log)
+    done = {path: known[key] for path, key in keys.items() if key in known}
+    rest = [path for path in keys if path not in done]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        results = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+            delayed(_outcome)(folder, path) for path in rest
+        )
+        for path, outcome in _progress(results, len(keys), len(done)):
+            done[path] = outcome
+            _remember(file, keys[path], outcome)
+    return done
+
+
+def _outcome(folder: Path, path: str) -> tuple[str, Outcome]:
+    try:
+        return path, probe(folder / path)
+    except VideoError as error:
+        return path, error.reason
+
+
+def _progress(
+    results: Iterable[tuple[str, Outcome]], total: int, initial: int
+) -> Iterator[tuple[str, Outcome]]:
+    yield from tqdm(results, "videos probed", total=total, initial=initial, unit="", file=sys.stderr)
+
+
+def _key(folder: Path, path: str) -> Key:
+    try:
+        stat = (folder / path).stat()
+    except OSError:
+        return path, -1, -1
+    return path, stat.st_size, stat.st_mtime_ns
+
+
+def _remembered(log: Path) -> dict[Key, Outcome]:
+    known: dict[Key, Outcome] = {}
+    if not log.exists():
+        return known
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:  # the line that was being written at the stop
+            continue
+        outcome = entry["outcome"]
+        known[tuple(entry["key"])] = outcome if isinstance(outcome, str) else Probe(**outcome)
+    return known
+
+
+def _remember(file: TextIO, key: Key, outcome: Outcome) -> None:
+    plain = outcome if isinstance(outcome, str) else asdict(outcome)
+    # A newline first, since the last line may be half of one.
+    file.write("\n" + json.dumps({"key": key, "outcome": plain}))
+    file.flush()

@@ -1,0 +1,135 @@
+"""Decoding, and whether a file is what the manifest says. The only module that knows decord.
+
+decord returns wrong frames from damaged files without an error, so a file is trusted for its md5 and its
+number of frames, both written down when it was prepared, and never for having been decoded. At
+preparation, when there is nothing to compare with yet, the whole file is decoded once by FFmpeg, which
+reports most damage; a flipped bit that still is valid H.264 nobody can see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.uint8]
+
+
+class VideoError(Exception):
+    """A video that cannot be used, and why, in one line."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What the manifest keeps of a file."""
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+    duration: float
+    md5: str
+
+
+def probe(path: Path) -> Probe:
+    """Decode the whole file once and measure it.
+
+    Raises:
+        VideoError: missing, empty, not a video, or any of its frames does not decode.
+    """
+    digest = checksum(path)
+    reader = _open(path)
+    frames, fps = len(reader), round(float(reader.get_avg_fps()), 6)
+    height, width, _ = _decode(reader, path, [0, frames - 1]).shape[1:]
+    decoded = _decodable(path)
+    if decoded < frames:
+        raise VideoError(path, f"damaged: {decoded} of its {frames} frames decode")
+    duration = round(frames / fps, 6) if fps > 0 else 0.0
+    return Probe(frames=frames, fps=fps, width=width, height=height, duration=duration, md5=digest)
+
+
+def read(path: Path, indices: Sequence[int] | npt.NDArray[np.int64], expected_frames: int) -> Frames:
+    """Frames of a video, (T, H, W, 3), in the order of `indices`, which may repeat.
+
+    Args:
+        path: the file.
+        indices: T frame numbers from 0.
+        expected_frames: how many frames the manifest says it has.
+
+    Raises:
+        VideoError: missing or not decodable, or the number of frames is another.
+    """
+    reader = _open(path)
+    if len(reader) != expected_frames:
+        raise VideoError(path, f"has {len(reader)} frames where the manifest says {expected_frames}")
+    # Sorted and without repeats, so that decord goes through the file once and never seeks back.
+    unique, place = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+    if unique[0] < 0 or unique[-1] >= expected_frames:
+        raise IndexError(f"{path}: frames {unique[0]} to {unique[-1]} asked of {expected_frames}")
+    return _decode(reader, path, unique.tolist())[place]
+
+
+def verify(path: Path, expected_md5: str) -> None:
+    """Raise VideoError unless the content of the file is that of the manifest."""
+    if checksum(path) != expected_md5:
+        raise VideoError(path, "changed since it was prepared: its md5 is not that of the manifest")
+
+
+def checksum(path: Path) -> str:
+    """The md5 of a file's content."""
+    digest = md5(usedforsecurity=False)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except FileNotFoundError:
+        raise VideoError(path, "missing") from None
+    except OSError as error:
+        raise VideoError(path, f"cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _open(path: Path) -> Any:
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    if not path.is_file():
+        raise VideoError(path, "missing")
+    if path.stat().st_size == 0:
+        raise VideoError(path, "empty")
+    try:
+        return decord.VideoReader(str(path), num_threads=1)
+    except Exception:  # decord's messages are C++ stack traces, of several types
+        raise VideoError(path, "not a readable video") from None
+
+
+def _decode(reader: Any, path: Path, indices: list[int]) -> Frames:
+    try:
+        return reader.get_batch(indices).asnumpy()
+    except Exception:
+        raise VideoError(path, "damaged: decoding failed") from None
+
+
+def _decodable(path: Path) -> int:
+    """How many frames FFmpeg decodes when told to stop at the first error."""
+    import av
+
+    strict = {"err_detect": "explode"}
+    try:
+        with av.open(str(path), options=strict) as container:
+            stream = container.streams.video[0]
+            stream.thread_count = 1
+            stream.codec_context.options = strict
+            return sum(not frame.is_corrupt for frame in container.decode(stream))
+    except (av.FFmpegError, IndexError, ValueError):
+        raise VideoError(path, "damaged: decoding failed") from None
