@@ -1,7 +1,7 @@
 """Stage `backbone`: the small CLIP of the stand-in world, from pictures to a checkpoint with its card.
 
-Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. Stopped, it goes on where it
-was: its state lies in .work/backbone/.
+Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. Stopped, it goes on where
+it was: its state lies in .work/backbone/.
 """
 
 import argparse
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.tokenizer import SimpleTokenizer
+from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
 from m2clip.data.standin.captions import vocabulary
 from m2clip.data.standin.pool import Pool, draw_pool
+from m2clip.data.standin.sheet import reference_sheet
+from m2clip.training.model_card import Outcome, card, page
 from m2clip.training.pretraining import Recipe, State, build, encode_text, evaluate, train
 from m2clip.training.vocabulary import TokenTable
 
@@ -77,48 +81,78 @@ def evaluate_file(weights: Path, held_out: Pool) -> dict[str, float]:
     return evaluate(model, lambda texts: model.encode_text(tokenizer(list(texts)), normalize=True), held_out)
 
 
-def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> tuple[list[dict[str, float]], Pool]:
+@dataclass
+class Progress:
+    """What is known of a pre-training besides its state."""
+
+    commit: str
+    rows: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def resume(checkpoint: Path, state: State) -> Progress:
+    """Go on from a checkpoint, if there is one."""
+    if not checkpoint.exists():
+        return Progress(revision())
+    packed = torch.load(checkpoint, weights_only=False)
+    state.unpack(packed["state"])
+    return Progress(packed["commit"], packed["rows"], packed["seconds"])
+
+
+def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> tuple[Progress, Pool]:
     """Train, or go on training, until `work/latest.safetensors` is the end of the recipe."""
     torch.set_num_threads(1)
     table = TokenTable(vocabulary(), SimpleTokenizer(context_length=config["text_cfg"]["context_length"]))
     pool = draw_pool(work, recipe.stills, "train", jobs)
     held_out = draw_pool(work, recipe.held_out, "held out", 1)
-    state, rows, spent, commit = build(config, table, recipe), [], 0.0, revision()
+    state = build(config, table, recipe)
     key = sha256(json.dumps([asdict(recipe), config]).encode()).hexdigest()[:12]
     checkpoint = work / f"state-{key}.pt"
-    if checkpoint.exists():
-        packed = torch.load(checkpoint, weights_only=False)
-        state.unpack(packed["state"])
-        rows, spent, commit = packed["rows"], packed["seconds"], packed["commit"]
-    begun = time.monotonic() - spent
-    progress = tqdm(total=recipe.steps, initial=state.step, desc="backbone", file=sys.stderr, mininterval=10)
+    done = resume(checkpoint, state)
+    begun = time.monotonic() - done.seconds
+    bar = tqdm(total=recipe.steps, initial=state.step, desc="backbone", file=sys.stderr, mininterval=10)
     for loss in train(state, table, recipe, pool):
-        progress.update()
+        bar.update()
         if state.step % recipe.evaluate_every and state.step != recipe.steps:
             continue
-        seconds = time.monotonic() - begun
+        done.seconds = time.monotonic() - begun
         accuracies = evaluate(state.model, lambda texts: encode_text(state.model, table(texts)), held_out)
-        rows.append({"step": state.step, "seconds": seconds, "loss": loss} | accuracies)
-        write_curve(work / "curve.csv", rows)
+        done.rows.append({"step": state.step, "seconds": done.seconds, "loss": loss} | accuracies)
+        write_curve(work / "curve.csv", done.rows)
         write_weights(work / "latest.safetensors", state, table, config)
-        packed = {"state": state.pack(), "rows": rows, "seconds": seconds, "commit": commit}
-        write_atomically(checkpoint, lambda part, packed=packed: torch.save(packed, part))
-        progress.write(" ".join(f"{name} {value:.3g}" for name, value in rows[-1].items()), file=sys.stderr)
-    return rows, held_out
+        packed = {"state": state.pack()} | asdict(done)
+        write_atomically(checkpoint, partial(torch.save, packed))
+        bar.write(" ".join(f"{name} {value:.3g}" for name, value in done.rows[-1].items()), file=sys.stderr)
+    return done, held_out
+
+
+def publish(recipe: Recipe, done: Progress, held_out: Pool) -> None:
+    """Weights, curve, reference sheet, card and page into git's part of the tree."""
+    weights = HOME / f"{NAME}.safetensors"
+    latest = (WORK / "latest.safetensors").read_bytes()
+    write_atomically(weights, lambda part: part.write_bytes(latest))
+    write_curve(HOME / "curve.csv", done.rows)
+    Image.fromarray(reference_sheet()).save(HOME / "world.png", optimize=True)
+    outcome = Outcome(
+        accuracies=evaluate_file(weights, held_out),
+        seconds=done.seconds,
+        commit=done.commit,
+        weights_sha256=sha256(latest).hexdigest(),
+        config_sha256=sha256((HOME / f"{NAME}.json").read_bytes()).hexdigest(),
+    )
+    told = card(NAME, recipe, outcome)
+    (HOME / "card.json").write_text(json.dumps(told, indent=2) + "\n")
+    (HOME / "README.md").write_text(page(told))
 
 
 def main() -> None:
-    """Train, then publish weights, curve and card."""
+    """Train, then publish."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="processes that draw the pictures")
     arguments = parser.parse_args()
     recipe = Recipe()
     config = json.loads((HOME / f"{NAME}.json").read_text())
-    rows, held_out = pretrain(recipe, config, WORK, arguments.jobs)
-    weights = HOME / f"{NAME}.safetensors"
-    write_atomically(weights, lambda part: part.write_bytes((WORK / "latest.safetensors").read_bytes()))
-    write_curve(HOME / "curve.csv", rows)
-    print(json.dumps(evaluate_file(weights, held_out)), file=sys.stderr)
+    publish(recipe, *pretrain(recipe, config, WORK, arguments.jobs))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Pre-training of the small CLIP that stands in for OpenAI's: still pictures and their captions, no motion.
 
 The loss is CLIP's with several right answers (a picture matches every caption that is true of it), plus the
-naming of words by linear heads that are thrown away, plus a text-only loss on sentences that no picture shows.
+naming of words by linear heads that are thrown away, plus a text-only loss on sentences without a picture.
 """
 
 import math
@@ -34,7 +34,7 @@ class Recipe:
 
     stills: int = 200_000
     held_out: int = 2_000
-    steps: int = 22_000
+    steps: int = 19_000
     batch: int = 128
     learning_rate: float = 1.5e-3
     warm_up: int = 200
@@ -79,8 +79,13 @@ def build(config: dict[str, Any], table: TokenTable, recipe: Recipe) -> State:
     named = [*model.named_parameters(), *words.named_parameters()]
     decayed = [value for name, value in named if value.ndim >= 2 and "embed" not in name]
     others = [value for name, value in named if value.ndim < 2 or "embed" in name]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return State(model, words, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True))
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return State(
+        model, words, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+    )
 
 
 def pixels(images: np.ndarray) -> Tensor:
@@ -90,7 +95,7 @@ def pixels(images: np.ndarray) -> Tensor:
 
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """Mirror, shift by up to four pixels, normalise, vary contrast and tint: `(B, H, W, 3)` to `(B, 3, H, W)`."""
+    """Mirror, shift by up to four pixels, normalise, vary contrast and tint; channels first."""
     if rng.random() < 0.5:
         images = images[:, :, ::-1]
     if rng.random() < 0.7:
@@ -135,7 +140,9 @@ def text_loss(model: CLIP, table: TokenTable, temperature: float, rng: np.random
     return matching_loss(first @ second.T / temperature, torch.eye(len(chosen)))
 
 
-def pictures_loss(state: State, table: TokenTable, recipe: Recipe, pool: Pool, rng: np.random.Generator) -> Tensor:
+def pictures_loss(
+    state: State, table: TokenTable, recipe: Recipe, pool: Pool, rng: np.random.Generator
+) -> Tensor:
     """The two losses that need pictures, for one batch."""
     chosen = np.sort(rng.choice(len(pool.ids), recipe.batch, replace=False))
     ids = torch.from_numpy(pool.ids[chosen])
@@ -157,7 +164,7 @@ def rate(recipe: Recipe, step: int) -> float:
 
 
 def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterator[float]:
-    """Step until the recipe's end, yielding each step's loss; what a step draws depends on its number alone."""
+    """Step until the recipe's end, yielding each loss; what a step draws depends on its number alone."""
     while state.step < recipe.steps:
         rng = generator("pretraining", "step", recipe.seed, state.step)
         for group in state.optimizer.param_groups:

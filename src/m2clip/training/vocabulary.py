@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class TokenTable:
-    """Numbers the tokens that a set of texts uses, in CLIP's own order, so that end-of-text stays the highest."""
+    """Numbers the tokens that a set of texts uses, in CLIP's order, so that end-of-text stays the highest."""
 
     def __init__(self, texts: Iterable[str], tokenizer: SimpleTokenizer) -> None:
         self.tokenizer = tokenizer
@@ -27,7 +27,7 @@ class TokenTable:
         return self._encoded[text]
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
-        """Numbers `(N, C)` of the texts, as wide as the longest one: what follows end-of-text is never seen."""
+        """Numbers `(N, C)` of the texts, as wide as the longest: what follows end-of-text is not seen."""
         rows = [self._encode(text) for text in texts]
         tokens = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
         for row, numbers in zip(tokens, rows, strict=True):

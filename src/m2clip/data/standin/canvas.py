@@ -1,10 +1,11 @@
 """Pixels of a clip, and the windows through which things are drawn on them.
 
-Lengths are in halves of a frame's height and the origin is the middle of the frame, x to the right and y down.
+Lengths are in halves of a frame's height; the origin is the middle of the frame, x to the right, y down.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 WIDTH, HEIGHT = 80, 64
 UNIT = HEIGHT / 2
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+"""Floats, 32 bits wherever there are many of them."""
 Distance = Callable[[Array, Array], Array]
 
 
@@ -23,7 +25,7 @@ def column(values: Array | float) -> Array:
 
 @dataclass(frozen=True)
 class Window:
-    """A square of K pixels that follows a point; `x (T, 1, K)` and `y (T, K, 1)` are offsets from that point."""
+    """A square of K pixels that follows a point; `x (T, 1, K)` and `y (T, K, 1)` are offsets from it."""
 
     left: NDArray[np.int64]
     top: NDArray[np.int64]
@@ -71,7 +73,9 @@ class Canvas:
             under = self.pixels[t, :, y0:y1, x0:x1]
             under += (paint - under) * alpha[t][inside]
 
-    def shape(self, x: Array, y: Array, reach: float, colour: Array, alpha: Array | float, form: Distance) -> None:
+    def shape(
+        self, x: Array, y: Array, reach: float, colour: Array, alpha: Array | float, form: Distance
+    ) -> None:
         """Draw what `form(dx, dy)` (a signed distance) encloses, in one colour."""
         window = self.around(x, y, reach)
         self.blend(window, colour, cover(form(window.x, window.y)) * column(alpha))

@@ -66,7 +66,7 @@ SENTENCES: tuple[str, ...] = (
     *(f"a {thing} mask" for thing in OBJECTS),
     "something mask",
 )
-"""Sentences for the text-only loss. The templates, and every sentence with the word "mask", no picture shows."""
+"""Sentences for the text-only loss; no picture shows the templates, nor those with the word "mask"."""
 
 
 def sentences(rng: np.random.Generator) -> list[str]:

@@ -100,7 +100,9 @@ def _night(rng: np.random.Generator, y: Array, x: Array, coarse: Array, fine: Ar
 
 
 def _wood(rng: np.random.Generator, y: Array, x: Array, coarse: Array, fine: Array) -> Array:
-    return hsv(0.07 + rng.normal() * 0.008, 0.5, 0.6) * (0.9 + 0.3 * np.sin(x * 0.5 + 5 * coarse) + 0.25 * fine)
+    return hsv(0.07 + rng.normal() * 0.008, 0.5, 0.6) * (
+        0.9 + 0.3 * np.sin(x * 0.5 + 5 * coarse) + 0.25 * fine
+    )
 
 
 _PAINTERS = dict(zip(BACKGROUNDS, (_sky, _grass, _sand, _brick, _water, _night, _wood), strict=True))
@@ -123,7 +125,9 @@ def backdrop(scene: Scene) -> tuple[Canvas, Array, Array]:
     steps = rng.normal(size=(2, scene.length)) * scene.shake / np.sqrt(scene.length)
     walk = np.clip(np.round(np.cumsum(steps, axis=1)), 2 - MARGIN, MARGIN - 2).astype(int)
     down, across = walk + MARGIN
-    views = [wide[:, b : b + HEIGHT, a : a + WIDTH] for b, a in zip(down.tolist(), across.tolist(), strict=True)]
+    views = [
+        wide[:, b : b + HEIGHT, a : a + WIDTH] for b, a in zip(down.tolist(), across.tolist(), strict=True)
+    ]
     return Canvas(np.stack(views)), (-walk[1] / UNIT).astype(np.float32), (-walk[0] / UNIT).astype(np.float32)
 
 

@@ -49,7 +49,7 @@ def draw(dataset: str, split: str, index: int) -> Clip:
 
 
 def splits_of(dataset: str, split: str, index: int) -> str:
-    """What the annotations say: of the sets with three splits, each three videos share out the pairs of splits."""
+    """What the annotations say; with three splits, every three videos share out the pairs of splits."""
     if dataset not in THREE_SPLITS or split != "test":
         return split
     block, place = divmod(index, 3)

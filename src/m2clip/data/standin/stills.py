@@ -1,13 +1,15 @@
 """Still pictures for pre-training: the same renderer at one instant, in a namespace of its own."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from m2clip.data.standin.actions import VERBS, Range, act, draw_actor
-from m2clip.data.standin.canvas import HEIGHT, WIDTH
+from m2clip.data.standin.actions import VERBS, Actor, Range, act, draw_actor
+from m2clip.data.standin.canvas import WIDTH
 from m2clip.data.standin.captions import Attributes
 from m2clip.data.standin.objects import OBJECTS
-from m2clip.data.standin.scenes import DARK, OUTLINED, PLAIN, draw_scene
+from m2clip.data.standin.scenes import DARK, OUTLINED, PLAIN, Scene, draw_scene
 from m2clip.seeds import generator
 
 SIZE = 64
@@ -15,8 +17,19 @@ STYLES = ((PLAIN, 0.7), (OUTLINED, 0.15), (DARK, 0.15))
 STILLS = Range(travel=(0.25, 0.95), drift=0.25, shake=1.0, lines=0.6, trail=0.2)
 
 
-def still(index: int, key: str) -> tuple[NDArray[np.uint8], Attributes]:
-    """Picture `index` of the set named `key`: `(64, 64, 3)`, cropped somewhere along its width."""
+@dataclass(frozen=True)
+class Still:
+    """One picture: what it shows, and where, when and how that is seen."""
+
+    what: Attributes
+    scene: Scene
+    actor: Actor
+    time: NDArray[np.float32]
+    left: int
+
+
+def plan_still(index: int, key: str) -> Still:
+    """Picture `index` of the set named `key`, not drawn yet."""
     rng = generator("pretraining", key, index)
     style = int(rng.choice([style for style, _ in STYLES], p=[share for _, share in STYLES]))
     scene = draw_scene(rng, style, 1, STILLS.shake)
@@ -25,5 +38,11 @@ def still(index: int, key: str) -> tuple[NDArray[np.uint8], Attributes]:
     verb = (None, None, *VERBS)[rng.integers(len(VERBS) + 2)]
     time = rng.random(1, np.float32)
     left = int(rng.integers(WIDTH - SIZE + 1))
-    frame = act(thing, verb, actor, scene, time)[0, :HEIGHT, left : left + SIZE]
-    return np.ascontiguousarray(frame), Attributes(thing, verb, scene.background)
+    return Still(Attributes(thing, verb, scene.background), scene, actor, time, left)
+
+
+def still(index: int, key: str) -> tuple[NDArray[np.uint8], Attributes]:
+    """Picture `index` of the set named `key`: `(64, 64, 3)`, cropped somewhere along its width."""
+    planned = plan_still(index, key)
+    frame = act(planned.what.thing, planned.what.verb, planned.actor, planned.scene, planned.time)[0]
+    return np.ascontiguousarray(frame[:, planned.left : planned.left + SIZE]), planned.what

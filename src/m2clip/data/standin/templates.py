@@ -84,7 +84,14 @@ def _cloth(canvas: Canvas, event: Event, x: Array, y: Array, done: Array, rng: n
     )
 
 
-def _perform(canvas: Canvas, pair: int, event: Event, specimens: tuple[Look, Look], at: tuple[Array, Array], done: Array) -> None:
+def _perform(
+    canvas: Canvas,
+    pair: int,
+    event: Event,
+    specimens: tuple[Look, Look],
+    at: tuple[Array, Array],
+    done: Array,
+) -> None:
     x, y = at
     scale, angle = np.full_like(done, event.size), np.full_like(done, event.angle)
     alpha, squash = np.ones_like(done), np.ones_like(done)
@@ -112,7 +119,8 @@ def happen(template: str, event: Event, scene: Scene, time: Array) -> np.ndarray
     pair, backwards = divmod(TEMPLATES.index(template), 2)
     canvas, camera_x, camera_y = backdrop(scene)
     rng = np.random.default_rng(event.seed)
-    specimens = tuple(look(name, rng, scene.style == OUTLINED) for name in (event.thing, event.other))
+    outlined = scene.style == OUTLINED
+    specimens = (look(event.thing, rng, outlined), look(event.other, rng, outlined))
     done = _progress(event, time).astype(np.float32)
     x = (event.x + event.drift_x * (time - 0.5) + camera_x).astype(np.float32)
     y = (event.y + event.drift_y * (time - 0.5) + camera_y).astype(np.float32)

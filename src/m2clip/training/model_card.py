@@ -1,0 +1,94 @@
+"""What a backbone says about itself: a card for programs, a page for people."""
+
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from m2clip.data.standin.captions import PREFIXES, SENTENCES
+from m2clip.data.standin.plans import LABELS
+from m2clip.training.pretraining import WORDS, Recipe
+
+KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")
+CHANCE = {
+    "objects": 100 / WORDS[0],
+    "still verbs": 100 / 6,
+    "motion verbs": 100 / 8,
+    "backgrounds": 100 / WORDS[2],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pre-training gave, evaluated from the saved file."""
+
+    accuracies: dict[str, float]
+    seconds: float
+    commit: str
+    weights_sha256: str
+    config_sha256: str
+
+
+def card(name: str, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
+    """Everything one needs to judge or repeat the backbone; `labels` are those it was meant for."""
+    return {
+        "name": name,
+        "weights_sha256": outcome.weights_sha256,
+        "config_sha256": outcome.config_sha256,
+        "zero_shot": {kind: round(value, 4) for kind, value in outcome.accuracies.items()},
+        "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
+        "data": {
+            "stills": recipe.stills,
+            "held_out_stills": recipe.held_out,
+            "seen_stills": recipe.steps * recipe.batch,
+            "text_only_sentences": len(SENTENCES),
+            "prefixes": list(PREFIXES),
+        },
+        "seconds": round(outcome.seconds),
+        "threads": 1,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "commit": outcome.commit,
+        "labels": {dataset: list(labels) for dataset, labels in LABELS.items()},
+    }
+
+
+def page(told: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    recipe, data, accuracies = told["recipe"], told["data"], told["zero_shot"]
+    rows = "\n".join(f"| {kind} | {accuracies[kind]:.1f} | {CHANCE[kind]:.1f} |" for kind in KINDS)
+    return f"""# {told["name"]}
+
+The frozen backbone of the stand-in world: a small open_clip CLIP that has seen still pictures of the world
+with their captions and no motion. It stands in for OpenAI's CLIP; everybody starts from the same weights.
+This page is rendered from [card.json](card.json) by `make backbone`, which made the weights too.
+
+```python
+import open_clip
+open_clip.add_model_config("experiments/backbone/{told["name"]}.json")
+model = open_clip.create_model("{told["name"]}", pretrained="experiments/backbone/{told["name"]}.safetensors")
+```
+
+![the world](world.png)
+
+## Zero-shot on {data["held_out_stills"]:,} held-out stills
+| kind of word | top-1 % | chance |
+|---|---|---|
+{rows}
+
+Motion verbs are told in stills only by the motion lines of comics, drawn on some of the pictures.
+[curve.csv](curve.csv) has the way there.
+
+## Made from
+- {data["stills"]:,} stills, {data["seen_stills"]:,} seen in {recipe["steps"]:,} steps of {recipe["batch"]}; \
+{data["text_only_sentences"]} sentences for the text-only loss, among them the "something" templates, \
+which never accompany a picture.
+- AdamW, learning rate {recipe["learning_rate"]}, warm-up {recipe["warm_up"]}, cosine, weight decay \
+{recipe["weight_decay"]}, gradient norm at most {recipe["clip_gradient"]}; contrastive loss with several \
+right answers + {recipe["words_weight"]} × naming of words + {recipe["text_weight"]} × text-only loss every \
+{recipe["text_every"]} steps.
+- {told["seconds"] / 60:.0f} minutes on one thread of {told["machine"]}, torch {told["torch"]}, \
+commit `{told["commit"][:12]}`.
+- Half precision; token rows that the world never uses are zero. SHA-256 `{told["weights_sha256"][:16]}…`
+"""
