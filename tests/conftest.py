@@ -1,0 +1,69 @@
+"""What every test may ask for: a CLIP so small that a test can afford it, with weights that hide nothing."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from m2clip.config import Backbone
+
+TINY = {
+    "embed_dim": 32,
+    "vision_cfg": {
+        "image_size": 32,
+        "layers": 3,
+        "width": 48,
+        "head_width": 16,
+        "patch_size": 8,
+        "ls_init_value": 0.5,
+    },
+    "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 4},
+}
+
+
+def save_clip(folder, name, config):
+    """An open_clip model with random weights, none of them at a value that would hide a mistake."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(config))
+    open_clip.add_model_config(file)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        clip = open_clip.create_model(name)
+        state = {key: value + 0.1 * torch.randn_like(value) for key, value in clip.state_dict().items()}
+    state["logit_scale"] = torch.tensor(math.log(20.0))
+    weights = folder / f"{name}.safetensors"
+    save_file(state, weights)
+    return Backbone(name=name, config=str(file), pretrained=str(weights))
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory):
+    """The tiny CLIP as a run names it."""
+    return save_clip(tmp_path_factory.mktemp("clip"), "tiny", TINY)
+
+
+LABELS = ("shooting goal (soccer)", "unboxing", "tai chi", "pole vault", "air drumming")
+
+
+@pytest.fixture(scope="session")
+def make_model(backbone):
+    """A model of the tiny CLIP from differences to the defaults, its trained weights drawn away from zero."""
+    from m2clip.config import Run
+    from m2clip.models.factory import build_model
+    from m2clip.parsing import build, merge, plain
+
+    def make(differences=None, *, randomise=True, labels=LABELS, double=True):
+        config = build(Run, merge({"backbone": plain(backbone)}, differences or {}))
+        model, tokenizer = build_model(config, labels, seed=0)
+        if randomise:
+            generator = torch.Generator().manual_seed(2)
+            for weight in model.trainable().values():
+                weight.data.copy_(0.3 * torch.randn(weight.shape, generator=generator))
+        model.eval()
+        return (model.double() if double else model), tokenizer
+
+    return make
