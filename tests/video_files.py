@@ -9,21 +9,26 @@ HEIGHT, WIDTH, BITS = 64, 80, 8
 
 
 def frame(index: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """The index in binary along the top half, left lowest; below it red at the left, blue at the right."""
+    """The index in binary as green bands, the lowest bit at the top; the left half is red, the right blue."""
     picture = np.zeros((height, width, 3), np.uint8)
     for bit in range(BITS):
-        left, right = bit * width // BITS, (bit + 1) * width // BITS
-        picture[: height // 2, left:right] = 230 if index >> bit & 1 else 20
-    picture[height // 2 :, : width // 2, 0] = 220
-    picture[height // 2 :, width // 2 :, 2] = 220
+        picture[bit * height // BITS : (bit + 1) * height // BITS, :, 1] = 220 if index >> bit & 1 else 20
+    picture[:, : width // 2, 0] = 220
+    picture[:, width // 2 :, 2] = 220
     return picture
 
 
 def index_of(picture: np.ndarray) -> int:
-    """The index that a decoded frame says it has."""
-    height, width = picture.shape[:2]
-    row = picture[height // 4].mean(-1)
-    return sum(int(row[(2 * bit + 1) * width // (2 * BITS)] > 125) << bit for bit in range(BITS))
+    """The index that a frame (H, W, 3) of bytes says it has; its height must be whole, its width need not."""
+    height = len(picture)
+    column = picture[:, :, 1].mean(1)
+    return sum(int(column[(2 * bit + 1) * height // (2 * BITS)] > 120) << bit for bit in range(BITS))
+
+
+def left_of(picture: np.ndarray, width: int = WIDTH) -> int:
+    """How many columns were cut off at the left of a frame as wide as `width`: the red ones that lack."""
+    red = picture[:, :, 0].mean(0) > picture[:, :, 2].mean(0)
+    return width // 2 - int(red.sum())
 
 
 def write(path: Path, frames: int = 40, height: int = HEIGHT, width: int = WIDTH, rate: int = 25) -> Path:

@@ -89,7 +89,7 @@ def prepare(annotations: Annotations, folder: Path, jobs: int, max_invalid: floa
         raise UserError(
             f"{len(invalid)} of {len(table)} videos cannot be used, more than prepare.max_invalid = "
             f"{max_invalid:g} allows: {first['path']}: {first['reason']}; all are in "
-            f"{folder / 'invalid.csv'}; mend them, or set prepare.max_invalid in the profile to {share + 5e-5:.4f}"
+            f"{folder / 'invalid.csv'}; mend them, or set prepare.max_invalid to {share + 5e-5:.4f}"
         )
     _replace(folder / "labels.txt", lambda path: _write_lines(path, annotations.labels))
     _replace(folder / "videos.txt", lambda path: _write_lines(path, (_place(annotations.folder, folder),)))

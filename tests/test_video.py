@@ -1,0 +1,106 @@
+"""Decoding: the right frames, and every broken file named."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import video_files
+from m2clip.data.video import Probe, VideoError, probe, read, verify
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return video_files.write(tmp_path_factory.mktemp("videos") / "a.mp4", 41)
+
+
+def test_every_frame_is_the_one_asked_for(video):
+    frames = read(video, range(41), 41)
+    assert frames.shape == (41, 64, 80, 3) and frames.dtype == np.uint8
+    assert [video_files.index_of(frame) for frame in frames] == list(range(41))
+    # Colour channels in their order, and rows and columns not swapped.
+    assert np.abs(frames[9].astype(int) - video_files.frame(9)).mean() < 3
+
+
+@pytest.mark.parametrize("indices", ([40], [0], [25, 3, 3, 40, 12, 0], [13] * 8, [2, 7, 12, 17, 22, 27]))
+def test_any_order_and_repetition(video, indices):
+    assert [video_files.index_of(frame) for frame in read(video, indices, 41)] == indices
+
+
+def test_measured(video):
+    measured = probe(video)
+    assert isinstance(measured, Probe)
+    assert (measured.frames, measured.width, measured.height) == (41, 80, 64)
+    assert (measured.fps, measured.duration) == (25.0, 1.64)
+    verify(video, measured.md5)
+
+
+def test_another_content_or_length_is_noticed(video, tmp_path):
+    md5 = probe(video).md5
+    other = video_files.write(tmp_path / "other.mp4", 40)
+    with pytest.raises(VideoError, match="md5"):
+        verify(other, md5)
+    with pytest.raises(VideoError, match="has 40 frames where the manifest says 41"):
+        read(other, [0], 41)
+    with pytest.raises(IndexError, match="40"):
+        read(other, [40], 40)
+
+
+def test_one_flipped_byte_changes_the_md5(video, tmp_path):
+    content = bytearray(video.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match="md5"):
+        verify(tmp_path / "flipped.mp4", probe(video).md5)
+
+
+def cut(content):
+    return content[: len(content) * 2 // 3]
+
+
+def holed(content):
+    middle = len(content) // 2
+    return content[:middle] + content[middle + 300 :]
+
+
+def text(content):
+    return b"not a video at all" * 50
+
+
+@pytest.mark.parametrize("damage", (cut, holed, text))
+def test_damaged_files_are_named(video, tmp_path, damage):
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(damage(video.read_bytes()))
+    with pytest.raises(VideoError) as caught:
+        probe(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_damage_that_decord_does_not_see_is_found_by_the_strict_decoding(tmp_path):
+    """A broken slice in an otherwise whole file: decord makes up frames for it without a word."""
+    import av
+
+    path = video_files.write(tmp_path / "a.mp4", 40)
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    position, size = packets[20]
+    content = bytearray(path.read_bytes())
+    content[position + 8 : position + size] = bytes(255 for _ in range(size - 8))
+    path.write_bytes(content)
+    assert len(read(path, [0, 39], 40)) == 2
+    with pytest.raises(VideoError, match="damaged"):
+        probe(path)
+
+
+def test_missing_and_empty(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    for name, reason in (("missing.mp4", "missing"), ("empty.mp4", "empty")):
+        for call in (probe, lambda path: read(path, [0], 40)):
+            with pytest.raises(VideoError) as caught:
+                call(tmp_path / name)
+            assert caught.value.reason == reason
+
+
+def test_the_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(VideoError("a.mp4", "missing")))
+    assert (error.path, error.reason, str(error)) == ("a.mp4", "missing", "a.mp4: missing")
