@@ -99,8 +99,7 @@ def pose(verb: str | None, actor: Actor, time: Array) -> tuple[Array, Array, Arr
         x, angle = x + actor.side * actor.travel * (t - 0.5), angle + actor.side * 4 * actor.travel * t
     elif verb == "pulsing":
         scale = scale * (1 + 0.35 * np.sin(0.6 * wave + actor.phase))
-    x, y, scale, angle = (part.astype(np.float32) for part in (x, y, scale, angle))
-    return x, y, scale, angle
+    return x.astype(np.float32), y.astype(np.float32), scale.astype(np.float32), angle.astype(np.float32)
 
 
 def act(name: str, verb: str | None, actor: Actor, scene: Scene, time: Array) -> np.ndarray:
