@@ -1,6 +1,5 @@
 """H.264 files: the same frames give the same bytes."""
 
-import os
 from pathlib import Path
 
 import av
@@ -15,7 +14,7 @@ several different files for the same frames in 25 tries at this size, without it
 def encode(frames: NDArray[np.uint8], fps: int, path: Path) -> None:
     """Write frames `(T, H, W, 3)` as one video; the file appears only when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.part")
     with av.open(str(unfinished), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=fps, options=OPTIONS)
         stream.height, stream.width = frames.shape[1:3]

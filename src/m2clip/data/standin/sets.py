@@ -1,7 +1,6 @@
 """The four stand-in datasets: one video by (dataset, split, index), or a whole folder of files."""
 
 import csv
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ def generate(dataset: str, folder: Path, counts: Mapping[str, int], jobs: int) -
     """Write `videos/<split>/<index>.mp4` and, last, `annotations.csv`; finished files are kept."""
     rows = list(_rows(dataset, folder, counts, jobs))
     path = folder / "annotations.csv"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("path", "label", "split"))
