@@ -1,12 +1,16 @@
 """Both towers: open_clip's own without adapters, Eq. 1-5 with them, and shortcuts that change nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import open_clip
 import pytest
 import torch
+from open_clip.transformer import QuickGELU
 from safetensors.torch import load_file
 
 import plain_model as plain
+from m2clip.models.clip import open_backbone
 
 SENTENCES = ["a video of pole vault", "a video of shooting goal (soccer)", "unboxing"]
 EVERYWHERE = {"adapters": {"visual": {"site": "both"}, "text": {"layers": "all"}}}
@@ -216,3 +220,13 @@ def test_adapters_depend_on_the_seed_and_on_nothing_made_before(make_model):
     assert other and all(torch.equal(weight, one[name]) for name, weight in other.items())
     first, second = (one[f"image.blocks.{i}.before_attn.enhancement.down.weight"] for i in (0, 1))
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_weights_that_were_trained_with_quickgelu_get_it(backbone, monkeypatch, quick):
+    tags = {backbone.name: {"openai": {"url": "", "quick_gelu": quick}}}
+    monkeypatch.setattr(open_clip.pretrained, "_PRETRAINED", tags)
+    monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_, **__: backbone.pretrained)
+    clip, _ = open_backbone(replace(backbone, pretrained="openai"))
+    activations = [block.mlp.gelu for tower in (clip.visual, clip) for block in tower.transformer.resblocks]
+    assert {type(activation) for activation in activations} == {QuickGELU if quick else torch.nn.GELU}

@@ -143,8 +143,15 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
             clip = open_clip.create_model(config.name, device="meta")
         logging.disable(logging.NOTSET)
     else:
+        # OpenAI's weights want QuickGELU; open_clip would only warn and compute something else.
+        tag = open_clip.pretrained.get_pretrained_cfg(config.name, config.pretrained)
         try:
-            clip = open_clip.create_model(config.name, pretrained=config.pretrained, device=device)
+            clip = open_clip.create_model(
+                config.name,
+                pretrained=config.pretrained,
+                device=device,
+                force_quick_gelu=tag.get("quick_gelu", False),
+            )
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(
                 f"backbone.pretrained: {config.pretrained}: {' '.join(str(error).split())[:300]}"
