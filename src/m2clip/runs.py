@@ -1,0 +1,206 @@
+"""Where the files of a run live, and how they are read: a missing file is None, never a guess.
+
+Paths are relative to the repository's root, where every stage runs. Nothing here imports torch or MLflow.
+"""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2clip.errors import UserError
+from m2clip.parsing import plain, read_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path("experiments/runs")
+
+
+@dataclass(frozen=True, order=True)
+class RunKey:
+    """One row trained and evaluated with one seed, under a profile."""
+
+    profile: str
+    row: str
+    seed: int
+
+    def __str__(self) -> str:
+        """The key in one word, as MLflow's tag `run_key` has it."""
+        return f"{self.profile}/{self.row}/{self.seed}"
+
+    @property
+    def row_folder(self) -> Path:
+        """What all seeds of the row share: its resolved configs."""
+        return ROOT / self.profile / self.row
+
+    @property
+    def folder(self) -> Path:
+        """What this run alone wrote."""
+        return self.row_folder / str(self.seed)
+
+    @property
+    def train_config(self) -> Path:
+        """Resolved config that training read."""
+        return self.row_folder / "train.yaml"
+
+    @property
+    def evaluate_config(self) -> Path:
+        """Resolved config that evaluation read."""
+        return self.row_folder / "evaluate.yaml"
+
+    @property
+    def history(self) -> Path:
+        """Learning curves: step, epoch, lr, loss, one loss per head, gradient_norm."""
+        return self.folder / "history.csv"
+
+    @property
+    def provenance(self) -> Path:
+        """Commit, command, machine, versions and times."""
+        return self.folder / "provenance.json"
+
+    @property
+    def adapters(self) -> Path:
+        """What was trained; not in git."""
+        return self.folder / "adapters.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """Every number that evaluation gave."""
+        return self.folder / "metrics.json"
+
+    @property
+    def confusion(self) -> Path:
+        """Confusion matrix of the supervised test set."""
+        return self.folder / "confusion.csv"
+
+    @property
+    def predictions(self) -> Path:
+        """Scores per video; not in git."""
+        return self.folder / "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of history.csv: the numbers by column, without the cells that are empty."""
+
+    step: int
+    values: dict[str, float]
+
+
+def declared(profile: str, rows: Iterable[str], seeds: Iterable[int]) -> list[RunKey]:
+    """The runs that rows and seeds ask for, whether or not their files exist."""
+    seeds = list(seeds)
+    return [RunKey(profile, row, seed) for row in rows for seed in seeds]
+
+
+def found(profile: str | None = None) -> list[RunKey]:
+    """The runs whose folders exist, of one profile or of all; also of rows that are no longer declared."""
+    folders = ROOT.glob(f"{profile or '*'}/*/*")
+    return sorted(
+        RunKey(folder.parts[-3], folder.parts[-2], int(folder.name))
+        for folder in folders
+        if folder.is_dir() and folder.name.isdecimal()
+    )
+
+
+def read_config(path: Path) -> dict[str, Any] | None:
+    """A resolved config, nested as it was written."""
+    return read_yaml(path) if path.exists() else None
+
+
+def read_metrics(key: RunKey) -> dict[str, Any] | None:
+    """metrics.json, nested: `supervised` and `zero_shot`."""
+    return _json(key.metrics)
+
+
+def read_provenance(key: RunKey) -> dict[str, Any] | None:
+    """provenance.json: where the run's files come from."""
+    return _json(key.provenance)
+
+
+def read_history(key: RunKey) -> list[LogLine] | None:
+    """history.csv, one line per log step."""
+    if not key.history.exists():
+        return None
+    lines = []
+    with key.history.open(encoding="utf-8", newline="") as file:
+        for number, cells in enumerate(csv.DictReader(file), start=2):
+            try:
+                values = {name: float(cell) for name, cell in cells.items() if cell and name != "step"}
+                lines.append(LogLine(int(cells["step"]), values))
+            except (KeyError, TypeError, ValueError):
+                raise UserError(f"{key.history}: line {number} is not a step and its numbers") from None
+    return lines
+
+
+def read_confusion(key: RunKey) -> "pd.DataFrame | None":
+    """confusion.csv as it was written."""
+    import pandas as pd
+
+    return pd.read_csv(key.confusion) if key.confusion.exists() else None
+
+
+def read_predictions(key: RunKey) -> "pd.DataFrame | None":
+    """predictions.parquet as it was written."""
+    import pandas as pd
+
+    return pd.read_parquet(key.predictions) if key.predictions.exists() else None
+
+
+def _json(path: Path) -> Any:
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+
+
+def flatten(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Nested metrics as `supervised/top1`, `zero_shot/ucf101/top1`; numbers only."""
+    numbers = (int, float)
+    return {
+        "/".join(path): float(value)
+        for path, value in _leaves(metrics)
+        if isinstance(value, numbers) and not isinstance(value, bool)
+    }
+
+
+def parameters(config: Any) -> dict[str, str]:
+    """A config as flat texts under dotted keys: `adapters.text.layers`."""
+    return {
+        ".".join(path): value if isinstance(value, str) else json.dumps(value)
+        for path, value in _leaves(_canonical(config))
+    }
+
+
+def digest(config: Any) -> str:
+    """Twelve letters that name a config, the same for a dataclass and for the YAML written from it."""
+    text = json.dumps(_canonical(config), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _canonical(value: Any) -> Any:
+    """Plain values in which 1 and 1.0, a tuple and a list, are the same."""
+    if is_dataclass(value):
+        return _canonical(plain(value))
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _leaves(nested: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, str(key)))
+        else:
+            yield (*path, str(key)), value
