@@ -1,0 +1,210 @@
+"""The MLflow store: one whatever way a run is started, and the only place that imports mlflow.
+
+Default: `mlflow.db` and `mlartifacts/` under `DVC_ROOT` (`dvc exp run --temp` and the queue work in a
+folder that is deleted afterwards), else under the repository's root. A sqlite store that two processes
+create at once is broken for good, so creation is guarded by a lock.
+"""
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from m2clip.runs import RunKey
+
+LOCK_SECONDS = 60
+BATCH = 900  # MLflow takes 1000 values a call
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one log step adds to the curves, at a time in milliseconds."""
+
+    step: int
+    milliseconds: int
+    values: Mapping[str, float]
+
+
+def now() -> int:
+    """Milliseconds, as MLflow counts."""
+    return int(time.time() * 1000)
+
+
+def root() -> Path:
+    """DVC's root, else the first folder upwards that holds a repository, else the working folder."""
+    if named := os.environ.get("DVC_ROOT"):
+        return Path(named).resolve()
+    here = Path.cwd()
+    return next(
+        (at for at in (here, *here.parents) if (at / ".dvc").exists() or (at / ".git").exists()), here
+    )
+
+
+def location() -> str:
+    """The store's address: `MLFLOW_TRACKING_URI`, else the default."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root() / 'mlflow.db'}"
+
+
+class Store:
+    """The experiment of one profile. Everything raises when the store cannot be reached."""
+
+    def __init__(self, profile: str) -> None:
+        uri = location()
+        database = Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
+        self._lock = FileLock(f"{database}.lock", timeout=LOCK_SECONDS) if database else None
+        _quiet()
+        with self.alone():
+            self.client = _client(uri, own="MLFLOW_TRACKING_URI" not in os.environ)
+            self.experiment = self._experiment(f"m2clip-{profile}", database)
+
+    def alone(self) -> contextlib.AbstractContextManager[Any]:
+        """Hold the store against other processes; a server looks after itself."""
+        return self._lock if self._lock else contextlib.nullcontext()
+
+    def _experiment(self, name: str, database: Path | None) -> str:
+        """Get or create: two processes may both find it missing on a server."""
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            artifacts = (database.parent / "mlartifacts" / name).as_uri() if database else None
+            try:
+                return self.client.create_experiment(name, artifact_location=artifacts)
+            except MlflowException:
+                found = self.client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return found.experiment_id
+
+    def runs(self, key: RunKey | None = None) -> list[Any]:
+        """MLflow's runs of a key, or of all; the newest first."""
+        query = f"tags.run_key = '{key}'" if key else ""
+        order = ["attributes.start_time DESC"]
+        page, token = [], None
+        while True:
+            answer = self.client.search_runs(
+                [self.experiment], query, max_results=1000, order_by=order, page_token=token
+            )
+            page += answer
+            token = answer.token
+            if not token:
+                return page
+
+    def create(self, key: RunKey, tags: Mapping[str, str], started: int | None = None) -> Any:
+        """A new run, marked as running; its tags are there from the start, so that it is always found."""
+        name = f"{key.row}-{key.seed}"
+        return self.client.create_run(self.experiment, started, dict(tags), run_name=name)
+
+    def curve(self, run: Any, name: str) -> dict[int, float]:
+        """The stored values of a metric by step."""
+        return {point.step: point.value for point in self.client.get_metric_history(run.info.run_id, name)}
+
+    def points(self, run: Any, prefix: str, before: float) -> list[Point]:
+        """Every stored point of the curves under `prefix`, at steps below `before`."""
+        names = [name for name in run.data.metrics if name.startswith(prefix)]
+        return [
+            Point(point.step, point.timestamp, {name: point.value})
+            for name in names
+            for point in self.client.get_metric_history(run.info.run_id, name)
+            if point.step < before
+        ]
+
+    def write(
+        self,
+        run: Any,
+        points: Iterable[Point] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add to a run; a step goes in as a whole or not at all, as long as it fits one call."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        batch: list[Any] = []
+        for point in points:
+            if len(batch) + len(point.values) > BATCH:
+                self.client.log_batch(run.info.run_id, metrics=batch)
+                batch = []
+            batch += [
+                Metric(name, value, point.milliseconds, point.step) for name, value in point.values.items()
+            ]
+        labels = [RunTag(name, value) for name, value in (tags or {}).items()]
+        if batch or labels:
+            self.client.log_batch(run.info.run_id, metrics=batch, tags=labels)
+        settings = [Param(name, value) for name, value in (params or {}).items()]
+        for first in range(0, len(settings), 100):
+            self.client.log_batch(run.info.run_id, params=settings[first : first + 100])
+
+    def close(self, run: Any, status: str, ended: int | None = None) -> None:
+        """Set how the run stands; only a terminal status has an end."""
+        if status in ("RUNNING", "SCHEDULED"):
+            self.client.update_run(run.info.run_id, status)
+        else:
+            self.client.set_terminated(run.info.run_id, status, ended)
+
+    def upload(self, run: Any, files: Iterable[Path]) -> None:
+        """Small files, to be read beside the numbers."""
+        for file in files:
+            self.client.log_artifact(run.info.run_id, str(file))
+
+    def discard(self, run: Any) -> None:
+        """Move a run to MLflow's bin, from which its page can restore it."""
+        self.client.delete_run(run.info.run_id)
+
+
+def _client(uri: str, own: bool) -> Any:
+    """A client whose store exists and has this MLflow's schema; ours is migrated, another's is not."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        if not own or "out-of-date database schema" not in str(error):
+            raise
+        upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
+        subprocess.run(upgrade, check=True, capture_output=True)
+        client = MlflowClient(tracking_uri=uri)
+    return client
+
+
+def _quiet() -> None:
+    """No telemetry, no migration log, and no minutes of retries while a training waits."""
+    settings = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
+def this_process() -> str:
+    """Who writes a run, as its tag `process` says."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def alive(process: str | None) -> bool | None:
+    """Whether another process of this machine is at work; None where this machine cannot know."""
+    node, _, number = (process or "").rpartition(":")
+    if node != platform.node() or not number.isdecimal():
+        return None
+    if int(number) == os.getpid():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
