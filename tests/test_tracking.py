@@ -49,7 +49,7 @@ def store(tmp_path_factory):
         subprocess.Popen([sys.executable, "-c", script], cwd=root, env=environment, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    assert len({start.communicate(timeout=60)[0] for start in starts}) == 1
+    assert len({start.communicate(timeout=300)[0] for start in starts}) == 1
     assert [start.returncode for start in starts] == [0, 0]
     return root
 
