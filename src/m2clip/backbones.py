@@ -38,12 +38,20 @@ def shape_of(backbone: Backbone) -> Shape:
             raise UserError(f"backbone.config: there is no file {path}")
         known = [file.stem for file in path.parent.glob("*.json")]
         raise UserError(f"backbone.name: open_clip has no model {backbone.name}{meant(backbone.name, known)}")
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    vision, text = config.get("vision_cfg", {}), config.get("text_cfg", {})
-    if not (isinstance(vision.get("layers"), int) and "width" in text) or "timm_model_name" in vision:
+    if path.stem != backbone.name:
+        raise UserError(
+            f"backbone.config: open_clip names a model after its file: {path} is not {backbone.name}; "
+            f"set backbone.name to {path.stem}"
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"backbone.config: {path}: not valid JSON: {error}") from None
+    if not _is_plain(config):
         raise UserError(
             f"backbone.name: {backbone.name} is not a CLIP with a plain ViT; take one such as ViT-B-16"
         )
+    vision, text = config["vision_cfg"], config["text_cfg"]
     side = vision["image_size"] // vision["patch_size"]
     return Shape(
         image_layers=vision["layers"],
@@ -53,6 +61,20 @@ def shape_of(backbone: Backbone) -> Shape:
         text_width=text["width"],
         joint=config["embed_dim"],
         image_size=vision["image_size"],
+    )
+
+
+def _is_plain(config: dict[str, Any]) -> bool:
+    """Whether models/clip.py can open it: a ViT, and the causal text tower that CLIP has."""
+    vision, text = config.get("vision_cfg", {}), config.get("text_cfg", {})
+    sizes = [vision.get(key) for key in ("layers", "width", "patch_size", "image_size")]
+    sizes += [text.get("layers"), text.get("width"), config.get("embed_dim")]
+    others = {"timm_model_name", "attentional_pool", "hf_model_name", "hf_tokenizer_name", "no_causal_mask"}
+    return (
+        all(isinstance(size, int) for size in sizes)
+        and not others & (vision.keys() | text.keys())
+        and not config.get("custom_text", False)
+        and text.get("pool_type", "argmax") == "argmax"
     )
 
 

@@ -6,6 +6,7 @@ released value. Nothing here imports torch.
 """
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from m2clip.errors import UserError, meant
@@ -16,8 +17,8 @@ PREDICTING_HEADS = ("contrastive", "cmc", "vc")
 
 def _positive(section: Any, path: str, *keys: str) -> None:
     for key in keys:
-        if getattr(section, key) <= 0:
-            raise UserError(f"{path}.{key}: {getattr(section, key)} must be above 0")
+        if not 0 < getattr(section, key) < inf:
+            raise UserError(f"{path}.{key}: {getattr(section, key)} must be above 0 and finite")
 
 
 def _share(section: Any, path: str, *keys: str) -> None:
@@ -47,7 +48,7 @@ class Data:
         _positive(self, "data", "frames", "stride")
         if self.prompt.count("{}") != 1:
             raise UserError(f'data.prompt: "{self.prompt}" must hold {{}} once, where the label goes')
-        if not 1.0 <= self.scale[0] <= self.scale[1]:
+        if not 1.0 <= self.scale[0] <= self.scale[1] < inf:
             raise UserError(f"data.scale: {list(self.scale)} must be two numbers, 1 <= smallest <= largest")
 
 
@@ -59,6 +60,10 @@ class Backbone:
     pretrained: str = "openai"  # an open_clip tag or a file
     config: str | None = None  # a file with open_clip's model config, where open_clip does not know the name
     temperature: float | None = None  # tau of Eq. 10 and 11; null: CLIP's own
+
+    def __post_init__(self) -> None:
+        if self.temperature is not None:
+            _positive(self, "backbone", "temperature")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +119,10 @@ class Weights:
 
     def __post_init__(self) -> None:
         for head in HEADS:
-            if getattr(self, head) <= 0:
+            if not 0 < getattr(self, head) < inf:
                 raise UserError(
-                    f"decoder.weights.{head}: must be above 0; to drop a head take it out of decoder.heads"
+                    f"decoder.weights.{head}: {getattr(self, head)} must be above 0 and finite; "
+                    "to drop a head take it out of decoder.heads"
                 )
 
 
@@ -167,7 +173,9 @@ class Train:
     log_every: int = 10  # steps
 
     def __post_init__(self) -> None:
-        _positive(self, "train", "batch", "checkpoint_every", "log_every", "lr", "clip_gradient")
+        _positive(self, "train", "batch", "checkpoint_every", "log_every", "lr", "text_lr", "clip_gradient")
+        if not 0 <= self.weight_decay < inf:
+            raise UserError(f"train.weight_decay: {self.weight_decay} must be 0 or more and finite")
         if self.steps < 0 or self.workers < 0:
             raise UserError("train.steps and train.workers: must be 0 or more")
         if not 0 <= self.warmup < 1:
