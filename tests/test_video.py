@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import video_files
+from m2clip.data import video as module
 from m2clip.data.video import Probe, VideoError, probe, read, verify
 
 
@@ -23,8 +24,19 @@ def test_every_frame_is_the_one_asked_for(video):
 
 
 @pytest.mark.parametrize("indices", ([40], [0], [25, 3, 3, 40, 12, 0], [13] * 8, [2, 7, 12, 17, 22, 27]))
-def test_any_order_and_repetition(video, indices):
-    assert [video_files.index_of(frame) for frame in read(video, indices, 41)] == indices
+@pytest.mark.parametrize("short", (0, 64))
+def test_any_order_and_repetition(video, indices, short, monkeypatch):
+    """By seeking and by decoding through, which must give the same."""
+    monkeypatch.setattr(module, "SHORT", short)
+    frames = read(video, indices, 41)
+    assert [video_files.index_of(frame) for frame in frames] == indices
+    assert (frames == read(video, range(41), 41)[indices]).all()
+
+
+def test_long_videos(tmp_path):
+    long = video_files.write(tmp_path / "long.mp4", 200)
+    for indices in ([199, 0, 63, 64, 65, 130], list(range(12, 200, 25)), [62, 63], [63, 64]):
+        assert [video_files.index_of(frame) for frame in read(long, indices, 200)] == indices
 
 
 def test_measured(video):
