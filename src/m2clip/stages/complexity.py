@@ -1,0 +1,95 @@
+"""Stage `complexity`: parameters and multiply-adds of every row at full size, into reports/complexity.csv.
+
+A row's method, adapters and decoder are laid over the paper's model on ViT-B/16 and K400's labels, whatever
+the profile; no weights are needed.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from m2clip import rows
+from m2clip.backbones import check
+from m2clip.config import Run
+from m2clip.errors import UserError, guarded
+from m2clip.evaluation.complexity import COMPONENTS, Complexity, complexity
+from m2clip.parsing import build
+
+FRAMES = (8, 16, 32)
+SECTIONS = ("method", "adapters", "decoder")
+LABELS = Path("experiments/labels/kinetics400.txt")
+OUTPUT = Path("reports/complexity.csv")
+COLUMNS = (
+    "row",
+    "method",
+    "frames",
+    *COMPONENTS,
+    "trainable_total",
+    "frozen_total",
+    "gmacs_view",
+    "gmacs_text",
+)
+
+
+def full_size(row: str, differences: Mapping[str, Any]) -> Run:
+    """The row's method, adapters and decoder on the paper's backbone.
+
+    Raises:
+        UserError: naming the row, where something in it does not exist at full size.
+    """
+    sections = {key: value for key, value in differences.items() if key in SECTIONS}
+    try:
+        config = build(Run, sections)
+        check(config)
+    except UserError as error:
+        raise UserError(f"row {row} at full size ({Run().backbone.name}): {error}") from None
+    return config
+
+
+def lines(
+    declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: Iterable[int]
+) -> list[dict[str, str]]:
+    """One line for every row and number of frames, in the order of `declared`.
+
+    Args:
+        declared: each row's differences from the paper's model.
+        labels: of the classes.
+        frames: of a view.
+    """
+    configs = {row: full_size(row, differences) for row, differences in declared.items()}
+    counted = lru_cache(maxsize=None)(lambda config, count: complexity(config, labels, count))
+    return [line(row, config, counted(config, count)) for row, config in configs.items() for count in frames]
+
+
+def line(row: str, config: Run, cost: Complexity) -> dict[str, str]:
+    """One line of the table; multiply-adds in units of 10^9."""
+    counts = {"frames": cost.frames, **cost.trainable}
+    counts |= {"trainable_total": cost.trainable_total, "frozen_total": cost.frozen}
+    gmacs = {"gmacs_view": cost.macs_view, "gmacs_text": cost.macs_text}
+    return {
+        "row": row,
+        "method": config.method,
+        **{name: str(count) for name, count in counts.items()},
+        **{name: f"{macs / 1e9:.3f}" for name, macs in gmacs.items()},
+    }
+
+
+def main() -> None:
+    """Count every declared row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.parse_args()
+    declared = {row: rows.differences(row) for row in rows.rows()}
+    labels = tuple(LABELS.read_text(encoding="utf-8").splitlines())
+    table = lines(declared, labels, FRAMES)
+    OUTPUT.parent.mkdir(exist_ok=True)
+    with OUTPUT.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+
+
+if __name__ == "__main__":
+    guarded(main)

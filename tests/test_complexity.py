@@ -1,0 +1,172 @@
+"""Parameters and multiply-adds at full size: the published anchors, and a formula written out by hand."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from m2clip import rows
+from m2clip.config import Run
+from m2clip.errors import UserError
+from m2clip.evaluation import complexity as counter
+from m2clip.evaluation.complexity import COMPONENTS, complexity
+from m2clip.parsing import build
+from m2clip.stages import complexity as stage
+
+LABELS = tuple(
+    (Path(__file__).parent.parent / "experiments" / "labels" / "kinetics400.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+)
+RELEASED = {"vc_feature": "width", "temporal_convolution": True, "mask_words": "prompt"}
+D, M, E, LAYERS = 768, 196, 512, 12
+TEXT_WIDTH, TEXT_BOTTLENECK = 512, 384
+
+
+def count(differences=None, frames=8):
+    return complexity(build(Run, differences or {}), LABELS, frames)
+
+
+def block_macs(tokens, width):
+    """Queries, keys, values and output; scores and their sums; the feed-forward network."""
+    return tokens * 4 * width**2 + 2 * tokens**2 * width + tokens * 2 * 4 * width**2
+
+
+def view_macs(frames, enhancements=0, differences=0, bottleneck=384, convolution=False):
+    tokens = M + 1
+    frame = M * D * 3 * 16**2 + LAYERS * block_macs(tokens, D) + D * E
+    frame += enhancements * tokens * (2 * D * bottleneck + 3 * bottleneck)
+    frame += differences * M * (2 * D * bottleneck + 9 * bottleneck)
+    frame += convolution * (2 * E * E // 2 + 3 * E // 2)
+    return frames * frame
+
+
+def text_macs(texts, tokens, adapters):
+    text = LAYERS * block_macs(tokens, TEXT_WIDTH) + adapters * tokens * 2 * TEXT_WIDTH * TEXT_BOTTLENECK
+    return texts * (text + TEXT_WIDTH * E)
+
+
+def test_clip_alone_is_the_published_140_billion():
+    clip = count({"method": "clip", "decoder": {"heads": ["contrastive"]}})
+    assert clip.macs_view == view_macs(8)
+    assert round(clip.macs_view / 1e9, 1) == 140.5
+    assert clip.trainable_total == 0
+
+
+@pytest.mark.parametrize(("frames", "published"), [(8, 162.85), (16, 325.7), (32, 651.4)])
+def test_m2clip_is_the_published_count_at_every_number_of_frames(frames, published):
+    macs = count(frames=frames).macs_view
+    assert macs == view_macs(frames, enhancements=12, differences=12)
+    assert macs / 1e9 == pytest.approx(published, abs=0.05)
+
+
+def test_every_component_of_the_papers_model_is_pinned():
+    cost = count()
+    assert cost.trainable == {
+        "temporal_enhancement": 7_110_144,
+        "temporal_difference": 7_137_792,
+        "text_adapters": 394_112,
+        "cmlm_adapter": 394_112,
+        "word_head": 528_901,
+        "vc": 205_200,
+        "temporal_convolution": 0,
+        "other": 0,
+    }
+    assert cost.trainable_total == 15_770_261
+    assert cost.frozen == 149_620_736
+
+
+def test_the_released_decoder_has_the_16_138_136_of_the_papers_table():
+    cost = count({"decoder": RELEASED})
+    assert cost.trainable_total == 16_138_136
+    assert cost.trainable["temporal_convolution"] == 263_936
+    assert cost.trainable["vc"] == 769 * 400
+
+
+@pytest.mark.parametrize(
+    ("differences", "arguments"),
+    [
+        ({"visual": {"site": "both"}}, {"enhancements": 24, "differences": 24}),
+        ({"visual": {"layers": "front"}}, {"enhancements": 5, "differences": 5}),
+        ({"visual": {"layers": [3], "temporal_difference": False}}, {"enhancements": 1}),
+        ({"visual": {"temporal_enhancement": False, "fusion": "sequential"}}, {"differences": 12}),
+        ({"visual": {"bottleneck": 0.25}}, {"enhancements": 12, "differences": 12, "bottleneck": 192}),
+    ],
+)
+def test_a_view_costs_what_the_formula_says(differences, arguments):
+    assert count({"adapters": differences}, frames=3).macs_view == view_macs(3, **arguments)
+
+
+def test_the_temporal_convolution_is_part_of_a_view():
+    macs = count({"decoder": RELEASED}, frames=3).macs_view
+    assert macs == view_macs(3, enhancements=12, differences=12, convolution=True)
+
+
+@pytest.mark.parametrize(("layers", "adapters"), [(0, 0), (1, 1), ("all", 12)])
+def test_the_text_side_is_all_labels_once_without_their_padding(layers, adapters):
+    cost = count({"adapters": {"text": {"layers": layers}}}, frames=1)
+    assert cost.macs_text == text_macs(400, 11, adapters)
+
+
+def test_the_text_formula_gives_the_published_3_billion_for_one_text_of_77_tokens():
+    assert round(text_macs(1, 77, 1) / 1e9, 2) == 3.01
+
+
+def test_the_fused_attention_would_hide_products_and_is_given_back():
+    model, _ = counter.build_model(build(Run, {"method": "clip"}), ("archery",), seed=0, device="meta")
+    model.eval()
+    video = torch.empty(1, 1, 3, 224, 224, device="meta")
+    for enabled in (True, False):
+        torch.backends.mha.set_fastpath_enabled(enabled)
+        assert counter.multiply_adds(lambda: model.encode_video(video)) == view_macs(1)
+        assert torch.backends.mha.get_fastpath_enabled() is enabled
+    torch.backends.mha.set_fastpath_enabled(True)
+
+
+def test_the_stage_gives_a_line_for_every_row_and_number_of_frames():
+    declared = {"main": {"data": {"dataset": "ssv2"}}, "te": {"adapters": {"visual": {"layers": [1]}}}}
+    table = stage.lines(declared, LABELS, frames=(8, 16))
+    assert [(line["row"], line["frames"]) for line in table] == [
+        ("main", "8"),
+        ("main", "16"),
+        ("te", "8"),
+        ("te", "16"),
+    ]
+    assert all(tuple(line) == stage.COLUMNS for line in table)
+    assert table[0]["gmacs_view"] == "162.847" and table[0]["trainable_total"] == "15770261"
+    assert sum(int(table[2][component]) for component in COMPONENTS) == int(table[2]["trainable_total"])
+
+
+@pytest.mark.parametrize(
+    ("differences", "part"),
+    [
+        ({"adapters": {"visual": {"layers": [13]}}}, "adapters.visual.layers: there is no layer 13"),
+        ({"adapters": {"text": {"layers": 13}}}, "adapters.text.layers: 13"),
+        ({"decoder": {"head": ["vc"]}}, "unknown key decoder.head"),
+    ],
+)
+def test_what_does_not_exist_at_full_size_is_named_with_its_row(differences, part):
+    with pytest.raises(UserError) as caught:
+        stage.lines({"main": {}, "mine": differences}, LABELS, (8,))
+    assert str(caught.value).startswith("row mine at full size (ViT-B-16): ")
+    assert part in str(caught.value)
+
+
+def test_the_stage_reads_rows_and_params_and_writes_a_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["complexity"])
+    monkeypatch.setattr(stage, "FRAMES", (8,))
+    monkeypatch.setattr(rows, "PARAMS", tmp_path / "params.yaml")
+    monkeypatch.setattr(rows, "ROWS", tmp_path / "rows.yaml")
+    labels = tmp_path / stage.LABELS
+    labels.parent.mkdir(parents=True)
+    labels.write_text("\n".join(LABELS) + "\n", encoding="utf-8")
+    rows.PARAMS.write_text("profile: smoke\nseeds: [0]\nadapters: {text: {layers: 2}}\n")
+    rows.ROWS.write_text("rows: {main: {}, clip: {method: clip, decoder: {heads: [contrastive]}}}\n")
+    stage.main()
+    written = stage.OUTPUT.read_bytes()
+    assert b"\r" not in written
+    head, main, clip = written.decode().splitlines()
+    assert head.split(",") == list(stage.COLUMNS)
+    assert main.startswith("main,m2clip,8,7110144,7137792,788224,")
+    assert clip == "clip,clip,8,0,0,0,0,0,0,0,0,0,149620736,140.508,166.794"
