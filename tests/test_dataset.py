@@ -12,7 +12,7 @@ import torch
 
 import video_files
 from m2clip.config import Data
-from m2clip.data import annotations, dataset, manifest
+from m2clip.data import annotations, dataset, preparing
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
 from m2clip.data.loading import test_batches as all_batches
 from m2clip.data.loading import train_batches
@@ -34,7 +34,7 @@ def prepared(tmp_path_factory):
         video_files.write(folder / f"videos/{i}.mp4", 20 + i)
         lines.append(f"videos/{i}.mp4,label {i % 3},train test")
     (folder / "annotations.csv").write_text("\n".join(lines))
-    return manifest.prepare(annotations.read("plain", folder), folder / "manifest", 1, 0)
+    return preparing.prepare(annotations.read("plain", folder), folder / "manifest", 1, 0)
 
 
 @pytest.fixture

@@ -77,6 +77,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
                 _convert(arg, item, f"{path}[{i}]")
                 for i, (arg, item) in enumerate(zip(args, value, strict=True))
             )
+    elif origin is dict and isinstance(value, Mapping):
+        return dict(value)
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     elif isinstance(hint, type) and type(value) is hint:
@@ -92,6 +94,8 @@ def _describe(hint: Any) -> str:
         return f"a list of {_describe(args[0])}"
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_describe(option) for option in args)
+    if origin is dict:
+        return "keys and values"
     names = {
         int: "a whole number",
         float: "a number",

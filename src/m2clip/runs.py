@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROOT = Path("experiments/runs")
+RESOLVED = Path("experiments/resolved")
 
 
 @dataclass(frozen=True, order=True)
@@ -34,24 +35,24 @@ class RunKey:
         return f"{self.profile}/{self.row}/{self.seed}"
 
     @property
-    def row_folder(self) -> Path:
-        """What all seeds of the row share: its resolved configs."""
-        return ROOT / self.profile / self.row
+    def folder(self) -> Path:
+        """What this run wrote that is small and in git."""
+        return ROOT / self.profile / self.row / str(self.seed)
 
     @property
-    def folder(self) -> Path:
-        """What this run alone wrote."""
-        return self.row_folder / str(self.seed)
+    def store(self) -> Path:
+        """What this run wrote that DVC holds."""
+        return Path("data") / self.profile / "runs" / self.row / str(self.seed)
 
     @property
     def train_config(self) -> Path:
-        """Resolved config that training read."""
-        return self.row_folder / "train.yaml"
+        """Resolved config that training reads."""
+        return RESOLVED / self.profile / f"{self.row}.train.yaml"
 
     @property
     def evaluate_config(self) -> Path:
-        """Resolved config that evaluation read."""
-        return self.row_folder / "evaluate.yaml"
+        """Resolved config that evaluation reads."""
+        return RESOLVED / self.profile / f"{self.row}.evaluate.yaml"
 
     @property
     def history(self) -> Path:
@@ -66,7 +67,7 @@ class RunKey:
     @property
     def adapters(self) -> Path:
         """What was trained; not in git."""
-        return self.folder / "adapters.safetensors"
+        return self.store / "adapters.safetensors"
 
     @property
     def metrics(self) -> Path:
@@ -81,7 +82,7 @@ class RunKey:
     @property
     def predictions(self) -> Path:
         """Scores per video; not in git."""
-        return self.folder / "predictions.parquet"
+        return self.store / "predictions.parquet"
 
 
 @dataclass(frozen=True)

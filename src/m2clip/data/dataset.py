@@ -43,8 +43,8 @@ class Broken:
 class Videos:
     """The videos of one split, each checked against the manifest."""
 
-    def __init__(self, manifest: Manifest, split: str, check: bool = True) -> None:
-        rows = manifest.rows(split)
+    def __init__(self, manifest: Manifest, split: str | None, check: bool = True) -> None:
+        rows = manifest.all_rows() if split is None else manifest.rows(split)
         self.folder = manifest.folder
         self.paths = tuple(rows["path"])
         self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
@@ -124,7 +124,7 @@ class TestVideos(Dataset[Sample | Broken]):
     def __init__(
         self,
         manifest: Manifest,
-        split: str,
+        split: str | None,  # None: all videos
         data: Data,
         pixels: Pixels,
         *,

@@ -8,6 +8,7 @@ import torch
 
 from m2clip.backbones import shape_of
 from m2clip.config import Run
+from m2clip.data.transforms import Pixels
 from m2clip.models.clip import ImageTower, TextTower, open_backbone
 from m2clip.models.prompts import make_prompts
 from m2clip.models.video_clip import VideoCLIP
@@ -38,3 +39,16 @@ def build_model(
     with torch.device(device if device == "meta" else "cpu"):
         model = VideoCLIP(image, text, prompts, config, temperature, seed)
     return model.to(device), tokenizer
+
+
+def pixels_of(model: VideoCLIP) -> Pixels:
+    """What the model's CLIP expects of a frame."""
+    visual: Any = model.image.visual
+    size = visual.image_size
+    side = size[0] if isinstance(size, tuple) else size
+    return Pixels(size=side, mean=tuple(visual.image_mean), std=tuple(visual.image_std))
+
+
+def device_name() -> str:
+    """The GPU where there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"

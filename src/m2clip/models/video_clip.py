@@ -60,6 +60,11 @@ class VideoCLIP(nn.Module):
             self.vc = seeded(number(seed, "vc"), lambda: VC(features, classes, decoder.vc_dropout))
         self._trunk: Tensor | None = None
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether videos are compared with texts, without which there is no zero-shot."""
+        return "contrastive" in self.heads or "cmc" in self.heads
+
     def encode_video(self, video: Tensor) -> VideoFeatures:
         """(B, T, 3, H, W), normalised -> features of the video, Eq. 1-3."""
         width, frames = self.image(video)
@@ -87,7 +92,7 @@ class VideoCLIP(nn.Module):
         """
         features = self.encode_video(video)
         losses = {}
-        if "contrastive" in self.heads or "cmc" in self.heads:
+        if self.reads_text:
             logits = similarity(features.joint, self.encode_labels(), self.temperature)
             if "contrastive" in self.heads:
                 losses["contrastive"] = contrastive_loss(logits[:, class_ids], class_ids)
@@ -120,7 +125,7 @@ class VideoCLIP(nn.Module):
         The supervised prediction is `vc` where present, else `eq11`; zero-shot is always `eq11`.
         """
         logits = {}
-        if "contrastive" in self.heads or "cmc" in self.heads:
+        if self.reads_text:
             logits["eq11"] = similarity(features.joint, labels, self.temperature)
         if self.vc is not None:
             logits["vc"] = self.classify(features)

@@ -9,7 +9,8 @@ import csv
 import io
 from pathlib import Path, PurePosixPath
 
-from m2clip.data.annotations.records import Annotations, Record, class_id, class_ids, read_labels, read_text
+from m2clip.data.annotations.records import Annotations, Record, class_id, class_ids
+from m2clip.data.labels import read_labels, read_text
 from m2clip.errors import UserError
 
 HEADER = ["path", "label", "split"]

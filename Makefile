@@ -1,0 +1,35 @@
+# The two commands: `make repro` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export OMP_NUM_THREADS ?= 1
+READY := $(VENV)/.ready
+
+.PHONY: help setup repro test ui backbone
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+setup: $(READY) ## the environment in .venv
+
+repro: setup     ## stand-in videos, training, evaluation, tables: all of it
+	dvc repro
+
+test: setup      ## lint, types, tests
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
+	python -m m2clip.stages.sync
+	python -m m2clip.stages.ui
+
+backbone: setup  ## train the stand-in CLIP anew, about 80 minutes on one core; the weights are in git
+	dvc repro experiments/backbone/dvc.yaml

@@ -1,0 +1,76 @@
+"""Multi-view recognition: softmax scores averaged over the views of a video, then top-k."""
+
+import sys
+
+import numpy as np
+import torch
+from einops import rearrange, reduce
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from m2clip.data.dataset import TestVideos
+from m2clip.data.loading import test_batches
+from m2clip.errors import UserError
+from m2clip.models.video_clip import VideoCLIP
+
+Scores = NDArray[np.float32]
+
+
+@torch.no_grad()
+def score(
+    model: VideoCLIP, videos: TestVideos, labels: Tensor, *, batch: int, workers: int, title: str = "evaluate"
+) -> dict[str, Scores]:
+    """Scores of every video of a split, in the order of its manifest.
+
+    Args:
+        model: trained, on its device.
+        videos: with K views each.
+        labels: label features (C, E) that Eq. 11 compares with.
+        batch: views at once.
+        workers: processes that decode.
+        title: for the progress bar.
+
+    Returns:
+        Probabilities (videos, C) by origin, `eq11` and `vc`, each the mean of the views' softmax.
+
+    Raises:
+        UserError: when a video cannot be read: no part of a test set stands for the whole.
+    """
+    model.eval()
+    scores: dict[str, list[Scores]] = {}
+    with tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
+        for loaded in test_batches(videos, batch=batch, workers=workers):
+            views = rearrange(loaded.videos, "B K T C H W -> (B K) T C H W").to(labels.device)
+            for origin, logits in model.logits(model.encode_video(views), labels).items():
+                mean = reduce(logits.softmax(dim=1), "(B K) C -> B C", "mean", K=videos.views)
+                scores.setdefault(origin, []).append(mean.cpu().numpy())
+            bar.update(len(loaded.class_ids))
+    whole = {origin: np.concatenate(parts) for origin, parts in scores.items()}
+    for origin, rows in whole.items():
+        if len(rows) != len(videos):
+            raise UserError(f"{title}: {origin} scored {len(rows)} of {len(videos)} videos")
+    return whole
+
+
+def ranks(scores: Scores, class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many classes score above a video's own, and as high with a lower id: (N, C), (N,) -> (N,).
+
+    Ties go against the prediction only as far as the order of class ids does, as in argmax.
+    """
+    own = scores[np.arange(len(scores)), class_ids][:, None]
+    before = np.arange(scores.shape[1])[None] < class_ids[:, None]
+    return ((scores > own) | ((scores == own) & before)).sum(axis=1)
+
+
+def top(scores: Scores, class_ids: NDArray[np.int64], k: int) -> float:
+    """Share of videos, in percent, whose class is among the k that score highest."""
+    return float((ranks(scores, class_ids) < k).mean() * 100)
+
+
+def confusion(scores: Scores, class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts (C, C): true class by predicted class."""
+    classes = scores.shape[1]
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (class_ids, scores.argmax(axis=1)), 1)
+    return counts

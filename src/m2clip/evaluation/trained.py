@@ -1,0 +1,44 @@
+"""A trained run, opened again: adapters and heads back in their frozen CLIP."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m2clip.config import Run
+from m2clip.errors import UserError
+from m2clip.models.clip import weights_digest
+from m2clip.models.factory import build_model
+from m2clip.models.video_clip import VideoCLIP
+from m2clip.parsing import build
+from m2clip.training.checkpoint import fill, load_adapters
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A model with its config, its labels in class-id order, and its CLIP's tokenizer."""
+
+    model: VideoCLIP
+    config: Run
+    labels: tuple[str, ...]
+    tokenizer: Any
+
+
+def open_trained(path: Path, device: str) -> TrainedRun:
+    """Open what the train stage saved.
+
+    Raises:
+        UserError: when the file is missing, does not fit, or was trained on another backbone.
+    """
+    tensors, about = load_adapters(path)
+    content = about["config"]
+    config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(path))
+    trained_on, here = content["inputs"]["backbone"], weights_digest(config.backbone)
+    if trained_on != here:
+        raise UserError(
+            f"{path}: was trained on a backbone with digest {trained_on[:12]}, "
+            f"{config.backbone.pretrained} has {here[:12]}; take the same weights or train again"
+        )
+    labels = tuple(about["labels"])
+    model, tokenizer = build_model(config, labels, about["seed"], device)
+    fill(model.trainable(), tensors, path)
+    return TrainedRun(model, config, labels, tokenizer)

@@ -1,0 +1,123 @@
+"""Rows: which config each line of a table is run with (DESIGN, decision 1). No torch.
+
+A run's config is the code's defaults, then the profile, then the profile's recipe for the dataset, then the
+row. The row `main` takes its differences from params.yaml.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from m2clip import backbones
+from m2clip.config import Run
+from m2clip.errors import UserError, meant
+from m2clip.parsing import build, merge, read_yaml
+
+PARAMS = Path("params.yaml")
+ROWS = Path("experiments/rows.yaml")
+DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
+MAIN = "main"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """How manifests are made: the largest share of invalid videos that is let pass."""
+
+    max_invalid: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Where data and backbone come from and how long to train; sections are differences from the defaults."""
+
+    name: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    backbone: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+    evaluate: dict[str, Any] = field(default_factory=dict)
+    datasets: dict[str, Any] = field(default_factory=dict)
+    standin: dict[str, Any] = field(default_factory=dict)
+    prepare: Prepare = field(default_factory=Prepare)
+
+
+def params() -> dict[str, Any]:
+    """params.yaml as it stands."""
+    return dict(read_yaml(PARAMS))
+
+
+def profile(name: str | None = None) -> Profile:
+    """A profile by name, or the one that params.yaml names."""
+    name = name or str(params()["profile"])
+    folder = Path("experiments/profiles")
+    path = folder / f"{name}.yaml"
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    if name not in known:
+        raise UserError(
+            f"{PARAMS}: profile: there is no profile {name}{meant(name, known)}; known are {known}"
+        )
+    return build(Profile, {**read_yaml(path), "name": name}, source=str(path))
+
+
+def seeds() -> tuple[int, ...]:
+    """Seeds of all rows, from params.yaml."""
+    values = params()["seeds"]
+    if not isinstance(values, list) or not values or not all(type(value) is int for value in values):
+        raise UserError(f"{PARAMS}: seeds: expected a list of whole numbers such as [0], got {values!r}")
+    return tuple(values)
+
+
+def rows() -> dict[str, dict[str, Any]]:
+    """Every declared row and its differences, in the order of rows.yaml."""
+    declared = (read_yaml(ROWS) or {}).get("rows")
+    if not isinstance(declared, dict) or MAIN not in declared:
+        raise UserError(f"{ROWS}: expected a mapping `rows` with a row `{MAIN}`")
+    return {str(name): differences or {} for name, differences in declared.items()}
+
+
+def differences(row: str) -> dict[str, Any]:
+    """How a row differs from the profile's M2-CLIP; of `main`, what params.yaml says, nulls dropped."""
+    declared = rows()
+    if row not in declared:
+        raise UserError(f"{ROWS}: there is no row {row}{meant(row, declared)}")
+    if row != MAIN:
+        return declared[row]
+    if declared[MAIN]:
+        raise UserError(f"{ROWS}: rows.{MAIN}: must be empty; params.yaml says what differs")
+    mine = {key: value for key, value in params().items() if key not in ("profile", "seeds", "tables")}
+    return merge({}, mine)
+
+
+def resolve(row: str, base: Profile | None = None) -> Run:
+    """The whole config of a row under a profile, checked against the backbone.
+
+    Raises:
+        UserError: naming the file, the row and the key path of the first mistake.
+    """
+    base = base or profile()
+    source = str(PARAMS) if row == MAIN else f"{ROWS}: row {row}"
+    over = differences(row)
+    build(Run, over, source=source)  # so that a mistake is blamed on the file that holds it
+    common = {key: getattr(base, key) for key in ("data", "backbone", "train", "evaluate")}
+    dataset = merge(common, over).get("data", {}).get("dataset", "k400")
+    if dataset not in DATASETS:
+        raise UserError(f"{source}: data.dataset: there is no dataset {dataset}{meant(dataset, DATASETS)}")
+    recipe = base.datasets.get(dataset, {})
+    build(Run, merge(common, recipe), source=f"experiments/profiles/{base.name}.yaml")
+    try:
+        config = build(Run, merge(merge(common, recipe), over))
+        _check_method(config.method)
+        backbones.check(config)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    return config
+
+
+def method_file(method: str) -> Path:
+    """The one file that holds a method."""
+    return Path(__file__).parent / "models" / "methods" / f"{method}.py"
+
+
+def _check_method(method: str) -> None:
+    known = sorted(file.stem for file in method_file("x").parent.glob("[a-z]*.py"))
+    if method not in known:
+        raise UserError(f"method: there is no method {method}{meant(method, known)}; known are {known}")

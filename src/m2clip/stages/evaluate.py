@@ -1,0 +1,136 @@
+"""`evaluate PROFILE ROW SEED`: adapters -> scores per video, metrics, confusion; supervised and zero-shot."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from m2clip import runs
+from m2clip.config import Evaluate
+from m2clip.data import manifest
+from m2clip.data.dataset import TestVideos
+from m2clip.data.manifest import Manifest
+from m2clip.errors import UserError, guarded
+from m2clip.evaluation.recognition import Scores, confusion, score, top
+from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.evaluation.zero_shot import by_split
+from m2clip.models.factory import device_name, pixels_of
+from m2clip.models.prompts import make_prompts
+from m2clip.parsing import build, read_yaml
+from m2clip.tracking.mirror import finish
+
+
+def main() -> None:
+    """Evaluate one row with one seed."""
+    profile, row, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    key = runs.RunKey(profile, row, seed)
+    content = read_yaml(key.evaluate_config)
+    settings = {k: v for k, v in content.items() if k != "inputs"}
+    config = build(Evaluate, settings, source=str(key.evaluate_config))
+    sets = {name: _open(profile, name, digest) for name, digest in content["inputs"].items()}
+    run = open_trained(key.adapters, device_name())
+    dataset = run.config.data.dataset
+    supervised, counts, tested = _supervised(run, config, dataset, sets.pop(dataset))
+    metrics: dict[str, Any] = {"supervised": supervised, "zero_shot": {}}
+    tables = [tested]
+    for name, data in sets.items() if run.model.reads_text else ():
+        metrics["zero_shot"][name], tested = _zero_shot(run, config, name, data)
+        tables.append(tested)
+    key.store.mkdir(parents=True, exist_ok=True)
+    key.folder.mkdir(parents=True, exist_ok=True)
+    pd.concat(tables, ignore_index=True).to_parquet(key.predictions, index=False)
+    counts.to_csv(key.confusion, lineterminator="\n")
+    key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    finish(key)
+    print(
+        ", ".join(
+            f"{name} {value:.1f}" for name, value in runs.flatten(metrics).items() if name.endswith("/top1")
+        )
+    )
+
+
+def _open(profile: str, dataset: str, digest: str) -> Manifest:
+    folder = Path("data") / profile / dataset
+    data = manifest.read(folder)
+    if data.digest() != digest:
+        raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
+    return data
+
+
+def _supervised(
+    run: TrainedRun, config: Evaluate, dataset: str, data: Manifest
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Numbers, confusion matrix and scores per video of the split that `evaluate.split` names."""
+    rows = data.rows(config.split)
+    class_ids = rows["class_id"].to_numpy()
+    with torch.no_grad():
+        labels = run.model.encode_labels()
+    scores = score(
+        run.model, _views(run, config, data, config.split), labels,
+        batch=config.batch, workers=run.config.train.workers, title=dataset,
+    )  # fmt: skip
+    head = "vc" if "vc" in scores else "eq11"
+    numbers = {
+        "dataset": dataset,
+        "split": config.split,
+        "videos": len(rows),
+        "frames": run.config.data.frames,
+        "crops": config.crops,
+        "clips": config.clips,
+        "head": head,
+        "top1": top(scores[head], class_ids, 1),
+        "top5": top(scores[head], class_ids, 5),
+        "top1_by_head": {origin: top(values, class_ids, 1) for origin, values in scores.items()},
+    }
+    names = list(run.labels)
+    counts = pd.DataFrame(
+        confusion(scores[head], class_ids), index=pd.Index(names, name="label"), columns=names
+    )
+    return numbers, counts, _table(dataset, rows, scores)
+
+
+def _zero_shot(
+    run: TrainedRun, config: Evaluate, name: str, data: Manifest
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Numbers of each split, and scores per video: Eq. 11 against the set's own labels."""
+    prompts = make_prompts(data.labels, run.config.data.prompt, run.tokenizer)
+    rows = data.all_rows()
+    with torch.no_grad():
+        labels = run.model.encode_labels(prompts)
+    scores = score(
+        run.model, _views(run, config, data, None), labels,
+        batch=config.batch, workers=run.config.train.workers, title=f"zero-shot {name}",
+    )  # fmt: skip
+    scores = {"eq11": scores["eq11"]}
+    return by_split(scores["eq11"], rows["class_id"].to_numpy(), rows["split"]), _table(name, rows, scores)
+
+
+def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None) -> TestVideos:
+    return TestVideos(
+        data, split, run.config.data, pixels_of(run.model), clips=config.clips, crops=config.crops
+    )
+
+
+def _table(dataset: str, rows: pd.DataFrame, scores: dict[str, Scores]) -> pd.DataFrame:
+    """One line per video and head: what was scored, its class, and the scores of all classes."""
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "dataset": dataset,
+                "path": rows["path"],
+                "split": rows["split"],
+                "class_id": rows["class_id"],
+                "head": origin,
+                "prediction": values.argmax(axis=1),
+                "scores": list(values),
+            }
+        )
+        for origin, values in scores.items()
+    )
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,80 @@
+"""`resolve`: params.yaml, profile and rows -> one config a row, with its inputs pinned by digest.
+
+All rows are checked here, before any training starts. What training reads and what evaluation reads are
+separate files, so that another number of views retrains nothing. Loads no torch.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import yaml
+
+from m2clip import rows
+from m2clip.config import Run
+from m2clip.data import manifest
+from m2clip.errors import UserError, guarded
+from m2clip.parsing import plain
+from m2clip.runs import RESOLVED, RunKey
+
+
+def main() -> None:
+    """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
+    profile = rows.profile()
+    rows.seeds()
+    configs = {row: rows.resolve(row, profile) for row in rows.rows()}
+    pins = _pins(profile.name, configs)
+    shutil.rmtree(RESOLVED / profile.name, ignore_errors=True)
+    for row, config in configs.items():
+        key = RunKey(profile.name, row, 0)
+        zero_shot = config.evaluate.zero_shot
+        for path, values in (
+            (
+                key.train_config,
+                {k: v for k, v in plain(config).items() if k != "evaluate"}
+                | {
+                    "inputs": {
+                        "videos": pins[config.data.dataset],
+                        "backbone": pins[config.backbone.pretrained],
+                        "method": pins[config.method],
+                    }
+                },
+            ),
+            (
+                key.evaluate_config,
+                plain(config.evaluate)
+                | {"inputs": {name: pins[name] for name in (config.data.dataset, *zero_shot)}},
+            ),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    print(f"{len(configs)} rows under the profile {profile.name}")
+
+
+def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
+    """Digests of manifests, weights and method files that the rows use."""
+    pins: dict[str, str] = {}
+    for row, config in configs.items():
+        for dataset in (config.data.dataset, *config.evaluate.zero_shot):
+            if dataset not in rows.DATASETS:
+                raise UserError(f"row {row}: evaluate.zero_shot: there is no dataset {dataset}")
+            if dataset not in pins:
+                pins[dataset] = manifest.digest(Path("data") / profile / dataset)
+        weights = Path(config.backbone.pretrained)
+        if weights.suffix and not weights.is_file():
+            raise UserError(
+                f"backbone.pretrained: there is no file {weights}; `make backbone` trains the stand-in's"
+            )
+        pins[config.backbone.pretrained] = (
+            _sha256(weights) if weights.is_file() else config.backbone.pretrained
+        )
+        pins[config.method] = _sha256(rows.method_file(config.method))
+    return pins
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    guarded(main)

@@ -1,0 +1,71 @@
+"""`train PROFILE ROW SEED`: resolved config -> adapters, learning curve, provenance."""
+
+import datetime
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+import m2clip
+from m2clip import runs, workplace
+from m2clip.config import Run
+from m2clip.data import manifest
+from m2clip.data.dataset import TrainVideos
+from m2clip.errors import UserError, guarded
+from m2clip.models.factory import build_model, device_name, pixels_of
+from m2clip.parsing import build, read_yaml
+from m2clip.tracking.live import live
+from m2clip.training.checkpoint import checkpoint_folder, forget, save_adapters
+from m2clip.training.loop import Trained, train, write_history
+
+
+def main() -> None:
+    """Train one row with one seed."""
+    profile, row, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    started = datetime.datetime.now(datetime.UTC)
+    key = runs.RunKey(profile, row, seed)
+    content = read_yaml(key.train_config)
+    config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(key.train_config))
+    folder = Path("data") / profile / config.data.dataset
+    dataset = manifest.read(folder)
+    if dataset.digest() != content["inputs"]["videos"]:
+        raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
+    device = device_name()
+    model, _ = build_model(config, dataset.labels, seed, device)
+    checkpoints = checkpoint_folder(workplace.root(), _decides(content, seed, device))
+    trained = Trained([], ())
+    with live(key, content, {"commit": workplace.commit(), "device": device}) as run:
+        if config.train.steps:
+            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), seed)
+            trained = train(model, videos, config, seed, checkpoints, run.log)
+    key.folder.mkdir(parents=True, exist_ok=True)
+    save_adapters(
+        key.adapters, model.trainable(), {"config": content, "labels": dataset.labels, "seed": seed}
+    )
+    write_history(key.history, trained.history)
+    source = workplace.provenance(device, started) | {
+        "config_sha": runs.digest(content),
+        "seed": seed,
+        "inputs": content["inputs"],
+        "dropped_videos": list(trained.dropped),
+    }
+    key.provenance.write_text(json.dumps(source, indent=2) + "\n", encoding="utf-8")
+    forget(checkpoints)
+
+
+def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
+    """Everything that decides the bits: config with its inputs' digests, seed, code, torch and device."""
+    code = hashlib.sha256()
+    package = Path(m2clip.__file__).parent
+    for folder in ("models", "training", "data"):
+        for path in sorted((package / folder).rglob("*.py")):
+            code.update(path.read_bytes())
+    return [yaml.safe_dump(content), str(seed), device, torch.__version__, code.hexdigest()]
+
+
+if __name__ == "__main__":
+    guarded(main)

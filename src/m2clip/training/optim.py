@@ -1,0 +1,42 @@
+"""AdamW over adapters and heads, and its learning rate as a pure function of the step."""
+
+import math
+
+import torch
+from torch import nn
+
+from m2clip.config import Train
+
+
+def learning_rate(step: int, config: Train) -> float:
+    """Linear warm-up, then a cosine to zero, per step.
+
+    Args:
+        step: 0 to steps - 1.
+        config: its `lr` is reached when the warm-up's share of the steps is over.
+    """
+    warmup = config.warmup * config.steps
+    rise = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
+    return config.lr * rise * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def make_optimizer(trainable: dict[str, nn.Parameter], config: Train) -> torch.optim.AdamW:
+    """AdamW in up to four groups: text side or not (`text_lr`), decayed or not (biases and norms are not)."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in trainable.items():
+        factor = config.text_lr if name.startswith(("text.", "cmlm.")) else 1.0
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((factor, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "weight_decay": decay, "factor": factor}
+            for (factor, decay), parameters in groups.items()
+        ],
+        lr=config.lr,
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group its share of `lr`."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["factor"]
