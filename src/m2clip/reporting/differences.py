@@ -1,0 +1,53 @@
+"""How a row differs from the paper's M2-CLIP, in words: `decoder.heads=[contrastive, cmc]`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from m2clip.config import Run
+from m2clip.parsing import build, merge, plain
+from m2clip.reporting.names import METHOD
+from m2clip.rows import Profile
+
+SILENT = {
+    "train.workers",
+    "train.checkpoint_every",
+    "train.log_every",
+    "evaluate.batch",
+}  # they change no number
+ELSEWHERE = {"data.dataset"}  # shown beside every label
+
+
+def paper(profile: Profile, dataset: str) -> Run:
+    """The paper's model under a profile: the defaults, the profile and its recipe for the dataset."""
+    common = {key: getattr(profile, key) for key in ("data", "backbone", "train", "evaluate")}
+    return build(Run, merge(common, profile.datasets.get(dataset, {})))
+
+
+def difference(config: Run, profile: Profile) -> list[str]:
+    """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py."""
+    theirs = dict(_flat(plain(paper(profile, config.data.dataset))))
+    mine = {key: value for key, value in _flat(plain(config)) if key not in SILENT}
+    return [f"{key}={_text(value)}" for key, value in mine.items() if _text(value) != _text(theirs[key])]
+
+
+def label(config: Run, profile: Profile) -> str:
+    """`M2-CLIP`, followed by how it differs but for the dataset, which every table and figure names."""
+    differs = [text for text in difference(config, profile) if text.partition("=")[0] not in ELSEWHERE]
+    return ", ".join([METHOD, *differs])
+
+
+def _flat(nested: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
+
+
+def _text(value: Any) -> str:
+    """As one would type it after -S: lists in brackets, true, false and null."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,45 @@
+"""Small files that are not runs: facts of the data sheets, and parameters at full size."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPLEXITY = Path("reports/complexity.csv")
+Line = dict[str, str]
+
+
+def sheets(profile: str) -> Path:
+    """Where the data sheets of a profile lie."""
+    return Path("reports") / profile / "data"
+
+
+def read_facts(profile: str, dataset: str) -> Line | None:
+    """The facts of a dataset, or None where no sheet has been drawn."""
+    lines = _lines(sheets(profile) / f"{dataset}.csv")
+    return lines[0] if lines else None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Trainable parameters at full size by row."""
+
+    lines: list[Line]
+
+    def trainable(self, row: str, frames: int | None) -> int | None:
+        """Of a row; its number of frames is asked for only where the count depends on it."""
+        counts = {line["frames"]: line["trainable_total"] for line in self.lines if line["row"] == row}
+        same = set(counts.values())
+        count = same.pop() if len(same) == 1 else counts.get(str(frames))
+        return int(count) if count and count.isdigit() else None
+
+
+def read_parameters() -> Parameters:
+    """reports/complexity.csv, or nothing where it has not been counted."""
+    return Parameters(_lines(COMPLEXITY))
+
+
+def _lines(path: Path) -> list[Line]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,157 @@
+"""A table as Markdown, CSV and LaTeX; what is missing is an em dash, in CSV an empty cell."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from m2clip.reporting.names import MISSING
+from m2clip.reporting.results import Value
+
+Cell = str | int | Value | None
+FORMATS = ("md", "csv", "tex")
+MARKS = {"†": "one seed", "‡": "fewer seeds than params.yaml asks for"}
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "²": r"$^2$",
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "—": "---",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in the CSV, its header, whether its values have a spread."""
+
+    key: str
+    header: str
+    spread: bool = False
+    text: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells (rows, columns), with the name and the number of seeds of each row."""
+
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+
+    def all_notes(self) -> tuple[str, ...]:
+        """The notes, and what the marks in the cells mean."""
+        marks = {mark for row in self.cells for cell in row if isinstance(cell, Value) for mark in cell.mark}
+        legend = (f"{mark} {meaning}." for mark, meaning in MARKS.items() if mark in marks)
+        return (*self.notes, *legend)
+
+
+def shown(cell: Cell) -> str:
+    """A cell as one reads it."""
+    if cell is None or cell == "":
+        return MISSING
+    if isinstance(cell, Value):
+        spread = "" if cell.std is None else f" ± {cell.std:.{cell.digits}f}"
+        return f"{cell.mean:.{cell.digits}f}{spread}{cell.mark}"
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, also inside of a table."""
+    return re.sub(r"([\\`*_\[\]<>&|~$])", r"\\\1", " ".join(text.split()))
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def markdown(table: Table) -> str:
+    """The bare table; its title and notes are the page's."""
+    return markdown_rows(
+        [column.header for column in table.columns],
+        [[shown(cell) for cell in row] for row in table.cells],
+        [column.text for column in table.columns],
+    )
+
+
+def markdown_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[bool]) -> str:
+    """A Markdown table from plain texts, escaped; columns that are no text are set to the right."""
+    lines = [headers, ["---" if text else "---:" for text in texts], *rows]
+    escaped = [line if at == 1 else [escape_markdown(cell) for cell in line] for at, line in enumerate(lines)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
+
+
+def comma_separated(table: Table) -> str:
+    """For programs: a column for each number and one for its spread."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    header = ["row", "seeds"]
+    for column in table.columns:
+        header += [column.key, f"{column.key}_std"] if column.spread else [column.key]
+    writer.writerow(header)
+    for name, seeds, row in zip(table.names, table.seeds, table.cells, strict=True):
+        line = [name, str(seeds)]
+        for column, cell in zip(table.columns, row, strict=True):
+            line += _numbers(cell) if column.spread else _numbers(cell)[:1]
+        writer.writerow(line)
+    return stream.getvalue()
+
+
+def _numbers(cell: Cell) -> list[str]:
+    if isinstance(cell, Value):
+        return [f"{cell.mean:.4f}", "" if cell.std is None else f"{cell.std:.4f}"]
+    return ["" if cell is None else str(cell), ""]
+
+
+def latex(table: Table) -> str:
+    """A table to be input where the packages booktabs and graphicx are used."""
+    alignment = "".join("l" if column.text else "r" for column in table.columns)
+    lines = [[_head(column.header) for column in table.columns]]
+    lines += [[escape_latex(shown(cell)) for cell in row] for row in table.cells]
+    header, *body = [" & ".join(line) + r" \\" for line in lines]
+    caption = escape_latex(" ".join([f"{table.title}.", *table.all_notes()]))
+    return "\n".join(
+        [
+            r"\begin{table}[t]",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:{table.name}}}",
+            r"\centering",
+            r"\resizebox{\linewidth}{!}{%",
+            rf"\begin{{tabular}}{{{alignment}}}",
+            r"\toprule",
+            header,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _head(header: str) -> str:
+    """A header on lines of its own, so that a narrow column keeps narrow."""
+    words = escape_latex(header).split(", ")
+    stacked = r" \\ ".join(words)
+    return stacked if len(words) == 1 else rf"\shortstack{{{stacked}}}"
+
+
+def render(table: Table) -> dict[str, str]:
+    """The content of each file by its ending."""
+    head = f"**{escape_markdown(table.title)}**\n\n"
+    notes = "".join(f"\n{escape_markdown(note)}\n" for note in table.all_notes())
+    return {"md": head + markdown(table) + notes, "csv": comma_separated(table), "tex": latex(table)}

@@ -1,0 +1,97 @@
+"""`report PROFILE`: files of the declared runs -> tables, figures, page and what DVC compares. No torch."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from m2clip import rows
+from m2clip.errors import UserError, guarded
+from m2clip.reporting import confusion, curves, declared, explored, facts, results, tables
+from m2clip.reporting.columns import Context, make_table, title
+from m2clip.reporting.names import Names
+from m2clip.reporting.page import Report, page
+from m2clip.reporting.results import Row
+
+CARD = Path("experiments/backbone/card.json")
+
+
+def main() -> None:
+    """Render reports/<profile>/ anew, but for its data sheets."""
+    profile = rows.profile(sys.argv[1])
+    asked = declared.read(rows.params().get("tables"), rows.rows())
+    names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN)))
+    found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}
+    shown = [found[name] for name in asked.rows()]
+    datasets = _datasets(shown)
+    context = Context(
+        names=Names(tuple(profile.standin)),
+        facts={dataset: facts.read_facts(profile.name, dataset) for dataset in datasets},
+        parameters=facts.read_parameters(),
+    )
+    folder = Path("reports") / profile.name
+    _clear(folder)
+    made = [make_table(name, spec, shown, context) for name, spec in asked.tables.items()]
+    for table in made:
+        for ending, content in tables.render(table).items():
+            _write(folder / "tables" / f"{table.name}.{ending}", content)
+    confusions = _draw(shown, context, folder / "figures")
+    backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
+    report = Report(
+        profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
+        backbone=backbone, card=_card(backbone), confusions=confusions,
+    )  # fmt: skip
+    _write(folder / "README.md", page(report))
+    _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
+    _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
+    _write(folder / "plots" / "main_confusion.csv", explored.predictions(found[rows.MAIN]))
+    measured = sum(len(row.measured) for row in shown)
+    print(f"{folder}/README.md: {measured} of {sum(len(row.runs) for row in shown)} runs")
+
+
+def _datasets(shown: Sequence[Row]) -> list[str]:
+    """Every dataset that a row is trained or tested on, in the order of the design."""
+    used = {row.dataset for row in shown}
+    used |= {dataset for row in shown if row.config for dataset in row.config.evaluate.zero_shot}
+    return [dataset for dataset in rows.DATASETS if dataset in used]
+
+
+def _draw(shown: Sequence[Row], context: Context, folder: Path) -> list[Row]:
+    """The figures; those rows that have a confusion matrix."""
+    trained = [row for row in shown if row.trained]
+    if trained:
+        curves.draw(trained, context.names, folder / "curves")
+    matrices = [(row, confusion.counts(row)) for row in trained]
+    for row, matrix in matrices:
+        if matrix is not None:
+            confusion.draw(matrix, title(row, context), folder / f"confusion-{row.name}")
+    return [row for row, matrix in matrices if matrix is not None]
+
+
+def _card(backbone: str) -> dict[str, object] | None:
+    """The backbone's card, where it is the card of this backbone."""
+    if not CARD.exists():
+        return None
+    try:
+        card = json.loads(CARD.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{CARD}: not valid JSON: {error}") from None
+    return card if card.get("name") == backbone else None
+
+
+def _clear(folder: Path) -> None:
+    """So that a removed row or table leaves nothing behind; data sheets are not this stage's."""
+    for name in ("tables", "figures", "plots"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("README.md", "main.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    guarded(main)
