@@ -20,6 +20,7 @@ setup: $(READY) ## the environment in .venv
 
 repro: setup     ## stand-in videos, training, evaluation, tables: all of it
 	dvc repro
+	PYTHONPATH=src python -m m2clip.stages.readme
 
 test: setup      ## lint, types, tests
 	ruff check .
@@ -28,8 +29,7 @@ test: setup      ## lint, types, tests
 	pytest
 
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
-	python -m m2clip.stages.sync
-	python -m m2clip.stages.ui
+	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
 backbone: setup  ## train the stand-in CLIP anew, about 80 minutes on one core; the weights are in git
-	dvc repro experiments/backbone/dvc.yaml
+	dvc repro --force --single-item experiments/backbone/dvc.yaml:backbone

@@ -1,0 +1,37 @@
+"""`readme`: put the tables that README.md names between its markers as they were rendered."""
+
+import re
+from pathlib import Path
+
+from m2clip.errors import UserError, guarded
+
+README = Path("README.md")
+BLOCK = re.compile(r"<!-- (reports/\S+\.md) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def filled(text: str, root: Path = Path()) -> str:
+    """The text with every marked block holding what its file holds now.
+
+    Raises:
+        UserError: when a file that a marker names is missing.
+    """
+
+    def block(match: re.Match[str]) -> str:
+        path = root / match[1]
+        if not path.is_file():
+            raise UserError(f"{README}: names {path}, which is not there; run dvc repro")
+        return f"<!-- {match[1]} -->\n{path.read_text(encoding='utf-8').strip()}\n<!-- end -->"
+
+    return BLOCK.sub(block, text)
+
+
+def main() -> None:
+    """Rewrite README.md where a table has changed."""
+    text = README.read_text(encoding="utf-8")
+    if (new := filled(text)) != text:
+        README.write_text(new, encoding="utf-8")
+        print(f"{README}: tables brought up to date")
+
+
+if __name__ == "__main__":
+    guarded(main)
