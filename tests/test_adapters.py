@@ -135,6 +135,14 @@ def test_every_adapter_starts_as_the_identity_and_can_learn(fusion):
         assert any(w.grad is not None and w.grad.any() for w in adapter.parameters())
 
 
+def test_convolutions_and_biases_start_at_zero_and_projections_do_not():
+    for module in (ted_adapter(VisualAdapter(), WIDTH, (3, 2)), TemporalConvolution(WIDTH)):
+        for name, weight in module.named_parameters():
+            assert weight.any().item() == (name.endswith(("down.weight", "up.weight"))), name
+    text = TextAdapter(WIDTH, TextConfig())
+    assert [name for name, weight in text.named_parameters() if weight.any()] == ["down.weight"]
+
+
 def test_text_adapter_is_equation_9():
     adapter = randomised(TextAdapter(WIDTH, TextConfig()))
     tokens = some_tokens(1, 4, (2, 3))[0]

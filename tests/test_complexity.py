@@ -10,7 +10,7 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.evaluation import complexity as counter
 from m2clip.evaluation.complexity import COMPONENTS, complexity
-from m2clip.parsing import build
+from m2clip.parsing import build, plain
 from m2clip.stages import complexity as stage
 
 LABELS = tuple(
@@ -112,15 +112,16 @@ def test_the_text_formula_gives_the_published_3_billion_for_one_text_of_77_token
     assert round(text_macs(1, 77, 1) / 1e9, 2) == 3.01
 
 
-def test_the_fused_attention_would_hide_products_and_is_given_back():
-    model, _ = counter.build_model(build(Run, {"method": "clip"}), ("archery",), seed=0, device="meta")
-    model.eval()
-    video = torch.empty(1, 1, 3, 224, 224, device="meta")
-    for enabled in (True, False):
-        torch.backends.mha.set_fastpath_enabled(enabled)
-        assert counter.multiply_adds(lambda: model.encode_video(video)) == view_macs(1)
-        assert torch.backends.mha.get_fastpath_enabled() is enabled
-    torch.backends.mha.set_fastpath_enabled(True)
+def test_fused_attention_hides_no_product_and_is_given_back(make_model, backbone):
+    on_cpu, _ = make_model(double=False)
+    config = build(Run, {"backbone": plain(backbone)})
+    on_meta, _ = counter.build_model(config, ("archery",), seed=0, device="meta")
+    counted = []
+    for model, device in ((on_cpu, "cpu"), (on_meta.eval(), "meta")):
+        video = torch.empty(1, 2, 3, 32, 32, device=device)
+        counted.append(counter.multiply_adds(lambda m=model, v=video: m.encode_video(v)))
+        assert torch.backends.mha.get_fastpath_enabled()
+    assert counted[0] == counted[1]
 
 
 def test_the_stage_gives_a_line_for_every_row_and_number_of_frames():

@@ -48,6 +48,13 @@ def test_the_words_to_predict_are_those_of_the_labels(prompts):
     assert list(prompts.vocabulary.values()) == list(range(10))
 
 
+def test_a_word_is_the_same_in_capitals(tokenizer):
+    prompts = make_prompts(("Unboxing", "unboxing Boxes"), TEMPLATE, tokenizer)
+    assert prompts.vocabulary == {"boxes": 0, "unboxing": 1}
+    _, words = masked(prompts, class_ids=(0,))
+    assert words.max() == 1
+
+
 def test_the_released_words_are_the_prompts_and_the_header_of_its_file(tokenizer, prompts):
     released = make_prompts(LABELS, TEMPLATE, tokenizer, whole_prompt=True)
     assert set(released.vocabulary) == {*prompts.vocabulary, "a", "video", "of", "name"}
@@ -81,7 +88,7 @@ def test_a_word_of_several_tokens_is_hidden_as_one(tokenizer):
     assert words[0].tolist() == [IGNORED] * 4 + [0] + [IGNORED] * (len(words[0]) - 5)
 
 
-@pytest.mark.parametrize(("rate", "count"), [(0.01, 1), (0.2, 1), (0.5, 3), (0.9, 5), (1.0, 6)])
+@pytest.mark.parametrize(("rate", "count"), [(0.01, 1), (0.2, 1), (0.3, 2), (0.5, 3), (0.9, 5), (1.0, 6)])
 def test_the_rate_is_a_share_of_the_labels_words_and_at_least_one(prompts, rate, count):
     _, words = masked(prompts, class_ids=(0,), mask_rate=rate)
     assert (words != IGNORED).sum() == count
