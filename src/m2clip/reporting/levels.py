@@ -37,17 +37,22 @@ def chance_error(chance: float, videos: int) -> float:
 
 
 def levels(rows: Sequence[Row], context: Context) -> list[Level]:
-    """Every level in the order of the design."""
+    """Every level that was set for a set that the profile generates."""
     by_name = {row.name: row for row in rows}
-    clip, trained = (by_name.get(name) for name in PAIRS["k400"])
-    return [
-        _against_chance(clip, "k400", context, above=True),
-        _below(clip, trained, context),
-        _against_chance(by_name.get(PAIRS["ssv2"][0]), "ssv2", context, above=False),
-        _above_chance([row for row in rows if row.trained], context),
-        _unsaturated([row for row in rows if row.trained]),
-        *(_videos(by_name.get(clip), dataset, context) for dataset, (clip, _) in PAIRS.items()),
-    ]
+    pairs = {
+        dataset: (by_name.get(clip), by_name.get(trained))
+        for dataset, (clip, trained) in PAIRS.items()
+        if dataset in context.names.standins
+    }
+    found = []
+    if "k400" in pairs:
+        clip, main = pairs["k400"]
+        found += [_against_chance(clip, "k400", context, above=True), _below(clip, main, context)]
+    if "ssv2" in pairs:
+        found.append(_against_chance(pairs["ssv2"][0], "ssv2", context, above=False))
+    trained = [row for row in rows if row.trained]
+    found += [_above_chance(trained, context), _unsaturated(trained)]
+    return [*found, *(_videos(clip, dataset, context) for dataset, (clip, _) in pairs.items())]
 
 
 def _top1(row: Row | None, dataset: str) -> Value | None:

@@ -63,7 +63,7 @@ def draw(shown: Sequence[Strip], caption: str, path: Path) -> None:
         y = height - top
         for strip, tall in zip(shown, heights, strict=True):
             y -= tall
-            label = "\n".join(textwrap.wrap(strip.label, 22))
+            label = "\n".join(textwrap.wrap(strip.label, 17))
             middle = (y + tall / 2) / height
             figure.text((SIDE - 2 * MM) / PAGE, middle, label, ha="right", va="center", fontsize=8)
             for at, frame in enumerate(strip.frames):

@@ -1,0 +1,327 @@
+"""What is printed is what was measured, or an em dash; on made-up runs, and the same bytes each time."""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import report_files as fake
+from m2clip import rows
+from m2clip.errors import UserError
+from m2clip.parsing import build
+from m2clip.reporting import declared, levels
+from m2clip.reporting.columns import Context, make_table
+from m2clip.reporting.declared import Spec
+from m2clip.reporting.differences import difference, label
+from m2clip.reporting.facts import Parameters
+from m2clip.reporting.names import Names
+from m2clip.reporting.results import Value, load, summary
+from m2clip.reporting.tables import Column, Table, escape_latex, escape_markdown, render, shown
+from m2clip.runs import LogLine, RunKey
+from m2clip.stages import report
+
+ROOT = Path(__file__).parents[1]
+CLIP, SSV2 = fake.ROWS["fake-clip"], fake.ROWS["fake-ssv2"]
+HARD = "a_b & 50% <x>"
+CONTEXT = Context(Names(("k400", "ucf101")), {"k400": {"labels": "4"}}, Parameters([]))
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """A repository of made-up rows, in which every test runs."""
+    monkeypatch.chdir(tmp_path)
+    fake.declare()
+    return tmp_path
+
+
+def rendered(monkeypatch):
+    """Every file that the stage writes, by path."""
+    monkeypatch.setattr(sys, "argv", ["report", "fake"])
+    report.main()
+    return files()
+
+
+def files():
+    """The content of every file under reports, by path."""
+    paths = sorted(path for path in Path("reports").rglob("*") if path.is_file())
+    return {path.as_posix(): path.read_bytes() for path in paths}
+
+
+def again(root):
+    """Render in another process, with another order of hashes; say which heavy libraries it loads."""
+    script = (
+        "import sys; from m2clip.stages import report, sheets;"
+        "sys.argv = ['report', 'fake']; report.main(); assert 'seaborn' in sys.modules;"
+        "print([name for name in ('torch', 'mlflow', 'dvc') if name in sys.modules])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "7"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=environment, capture_output=True, text=True, check=True
+    )
+    return result.stdout.splitlines()[-1]
+
+
+def table_of(names, seeds=(0,), columns=("label", "top1", "top5", "ucf101", "chance")):
+    found = load(rows.profile("fake"), names, seeds, {"fake-clip": "Fake CLIP"})
+    return make_table("made-up", Spec(title="T", rows=tuple(names), columns=columns), found, CONTEXT)
+
+
+def lines(table):
+    return [[shown(cell) for cell in row] for row in table.cells]
+
+
+def test_a_run_that_is_not_there_and_nan_are_missing():
+    fake.run("main")
+    fake.resolve("fake-clip", CLIP)
+    assert lines(table_of(["main", "fake-clip", "fake-ssv2"])) == [
+        ["M2-CLIP", "50.0†", "—", "20.0 ± 10.0†", "25.0"],
+        ["Fake CLIP", "—", "—", "—", "25.0"],
+        ["fake-ssv2", "—", "—", "—", "—"],
+    ]
+    content = render(table_of(["fake-clip"]))
+    assert "| Fake CLIP | — | — | — | 25.0 |" in content["md"]
+    assert r"Fake CLIP & --- & --- & --- & 25.0 \\" in content["tex"]
+    assert content["csv"].splitlines()[1] == "fake-clip,0,Fake CLIP,,,,,,,25.0000"
+
+
+def test_seeds_become_mean_and_deviation():
+    for seed, top1 in enumerate((40.0, 50.0, 60.0)):
+        fake.run("main", seed=seed, top1=top1, zero_shot=(10.0 + seed, 20.0 + seed))
+        fake.run("fake-clip", CLIP, seed=seed, top1=12.0)
+    many = table_of(["main", "fake-clip"], seeds=(0, 1, 2))
+    assert lines(many)[0] == ["M2-CLIP", "50.0 ± 10.0", "—", "16.0 ± 7.1", "25.0"]
+    assert lines(many)[1][1] == "12.0", "nothing of CLIP depends on a seed"
+    assert "over seeds" in " ".join(many.all_notes())
+    assert many.seeds == (3, 3)
+    assert lines(table_of(["main"], seeds=(0, 1, 9)))[0][1] == "45.0 ± 7.1‡"
+    alone = table_of(["main"])
+    assert lines(alone)[0][1] == "40.0†"
+    assert "† one seed." in alone.all_notes()
+    assert "†" not in " ".join(table_of(["fake-clip"]).all_notes())
+
+
+def test_a_run_of_another_config_is_left_out():
+    fake.run("main")
+    fake.resolve("main", {"decoder": {"heads": ["vc"]}})
+    assert lines(table_of(["main"]))[0][:2] == ["M2-CLIP, decoder.heads=[vc]", "—"]
+
+
+def test_escaping():
+    assert escape_markdown(HARD) == r"a\_b \& 50% \<x\>"
+    assert escape_markdown("c|d *e* [f](g) `h`") == r"c\|d \*e\* \[f\](g) \`h\`"
+    assert escape_latex(HARD) == r"a\_b \& 50\% \textless{}x\textgreater{}"
+    assert escape_latex("\\ {~^$#} 1 ± 2 ×") == (
+        r"\textbackslash{} \{\textasciitilde{}\textasciicircum{}\$\#\} 1 $\pm$ 2 $\times$"
+    )
+
+
+def test_every_format_of_a_table():
+    columns = (
+        Column("label", "Row", text=True),
+        Column("top1", "Top-1, %", spread=True),
+        Column("videos", "Videos"),
+    )
+    table = Table(
+        "t", HARD, ("Note 5%.",), columns, ("x",), (2,), ((HARD, Value(1.26, 0.25, 2, mark="‡"), 1008),)
+    )
+    content = render(table)
+    assert content["md"].splitlines()[2:5] == [
+        "| Row | Top-1, % | Videos |",
+        "| --- | ---: | ---: |",
+        r"| a\_b \& 50% \<x\> | 1.3 ± 0.2‡ | 1,008 |",
+    ]
+    assert list(csv.reader(content["csv"].splitlines())) == [
+        ["row", "seeds", "label", "top1", "top1_std", "videos"],
+        ["x", "2", HARD, "1.2600", "0.2500", "1008"],
+    ]
+    assert r"a\_b \& 50\% \textless{}x\textgreater{} & 1.3 $\pm$ 0.2$^\ddagger$ & 1,008 \\" in content["tex"]
+    assert r"\begin{tabular}{lrr}" in content["tex"]
+    assert r"Note 5\%. $^\ddagger$ fewer seeds" in content["tex"]
+
+
+def test_main_is_labelled_by_how_it_differs():
+    profile = rows.profile("fake")
+    config, _ = fake.resolve("main")
+    assert (difference(config, profile), label(config, profile)) == ([], "M2-CLIP")
+    over = {
+        "adapters": {"visual": {"layers": [1, 2], "temporal_difference": False}},
+        "decoder": {"heads": ["contrastive", "cmc"]},
+        "data": {"frames": 8},
+        "train": {"lr": 0.25, "workers": 3},
+    }
+    config, _ = fake.resolve("main", over)
+    assert difference(config, profile) == [
+        "data.frames=8",
+        "adapters.visual.temporal_difference=false",
+        "adapters.visual.layers=[1, 2]",
+        "decoder.heads=[contrastive, cmc]",
+        "train.lr=0.25",
+    ]
+    config, _ = fake.resolve("main", {"data": {"dataset": "ssv2"}})
+    assert config.train.lr == 0.5, "the recipe of a dataset is the profile's"
+    assert difference(config, profile) == ["data.dataset=ssv2"]
+    assert label(config, profile) == "M2-CLIP", "the dataset stands beside every label"
+
+
+def test_mistakes_in_tables_are_named():
+    declared.read(["main"], fake.ROWS)
+    with pytest.raises(
+        UserError, match=r"params.yaml: tables: there is no table mian \(did you mean main\?\)"
+    ):
+        declared.read(["mian"], fake.ROWS)
+    with pytest.raises(UserError, match=r"tables.main.rows: there is no row fake-ssv2"):
+        declared.read(["main"], ["main", "fake-clip"])
+    fake.declare(tables={"tables": {"main": {"title": "T", "rows": ["main"], "columns": ["topp1"]}}})
+    with pytest.raises(
+        UserError, match=r"tables.main.columns: there is no column topp1 \(did you mean top1\?\)"
+    ):
+        declared.read(["main"], fake.ROWS)
+    fake.declare(tables={"labels": {"main": "Mine"}, "tables": {}})
+    with pytest.raises(UserError, match="labelled by how it differs"):
+        declared.read([], fake.ROWS)
+
+
+def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
+    fake.run("main")
+    fake.run("fake-clip", CLIP, top1=20.0)
+    fake.run("fake-ssv2", SSV2, zero_shot=())
+    fake.facts("k400", 4)
+    first = rendered(monkeypatch)
+    assert again(tmp_path) == "[]", "no torch, MLflow or DVC is loaded"
+    assert files() == first
+    check_figures(first)
+    figures = ("curves", "confusion-main", "confusion-fake-ssv2")
+    assert {Path(path).name for path in first} == {
+        "k400.csv", "README.md", "main.json", "main_curves.csv", "main_confusion.csv",
+        *(f"main.{ending}" for ending in ("md", "csv", "tex")),
+        *(f"{name}.png" for name in figures), *(f"{name}.pdf" for name in figures),
+    }  # fmt: skip
+    assert json.loads(first["reports/fake/main.json"]) == {"k400_top1": 50.0, "ucf101_top1": 20.0}
+    curves = first["reports/fake/plots/main_curves.csv"].decode().splitlines()
+    assert curves[:2] == ["step,loss,contrastive,cmc,cmlm,vc", "2,0.5,0.5,0.5,0.5,0.5"]
+    pairs = list(csv.reader(first["reports/fake/plots/main_confusion.csv"].decode().splitlines()))
+    assert pairs[0] == ["actual", "predicted"]
+    assert len(pairs) == 1 + 6
+    assert pairs[3] == [fake.LABELS[1], HARD]
+    page = first["reports/fake/README.md"].decode()
+    assert "| Fake CLIP | stand-in K400 |" in page
+    assert "stand-in SSv2" not in page, "only what the profile generates is a stand-in"
+    assert r"| CLIP zero-shot on stand-in K400: at least 10 points below M2-CLIP | — | — |" in page
+
+
+def check_figures(found):
+    """As wide as a paper's column, without date or version."""
+    assert b"CreationDate" not in found["reports/fake/figures/curves.pdf"]
+    image = Image.open("reports/fake/figures/curves.png")
+    assert image.width == pytest.approx(84 / 25.4 * 300, abs=2)
+    assert "Software" not in image.info
+
+
+def test_a_removed_row_leaves_nothing_behind(monkeypatch):
+    fake.run("main")
+    fake.run("fake-ssv2", SSV2)
+    fake.facts("k400", 4)
+    assert any("fake-ssv2" in path for path in rendered(monkeypatch))
+    kept = {name: values for name, values in fake.ROWS.items() if name != "fake-ssv2"}
+    fake.declare(kept, tables={"tables": {"main": {"title": "T", "rows": ["main"]}}})
+    fake.resolve("main", {"decoder": {"heads": ["vc"]}})
+    after = rendered(monkeypatch)
+    left_out = b"Made with another config than the declared one, so left out: `fake/main/0`"
+    assert left_out in after["reports/fake/README.md"]
+    assert not any("ssv2" in path or b"ssv2" in content.lower() for path, content in after.items())
+    assert "reports/fake/data/k400.csv" in after, "the sheets are not the report's to clear"
+
+
+def test_no_run_at_all(monkeypatch):
+    fake.resolve("main")
+    found = rendered(monkeypatch)
+    assert b"Not run yet: `fake/fake-clip/0`, `fake/main/0`" in found["reports/fake/README.md"]
+    assert found["reports/fake/main.json"] == b"{}\n"
+
+
+def test_levels():
+    fake.run("main", top1=50.0)
+    fake.run("clip", CLIP, top1=26.0)
+    found = levels.levels(load(rows.profile("fake"), ["clip", "main"], [0], {}), CONTEXT)
+    verdicts = {level.asked: level.verdict() for level in found}
+    assert [verdict for asked, verdict in verdicts.items() if "above chance" in asked] == ["not met", "met"]
+    assert verdicts["CLIP zero-shot on stand-in K400: at least 10 points below M2-CLIP"] == "met"
+    assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
+    assert verdicts["stand-in K400: 1,000 test videos or more"] == "not met"
+    assert levels.chance_error(25.0, 75) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(-0.01, "still falling"), (0.0, "level"), (0.01, "rising")])
+def test_convergence(slope, verdict):
+    history = [LogLine(step, {"loss": 1 + slope * step + 0.01 * (step % 4 > 1)}) for step in range(2, 201, 2)]
+    found = levels.convergence(RunKey("fake", "main", 0), history)
+    assert found.verdict.startswith(verdict)
+    assert found.last - found.before == pytest.approx(20 * slope, abs=0.011)
+    assert levels.convergence(RunKey("fake", "main", 0), history[:4]) is None
+
+
+def test_summary():
+    assert summary([None, float("nan"), "x", True]) is None
+    assert summary([1, None]) == Value(1.0)
+    assert summary([1.0, 3.0]) == Value(2.0, 2**0.5, 2)
+
+
+def test_a_label_of_many_classes_stays_readable():
+    import pandas as pd
+
+    from m2clip.reporting.confusion import MOST, OTHERS, shares
+
+    names = [f"label {number}" for number in range(60)]
+    matrix = pd.DataFrame(0, index=names, columns=names)
+    for number in range(60):
+        matrix.iloc[number, number if number >= 50 else (number + 1) % 60] = 2
+    found = shares(matrix)
+    assert list(found.percent.index) == names[:MOST]
+    assert found.left_out == 20
+    assert found.percent[OTHERS].iloc[-1] == 100
+    assert (found.percent.sum(axis=1) == 100).all()
+
+
+def test_a_contact_sheet_and_its_facts(tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    from m2clip.data.manifest import TYPES, Manifest
+    from m2clip.reporting import sheets
+
+    line = dict.fromkeys(TYPES, 0) | {
+        "fps": 10.0,
+        "duration": 30.0,
+        "width": 8,
+        "height": 6,
+        "status": "valid",
+    }
+    videos = [
+        line | {"split": split, "frames": 3 + at}
+        for at, split in enumerate(("train", "test1 test2", "test2"))
+    ]
+    table = pd.DataFrame([*videos, line | {"split": "train", "status": "broken"}])
+    told = sheets.facts("k400", Manifest(tmp_path, ("a", "b"), table)).iloc[0]
+    assert told["splits"] == "train 1, test1 1, test2 2"
+    assert (told["labels"], told["frames"], told["fps"], told["size"]) == (2, "3 / 4 / 5", "10", "8×6")
+    assert (told["minutes"], told["invalid_percent"]) == ("1.5", "25.00")
+    strips = [sheets.Strip(HARD, np.full((sheets.FRAMES, 6, 8, 3), at * 60, np.uint8)) for at in range(3)]
+    digests = set()
+    for name in ("one", "two"):
+        sheets.draw(strips, "made up", tmp_path / f"{name}.png")
+        digests.add(hashlib.sha256((tmp_path / f"{name}.png").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_the_real_declarations_fit(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    declared.read(rows.params()["tables"], rows.rows())
+    for path in (ROOT / "experiments" / "published").glob("*.csv"):
+        assert len({len(line) for line in csv.reader(path.read_text(encoding="utf-8").splitlines())}) == 1
+    assert build(Spec, {"title": "T", "rows": ["main"]}).columns == declared.COLUMNS
