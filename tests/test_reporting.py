@@ -22,6 +22,7 @@ from m2clip.reporting.differences import difference, label
 from m2clip.reporting.facts import Parameters
 from m2clip.reporting.names import Names
 from m2clip.reporting.results import Value, load, summary
+from m2clip.reporting.style import wrapped
 from m2clip.reporting.tables import Column, Table, escape_latex, escape_markdown, render, shown
 from m2clip.runs import LogLine, RunKey
 from m2clip.stages import report
@@ -264,6 +265,13 @@ def test_convergence(slope, verdict):
     assert found.verdict.startswith(verdict)
     assert found.last - found.before == pytest.approx(20 * slope, abs=0.011)
     assert levels.convergence(RunKey("fake", "main", 0), history[:4]) is None
+
+
+def test_long_labels_are_broken_where_one_reads_on():
+    text = "M2-CLIP, adapters.visual.temporal_difference=false"
+    assert wrapped(text, 26).split("\n") == ["M2-CLIP, adapters.visual.", "temporal_difference=false"]
+    assert wrapped("moving something up", 17) == "moving something\nup"
+    assert wrapped("unbreakable" * 3, 5) == "unbreakable" * 3
 
 
 def test_summary():

@@ -1,7 +1,6 @@
 """Figures `confusion-<row>`: which label is taken for which, of a trained row, over all its seeds."""
 
 import math
-import textwrap
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, SEQUENTIAL, paper, save
+from m2clip.reporting.style import COLUMN, MM, SEQUENTIAL, paper, save, wrapped
 
 MOST = 40  # labels that stay readable in a column
 TICKS = (0, 5, 20, 50, 100)
@@ -70,5 +69,5 @@ def draw(matrix: pd.DataFrame, title: str, path: Path) -> None:
         ax.tick_params(length=0)
         ax.set_xlabel("predicted label, numbered as at the side")
         ax.set_ylabel("")
-        ax.set_title("\n".join(textwrap.wrap(title, 56)), loc="right")
+        ax.set_title(wrapped(title, 56), loc="right")
         save(figure, path)

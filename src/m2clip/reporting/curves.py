@@ -1,7 +1,6 @@
 """Figure `curves`: what each head's loss did, one panel for each trained row."""
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 
 from m2clip.reporting.names import HEADS, Names
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLOURS, COLUMN, MM, paper, save
+from m2clip.reporting.style import COLOURS, COLUMN, MM, paper, save, wrapped
 
 SMOOTH = 0.05  # share of the log lines in a running mean
 ACROSS = 2
@@ -36,7 +35,8 @@ def draw(rows: Sequence[Row], names: Names, path: Path) -> None:
     down = math.ceil(len(rows) / ACROSS)
     across = min(ACROSS, len(rows))
     with paper() as (plt, _):
-        height = 13 * MM + down * 44 * MM
+        titles = [_title(row, names) for row in rows]
+        height = 8 * MM + down * (42 + 3 * max(title.count("\n") for title in titles)) * MM
         figure, axes = plt.subplots(down, across, figsize=(COLUMN, height), squeeze=False, sharey=True)
         for at, ax in enumerate(axes.flat):
             if at >= len(rows):
@@ -47,7 +47,7 @@ def draw(rows: Sequence[Row], names: Names, path: Path) -> None:
                 ax.text(0.5, 0.5, "no run yet", ha="center", va="center", transform=ax.transAxes)
             else:
                 _panel(ax, lines)
-            ax.set_title(_title(rows[at], names), loc="left")
+            ax.set_title(titles[at], loc="left")
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelleft=True)
             if at + across >= len(rows):
@@ -73,7 +73,7 @@ def _panel(ax: Any, lines: pd.DataFrame) -> None:
 
 def _title(row: Row, names: Names) -> str:
     dataset = names.dataset(row.dataset) if row.dataset else "no config"
-    return "\n".join([*textwrap.wrap(row.label, 26), dataset])
+    return f"{wrapped(row.label, 26)}\n{dataset}"
 
 
 def _legend(figure: Any, axes: Any, height: float) -> None:

@@ -1,7 +1,6 @@
 """A data sheet: some videos of a dataset as six frames each, and one line of facts."""
 
 import io
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from m2clip.data import video
 from m2clip.data.manifest import VALID, Manifest
-from m2clip.reporting.style import MM, PAGE, paper
+from m2clip.reporting.style import MM, PAGE, paper, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +62,7 @@ def draw(shown: Sequence[Strip], caption: str, path: Path) -> None:
         y = height - top
         for strip, tall in zip(shown, heights, strict=True):
             y -= tall
-            label = "\n".join(textwrap.wrap(strip.label, 17))
+            label = wrapped(strip.label, 17)
             middle = (y + tall / 2) / height
             figure.text((SIDE - 2 * MM) / PAGE, middle, label, ha="right", va="center", fontsize=8)
             for at, frame in enumerate(strip.frames):

@@ -1,6 +1,7 @@
 """How every figure looks: sizes of a paper's column, one colour per head, the same bytes every time."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,16 @@ def paper() -> Iterator[Any]:
             yield plt, sns
         finally:
             plt.close("all")
+
+
+def wrapped(text: str, width: int) -> str:
+    """Lines of at most `width` letters where that can be, broken at spaces and inside `a.long.key=value`."""
+    lines = [""]
+    for piece in re.split(r"(?<=[ .=])", text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def save(figure: "Figure", path: Path) -> None:
