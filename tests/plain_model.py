@@ -119,7 +119,7 @@ def text_adapter(z, a):
     return z + linear(gelu(linear(z, a, "down")), a, "up") if a else z
 
 
-def image_tower(video, w, a, heads=3, layers=3, patch=8, fusion="parallel"):
+def image_tower(video, w, a, heads=4, layers=3, patch=8, fusion="parallel"):
     """Eq. 1-3 for one video (T, 3, H, W): class tokens after the last norm (T, D), and v_t (T, E)."""
     side = video.shape[-1] // patch
     frames = []
