@@ -134,9 +134,8 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
     known = open_clip.list_models()
     if config.name not in known:
         raise UserError(f"backbone.name: open_clip has no model {config.name}{meant(config.name, known)}")
-    is_file = Path(config.pretrained).suffix in (".safetensors", ".pt", ".bin")
-    if device != "meta" and is_file and not Path(config.pretrained).is_file():
-        raise UserError(f"backbone.pretrained: there is no file {config.pretrained}")
+    if device != "meta":
+        _check_there(config)
     if device == "meta":
         logging.disable(logging.WARNING)  # that no weights are loaded is what is wanted here
         with torch.device("meta"):
@@ -161,9 +160,20 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
     return clip.eval(), open_clip.get_tokenizer(config.name)
 
 
+def _check_there(config: Backbone) -> None:
+    path = Path(config.pretrained)
+    if path.suffix in (".safetensors", ".pt", ".bin") and not path.is_file():
+        raise UserError(f"backbone.pretrained: there is no file {path}")
+
+
 def weights_digest(config: Backbone) -> str:
-    """What a run is pinned to: the sha256 of a weights file, or the name of open_clip's tag."""
+    """What a run is pinned to: the sha256 of a weights file, or the name of open_clip's tag.
+
+    Raises:
+        UserError: when it is a file and the file is missing.
+    """
     path = Path(config.pretrained)
     if not path.is_file():
+        _check_there(config)
         return config.pretrained
     return hashlib.sha256(path.read_bytes()).hexdigest()
