@@ -4,10 +4,12 @@ Checkpoints lie outside of DVC's outs, which DVC deletes before a stage runs aga
 of all that decides the result, so that a changed config never continues an old run.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,26 +29,41 @@ def checkpoint_folder(root: Path, decides: Iterable[str]) -> Path:
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write to a file beside `path` and rename it, so that `path` is whole or as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write to a file beside `path` and rename it, so that `path` is whole or as it was.
+
+    Raises:
+        UserError: when it cannot be written, as on a full disk.
+    """
     part = path.with_name(f".{path.name}.part")
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # each library has its own
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be written, is the disk full or read-only? {reason}") from error
 
 
 def save_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
     """Save what the step `step` starts from; the one before it is removed only then."""
-    write_atomically(folder / f"{step:08d}.pt", lambda path: torch.save(dict(state), path))
-    for old in sorted(folder.glob("*.pt"))[:-1]:
-        old.unlink()
+    new = folder / f"{step:08d}.pt"
+    write_atomically(new, lambda path: torch.save(dict(state), path))
+    for other in folder.glob("*.pt"):
+        if other != new:  # older, or newer and damaged, or it would have been gone on with
+            other.unlink()
 
 
 def load_state(folder: Path) -> tuple[int, dict[str, Any]] | None:
     """The newest readable state and its step, or None where there is none."""
     for path in sorted(folder.glob("*.pt"), reverse=True):
         try:
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip() is not None:  # checksums, which torch.load does not look at
+                    continue
             return int(path.stem), torch.load(path, weights_only=True, map_location="cpu")
         except Exception:  # whatever a damaged file raises, the one before it is still there or we start anew
             continue
@@ -74,10 +91,11 @@ def load_adapters(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["m2clip"])
+            about = {key: about[key] for key in ("config", "labels", "seed")}
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; train the run first (dvc repro)") from None
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not the adapters of a run: {error}") from None
 
 
