@@ -4,10 +4,10 @@ import datetime
 import hashlib
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 import m2clip
@@ -61,10 +61,12 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     """Everything that decides the bits: config with its inputs' digests, seed, code, torch and device."""
     code = hashlib.sha256()
     package = Path(m2clip.__file__).parent
-    for folder in ("models", "training", "data"):
-        for path in sorted((package / folder).rglob("*.py")):
-            code.update(path.read_bytes())
-    return [yaml.safe_dump(content), str(seed), device, torch.__version__, code.hexdigest()]
+    alone = [package / f"{name}.py" for name in ("backbones", "config", "parsing", "seeds", "shapes")]
+    folders = [path for name in ("models", "training", "data") for path in (package / name).rglob("*.py")]
+    for path in sorted(alone + folders):
+        code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    versions = [version(name) for name in ("torch", "torchvision", "numpy", "decord", "open_clip_torch")]
+    return [yaml.safe_dump(content), str(seed), device, *versions, code.hexdigest()]
 
 
 if __name__ == "__main__":
