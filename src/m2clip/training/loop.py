@@ -50,10 +50,13 @@ def train(
         log: called with each log step and its values, also for the steps before a resumption.
 
     Raises:
-        UserError: when a loss or gradient is not finite, before it reaches the weights.
+        UserError: when a loss or gradient is not finite, before it reaches the weights; or when there is
+            nothing to train.
     """
     recipe, device = config.train, model.temperature.device
     trainable = model.trainable()
+    if not trainable:
+        raise UserError("nothing to train: there is no adapter, cmlm or vc; set train.steps to 0")
     optimizer = make_optimizer(trainable, recipe)
     start, history, dropped = _resume(checkpoints, trainable, optimizer)
     for values in history:

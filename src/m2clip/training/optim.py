@@ -9,11 +9,11 @@ from m2clip.config import Train
 
 
 def learning_rate(step: int, config: Train) -> float:
-    """Linear warm-up, then a cosine to zero, per step.
+    """A cosine from `lr` to zero over all steps, times a linear warm-up over the first of them.
 
     Args:
         step: 0 to steps - 1.
-        config: its `lr` is reached when the warm-up's share of the steps is over.
+        config: its `warmup` is the share of the steps that the warm-up takes.
     """
     warmup = config.warmup * config.steps
     rise = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
