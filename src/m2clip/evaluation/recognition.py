@@ -35,22 +35,33 @@ def score(
         Probabilities (videos, C) by origin, `eq11` and `vc`, each the mean of the views' softmax.
 
     Raises:
-        UserError: when a video cannot be read: no part of a test set stands for the whole.
+        UserError: when a video cannot be read or scored: no part of a test set stands for the whole.
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}
     with tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
         for loaded in test_batches(videos, batch=batch, workers=workers):
-            views = rearrange(loaded.videos, "B K T C H W -> (B K) T C H W").to(labels.device)
-            for origin, logits in model.logits(model.encode_video(views), labels).items():
-                mean = reduce(logits.softmax(dim=1), "(B K) C -> B C", "mean", K=videos.views)
-                scores.setdefault(origin, []).append(mean.cpu().numpy())
+            for origin, mean in probabilities(model, loaded.videos, labels).items():
+                scores.setdefault(origin, []).append(mean)
             bar.update(len(loaded.class_ids))
     whole = {origin: np.concatenate(parts) for origin, parts in scores.items()}
     for origin, rows in whole.items():
         if len(rows) != len(videos):
             raise UserError(f"{title}: {origin} scored {len(rows)} of {len(videos)} videos")
+        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))  # which would rank first, whatever the class
+        if len(bad):
+            raise UserError(f"{title}: {origin} scores of {videos.videos.paths[bad[0]]} are not finite")
     return whole
+
+
+@torch.no_grad()
+def probabilities(model: VideoCLIP, videos: Tensor, labels: Tensor) -> dict[str, Scores]:
+    """The mean of the views' softmax by origin: videos (B, K, T, 3, H, W), labels (C, E) -> (B, C)."""
+    views = rearrange(videos, "B K T C H W -> (B K) T C H W").to(labels.device)
+    return {
+        origin: reduce(logits.softmax(dim=1), "(B K) C -> B C", "mean", K=videos.shape[1]).cpu().numpy()
+        for origin, logits in model.logits(model.encode_video(views), labels).items()
+    }
 
 
 def ranks(scores: Scores, class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
