@@ -31,7 +31,9 @@ def left_of(picture: np.ndarray, width: int = WIDTH) -> int:
     return width // 2 - int(red.sum())
 
 
-def write(path: Path, frames: int = 40, height: int = HEIGHT, width: int = WIDTH, rate: int = 25) -> Path:
+def write(
+    path: Path, frames: int = 40, height: int = HEIGHT, width: int = WIDTH, rate: int = 25, draw=frame
+) -> Path:
     """Write a video of that many frames, with B-frames and several groups of pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
@@ -40,7 +42,7 @@ def write(path: Path, frames: int = 40, height: int = HEIGHT, width: int = WIDTH
         stream.options = {"crf": "10", "preset": "veryfast", "bf": "2", "g": "12", "threads": "1"}
         for index in range(frames):
             container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(frame(index, height, width), format="rgb24"))
+                stream.encode(av.VideoFrame.from_ndarray(draw(index, height, width), format="rgb24"))
             )
         container.mux(stream.encode())
     return path

@@ -1,0 +1,83 @@
+"""A training that takes a second: the tiny CLIP, real videos of three labels, and all of the real code."""
+
+from functools import partial
+
+import torch
+
+import video_files
+from m2clip.config import Run
+from m2clip.data import annotations, preparing
+from m2clip.data.dataset import TrainVideos
+from m2clip.models.factory import build_model, pixels_of
+from m2clip.parsing import build, merge, plain
+from m2clip.training.loop import train
+
+LABELS = ("pole vault", "tai chi", "unboxing")
+TRAIN = {"steps": 8, "batch": 4, "lr": 5e-3, "workers": 0, "checkpoint_every": 2, "log_every": 1}
+
+
+class Stopped(Exception):  # noqa: N818
+    """A training that a test stops from its log."""
+
+
+def prepare_videos(folder, count=9, splits="train test", labels=LABELS):
+    """A manifest of videos of which no two are the same, with a colour for each of up to three labels."""
+    lines = ["path,label,split"]
+    for index in range(count):
+        class_id = index % len(labels)
+        draw = partial(tinted, channel=class_id)
+        video_files.write(folder / f"videos/{index}.mp4", 8 + index, draw=draw)
+        names = splits if isinstance(splits, str) else splits[index]
+        lines.append(f"videos/{index}.mp4,{labels[class_id]},{names}")
+    (folder / "annotations.csv").write_text("\n".join(lines))
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    return preparing.prepare(annotations.read("plain", folder), folder, 1, 0)
+
+
+def tinted(index, height, width, channel):
+    """A numbered frame under a colour."""
+    picture = video_files.frame(index, height, width) // 4
+    picture[..., channel] += 180
+    return picture
+
+
+def config_of(backbone, differences=None):
+    """The paper's model on the tiny CLIP, and how it differs."""
+    base = {"backbone": plain(backbone), "data": {"frames": 4}, "train": TRAIN}
+    return build(Run, merge(base, differences or {}))
+
+
+def open_training(config, manifest, seed=0):
+    """A fresh model and the videos it is to be trained on."""
+    model, _ = build_model(config, manifest.labels, seed)
+    return model, TrainVideos(manifest, "train", config.data, pixels_of(model), seed)
+
+
+def run(config, manifest, checkpoints, seed=0, log=lambda step, values: None, opened=None):
+    """Train from the newest checkpoint, if any: what was trained, and what training told."""
+    model, videos = opened or open_training(config, manifest, seed)
+    trained = train(model, videos, config, seed, checkpoints, log)
+    return weights_of(model), trained
+
+
+def run_until(step, config, manifest, checkpoints, seed=0):
+    """Train and stop after a step, before a checkpoint of it is written."""
+
+    def stop(at, values):
+        if at == step:
+            raise Stopped
+
+    try:
+        run(config, manifest, checkpoints, seed, stop)
+    except Stopped:
+        return
+    raise AssertionError(f"went past step {step}")
+
+
+def weights_of(model):
+    return {name: weight.detach().clone() for name, weight in model.trainable().items()}
+
+
+def same(one, two):
+    """Whether two sets of tensors have the same names and the same bits."""
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
