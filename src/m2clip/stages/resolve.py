@@ -15,6 +15,7 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
+from m2clip.reporting import declared
 from m2clip.runs import RESOLVED, RunKey
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
     profile = rows.profile()
     rows.seeds()
+    declared.read(rows.params().get("tables"), rows.rows())  # so that no mistake shows only after training
     configs = {row: rows.resolve(row, profile) for row in rows.rows()}
     pins = _pins(profile.name, configs)
     shutil.rmtree(RESOLVED / profile.name, ignore_errors=True)
