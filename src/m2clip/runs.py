@@ -80,6 +80,16 @@ class RunKey:
         return self.folder / "confusion.csv"
 
     @property
+    def outcomes(self) -> Path:
+        """Of each test set, which videos each head got right and which split has which video."""
+        return self.folder / "outcomes.json"
+
+    @property
+    def label_features(self) -> Path:
+        """Text features of the labels after training, (C, E)."""
+        return self.folder / "label_features.npy"
+
+    @property
     def predictions(self) -> Path:
         """Scores per video; not in git."""
         return self.store / "predictions.parquet"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -43,6 +44,9 @@ def main() -> None:
     key.folder.mkdir(parents=True, exist_ok=True)
     pd.concat(tables, ignore_index=True).to_parquet(key.predictions, index=False)
     counts.to_csv(key.confusion, lineterminator="\n")
+    key.outcomes.write_text(json.dumps(_outcomes(tables), indent=1) + "\n", encoding="utf-8")
+    with torch.no_grad():
+        np.save(key.label_features, run.model.encode_labels().cpu().numpy().astype(np.float16))
     key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     finish(key)
     print(
@@ -130,6 +134,27 @@ def _table(dataset: str, rows: pd.DataFrame, scores: dict[str, Scores]) -> pd.Da
         )
         for origin, values in scores.items()
     )
+
+
+def _outcomes(tables: list[pd.DataFrame]) -> dict[str, dict[str, dict[str, str]]]:
+    """Of each set, a letter per video in the manifest's order: 1 where a head is right, where a split has it.
+
+    Small enough for git, and all that intervals and paired differences need.
+    """
+    outcomes: dict[str, dict[str, dict[str, str]]] = {}
+    for table in tables:
+        heads = {head: part.reset_index(drop=True) for head, part in table.groupby("head")}
+        first = next(iter(heads.values()))
+        splits = sorted({name for joined in first["split"] for name in joined.split()})
+        outcomes[str(first["dataset"].iloc[0])] = {
+            "hits": {str(h): _bits(part["prediction"] == part["class_id"]) for h, part in heads.items()},
+            "splits": {name: _bits(first["split"].map(lambda s, n=name: n in s.split())) for name in splits},
+        }
+    return outcomes
+
+
+def _bits(values: pd.Series) -> str:
+    return "".join("1" if value else "0" for value in values)
 
 
 if __name__ == "__main__":
