@@ -1,0 +1,197 @@
+"""Evaluation: scores, ranks, splits, and a trained run opened again, each against a plain restatement."""
+
+import statistics
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import tiny_runs
+from m2clip.config import Data
+from m2clip.data import video
+from m2clip.data.dataset import TestVideos
+from m2clip.data.sampling import segments
+from m2clip.data.transforms import test_views as views_of
+from m2clip.errors import UserError
+from m2clip.evaluation.recognition import confusion, ranks, score, top
+from m2clip.evaluation.trained import open_trained
+from m2clip.evaluation.zero_shot import by_split
+from m2clip.models.factory import pixels_of
+from m2clip.parsing import merge, plain
+from m2clip.training.checkpoint import save_adapters
+
+CLASS_IDS = np.array([0, 1, 2, 2, 4, 0])
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return tiny_runs.prepare_videos(tmp_path_factory.mktemp("videos"), count=5)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """Six videos, five classes, with ties everywhere."""
+    return np.random.default_rng(0).integers(0, 3, (6, 5)).astype(np.float32)
+
+
+@torch.no_grad()
+def plain_scores(model, manifest, clips, crops, T):
+    """The mean of the views' softmax, one video, one view and one number at a time."""
+    labels = model.encode_labels()
+    found = {"eq11": [], "vc": []}
+    for row in manifest.rows("test").itertuples():
+        views = {"eq11": [], "vc": []}
+        for clip in range(clips):
+            numbers = segments(row.frames, T, clip=clip, clips=clips)
+            frames = video.read(manifest.folder / row.path, numbers, row.frames)
+            for crop in views_of(frames, pixels_of(model), crops):
+                for origin, logits in model.logits(model.encode_video(crop[None]), labels).items():
+                    powers = np.exp(logits[0].double().numpy())
+                    views[origin].append(powers / powers.sum())
+        for origin, each in views.items():
+            assert len(each) == clips * crops
+            found[origin].append(sum(each) / len(each))
+    return {origin: np.array(rows) for origin, rows in found.items()}
+
+
+@pytest.mark.parametrize(("clips", "crops", "batch"), ((1, 1, 32), (2, 3, 7), (3, 4, 64), (2, 1, 1)))
+def test_scores_are_the_mean_of_softmaxes_over_views(clips, crops, batch, make_model, manifest):
+    model, _ = make_model(labels=tiny_runs.LABELS, double=False)
+    model.train()
+    videos = TestVideos(manifest, "test", Data(frames=4), pixels_of(model), clips=clips, crops=crops)
+    with torch.no_grad():
+        labels = model.encode_labels()
+    found = score(model, videos, labels, batch=batch, workers=0)
+    expected = plain_scores(model.eval(), manifest, clips, crops, 4)
+    assert found.keys() == expected.keys() == {"eq11", "vc"}
+    for origin, values in found.items():
+        assert values.dtype == np.float32 and values.shape == (5, 3)
+        np.testing.assert_allclose(values, expected[origin], rtol=1e-4, atol=1e-7)
+        assert values.std(axis=0).max() > 1e-3  # not all the same
+
+
+def test_heads_decide_what_is_scored(make_model, manifest):
+    for heads, origins in ((["cmc"], {"eq11"}), (["vc"], {"vc"}), (["contrastive", "vc"], {"eq11", "vc"})):
+        model, _ = make_model({"decoder": {"heads": heads}}, labels=tiny_runs.LABELS, double=False)
+        videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model))
+        with torch.no_grad():
+            assert score(model, videos, model.encode_labels(), batch=5, workers=0).keys() == origins
+
+
+def test_scores_that_are_not_finite_are_no_prediction(make_model, manifest):
+    model, _ = make_model(labels=tiny_runs.LABELS, double=False)
+    model.vc.linear.bias.data[1] = torch.nan
+    videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model))
+    with torch.no_grad(), pytest.raises(UserError, match=r"vc scores of videos/0.mp4 are not finite"):
+        score(model, videos, model.encode_labels(), batch=5, workers=0)
+
+
+def test_ranks_and_top_k_are_those_of_a_plain_sort(scores):
+    assert any(len(set(row)) < len(row) for row in scores.tolist())
+    places = []
+    for row, class_id in zip(scores.tolist(), CLASS_IDS.tolist(), strict=True):
+        best_first = sorted(range(5), key=lambda other, row=row: (-row[other], other))
+        places.append(best_first.index(class_id))
+    assert ranks(scores, CLASS_IDS).tolist() == places and len(set(places)) > 2
+    for k in (1, 2, 5, 9):
+        assert top(scores, CLASS_IDS, k) == pytest.approx(100 * sum(place < k for place in places) / 6)
+    hits = [int(row.argmax()) == class_id for row, class_id in zip(scores, CLASS_IDS, strict=True)]
+    assert top(scores, CLASS_IDS, 1) == pytest.approx(100 * sum(hits) / 6) and 0 < sum(hits) < 6
+
+
+def test_confusion_counts_true_by_predicted():
+    predicted = [0, 3, 2, 1, 1, 3]
+    counts = confusion(np.eye(5, dtype=np.float32)[predicted], CLASS_IDS)
+    expected = [[0] * 5 for _ in range(5)]
+    for true, guess in zip(CLASS_IDS.tolist(), predicted, strict=True):
+        expected[true][guess] += 1
+    assert counts.tolist() == expected and counts.sum() == 6 and counts[4, 1] == 1
+
+
+def test_splits_against_means_by_hand():
+    #              right           wrong         right           right           wrong, second
+    guesses = [[0.9, 0.1, 0], [0.9, 0.1, 0], [0.1, 0.9, 0], [0.1, 0.2, 0.7], [0.3, 0.7, 0.0]]
+    class_ids, splits = np.array([0, 2, 1, 2, 0]), ["test1", "test1 test2", "test2", "test10 test2", "test10"]
+    found = by_split(np.array(guesses, np.float32), class_ids, pd.Series(splits))
+    top1 = {"test1": 100 / 2, "test2": 200 / 3, "test10": 100 / 2}
+    assert {name: part["videos"] for name, part in found["splits"].items()} == {
+        "test1": 2,
+        "test2": 3,
+        "test10": 2,
+    }
+    for name, value in top1.items():
+        assert found["splits"][name] == pytest.approx(
+            {"top1": value, "top5": 100, "videos": found["splits"][name]["videos"]}
+        )
+    assert found["top1"] == pytest.approx(statistics.mean(top1.values()))
+    assert found["top1_std"] == pytest.approx(statistics.stdev(top1.values())) and found["top5"] == 100
+    assert found["videos"] == 5 and found["full"] == pytest.approx({"top1": 60, "top5": 100})
+
+
+def test_one_split_has_no_deviation():
+    found = by_split(np.eye(2, dtype=np.float32), np.array([0, 0]), pd.Series(["test1"] * 2))
+    assert found["top1"] == 50 and found["top1_std"] is None and list(found["splits"]) == ["test1"]
+
+
+@pytest.fixture
+def trained(backbone, make_model, tmp_path):
+    """A file of adapters as the train stage leaves it, and the model that it is from."""
+    from m2clip.models.clip import weights_digest
+
+    differences = {"data": {"frames": 3}, "adapters": {"visual": {"layers": [1, 3]}}}
+    model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
+    content = merge({"backbone": plain(backbone)}, differences) | {
+        "inputs": {"backbone": weights_digest(backbone)}
+    }
+    path = tmp_path / "adapters.safetensors"
+
+    def save(content=content, labels=tiny_runs.LABELS):
+        save_adapters(path, model.trainable(), {"config": content, "labels": labels, "seed": 7})
+        return path
+
+    save()
+    return model, path, content, save
+
+
+def test_an_opened_run_predicts_the_same_bits(trained, manifest):
+    model, path, _, _ = trained
+    run = open_trained(path, "cpu")
+    assert run.labels == tiny_runs.LABELS and run.config.adapters.visual.layers == (1, 3)
+    results = []
+    for each in (model, run.model):
+        videos = TestVideos(manifest, "test", run.config.data, pixels_of(each), crops=3)
+        with torch.no_grad():
+            results.append(score(each, videos, each.encode_labels(), batch=6, workers=0))
+    for origin in ("eq11", "vc"):
+        assert (results[0][origin] == results[1][origin]).all()
+
+
+def test_another_or_no_backbone_is_one_line(trained, backbone, tmp_path):
+    _, path, content, save = trained
+    weights = tmp_path / "other.safetensors"
+    with open(backbone.pretrained, "rb") as file:  # noqa: PTH123
+        changed = bytearray(file.read())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    save(merge(content, {"backbone": {"pretrained": str(weights)}}))
+    with pytest.raises(UserError) as caught:
+        open_trained(path, "cpu")
+    message = str(caught.value)
+    assert content["inputs"]["backbone"][:12] in message and "\n" not in message
+    assert str(weights) in message and "train again" in message
+    weights.unlink()
+    with pytest.raises(UserError, match=r"backbone.pretrained: there is no file .*other.safetensors"):
+        open_trained(path, "cpu")
+    with pytest.raises(UserError, match="there is no such file; train the run first"):
+        open_trained(tmp_path / "none.safetensors", "cpu")
+
+
+def test_labels_or_a_config_that_the_weights_do_not_fit_are_one_line(trained):
+    _, path, content, save = trained
+    save(labels=tiny_runs.LABELS[:2])
+    with pytest.raises(UserError, match=r"does not fit the config: (cmlm|vc)\S+ is \["):
+        open_trained(path, "cpu")
+    save(merge(content, {"decoder": {"vc_dropouts": 0.1}}))
+    with pytest.raises(UserError, match=rf"{path.name}: unknown key decoder.vc_dropouts"):
+        open_trained(path, "cpu")
