@@ -1,0 +1,98 @@
+"""Predictions for any videos: no manifest, no class, and a broken one is named while the rest goes on.
+
+Here a video is measured and wholly decoded before it is scored, since nothing else says that it is intact.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from m2clip.config import Evaluate
+from m2clip.data.dataset import Broken, Sample, TestVideos
+from m2clip.data.loading import collate
+from m2clip.data.manifest import TYPES, VALID, Manifest
+from m2clip.data.video import Probe, VideoError, probe
+from m2clip.errors import UserError
+from m2clip.evaluation.recognition import Scores, probabilities
+from m2clip.evaluation.trained import TrainedRun
+from m2clip.models.factory import pixels_of
+from m2clip.models.prompts import make_prompts
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probabilities (C,) of a video's labels."""
+
+    path: Path
+    scores: Scores
+
+
+def encode(run: TrainedRun, labels: tuple[str, ...] | None) -> Tensor:
+    """Features (C, E) of the labels that the run was trained on, or of others for zero-shot.
+
+    Raises:
+        UserError: for others where the run compares nothing with texts.
+    """
+    with torch.no_grad():
+        if labels is None:
+            return run.model.encode_labels()
+        if not run.model.reads_text:
+            raise UserError(
+                f"decoder.heads: {list(run.model.heads)} of this run read no text, so it predicts only the "
+                "labels it was trained on; take a run with contrastive or cmc"
+            )
+        return run.model.encode_labels(make_prompts(labels, run.config.data.prompt, run.tokenizer))
+
+
+def predict(
+    run: TrainedRun, files: Sequence[Path], features: Tensor, views: Evaluate, *, zero_shot: bool
+) -> Iterator[Prediction | Broken]:
+    """One answer a video, in the order of `files`; memory does not grow with their number.
+
+    Args:
+        run: opened with `open_trained`.
+        files: the videos.
+        features: of the labels, from `encode`.
+        views: `crops`, `clips`, and as `batch` the views at once.
+        zero_shot: whether the labels are others than the run's, so that only Eq. 11 knows them; else the
+            prediction is that of `vc` where present.
+    """
+    run.model.eval()
+    size = max(1, views.batch // (views.crops * views.clips))
+    for first in range(0, len(files), size):
+        some = files[first : first + size]
+        opened = [_open(run, file, views) for file in some]
+        batch = collate(opened)
+        scores: Iterator[Scores] = iter(())
+        if len(batch.class_ids):
+            by_head = probabilities(run.model, batch.videos, features)
+            scores = iter(by_head["vc" if "vc" in by_head and not zero_shot else "eq11"])
+        for file, video in zip(some, opened, strict=True):
+            yield video if isinstance(video, Broken) else Prediction(file, next(scores))
+
+
+def _open(run: TrainedRun, file: Path, views: Evaluate) -> Sample | Broken:
+    """All views of a file, by the code that evaluation uses, from a manifest of its own."""
+    try:
+        measured = probe(file)
+    except VideoError as error:
+        return Broken(path=str(file), reason=error.reason)
+    videos = TestVideos(
+        _manifest(file, measured),
+        None,
+        run.config.data,
+        pixels_of(run.model),
+        clips=views.clips,
+        crops=views.crops,
+        check=False,  # it was read a moment ago
+    )
+    return videos[0]
+
+
+def _manifest(file: Path, measured: Probe) -> Manifest:
+    known = {"path": str(file), "class_id": 0, "label": "", "split": "", "status": VALID}
+    return Manifest(Path(), ("",), pd.DataFrame([known | vars(measured)], columns=list(TYPES)).astype(TYPES))

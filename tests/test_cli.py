@@ -1,0 +1,263 @@
+"""`m2clip predict`: the evaluation's own numbers for any videos, a broken one named, mistakes in one line."""
+
+import csv
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny_runs
+import video_files
+from m2clip import cli
+from m2clip.config import Evaluate
+from m2clip.data.dataset import TestVideos
+from m2clip.errors import UserError
+from m2clip.evaluation import predict as library
+from m2clip.evaluation.recognition import score
+from m2clip.evaluation.trained import open_trained
+from m2clip.models.clip import weights_digest
+from m2clip.models.factory import pixels_of
+from m2clip.models.prompts import make_prompts
+from m2clip.parsing import plain
+from m2clip.runs import RunKey
+from m2clip.training.checkpoint import save_adapters
+
+UNSEEN = ("juggling balls", "air drumming", "pole vault", "sleeping")
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return tiny_runs.prepare_videos(tmp_path_factory.mktemp("data"), count=5)
+
+
+@pytest.fixture
+def save(backbone, make_model):
+    def write(path, heads=("contrastive", "cmc", "vc"), seed=0):
+        differences = {"data": {"frames": 3}, "decoder": {"heads": list(heads)}}
+        model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
+        for weight in model.trainable().values():
+            weight.data.mul_(1 + seed / 10)
+        config = plain(tiny_runs.config_of(backbone, differences)) | {
+            "inputs": {"backbone": weights_digest(backbone)}
+        }
+        config.pop("evaluate")
+        save_adapters(path, model.trainable(), {"config": config, "labels": tiny_runs.LABELS, "seed": seed})
+        return path
+
+    return write
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path, capfd):
+    """Run the command line in an empty folder: exit code, lines of the table, lines of stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["m2clip", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capfd.readouterr()
+        return ended.value.code, out.splitlines(), [line for line in err.split("\n") if line]
+
+    return run
+
+
+def expected(path, manifest, labels=None, crops=1, clips=1):
+    """Scores by head of the videos of the manifest, as evaluation has them."""
+    run = open_trained(path, "cpu")
+    prompts = make_prompts(labels, run.config.data.prompt, run.tokenizer) if labels else None
+    videos = TestVideos(manifest, "test", run.config.data, pixels_of(run.model), crops=crops, clips=clips)
+    with torch.no_grad():
+        return score(run.model, videos, run.model.encode_labels(prompts), batch=32, workers=0)
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("heads", (("contrastive", "vc"), ("cmc",), ("vc",)))
+def test_the_runs_own_labels_are_predicted_as_evaluation_does(heads, call, save, manifest, tmp_path):
+    path = save(tmp_path / "adapters.safetensors", heads)
+    code, table, err = call(
+        "predict", manifest.folder, "--run", path, "--crops", 3, "--clips", 2, "--batch", 12,
+        "--top", 2, "--csv", "out.csv",
+    )  # fmt: skip
+    assert code == 0 and table[0].split() == ["file", "rank", "label", "probability"] and len(table) == 11
+    scores = expected(path, manifest, crops=3, clips=2)["vc" if "vc" in heads else "eq11"]
+    lines = read(tmp_path / "out.csv")
+    for index, row in enumerate(scores):
+        best = row.argsort()[::-1][:2]
+        mine, shown = lines[2 * index : 2 * index + 2], table[2 * index + 1 : 2 * index + 3]
+        for rank, (line, text) in enumerate(zip(mine, shown, strict=True), 1):
+            label, chance = tiny_runs.LABELS[best[rank - 1]], f"{row[best[rank - 1]]:.4f}"
+            file = str(manifest.folder / f"videos/{index}.mp4")
+            assert line == {
+                "file": file,
+                "rank": str(rank),
+                "label": label,
+                "probability": chance,
+                "error": "",
+            }
+            assert text.split() == [file, str(rank), *label.split(), chance]
+    assert len({line.index(label) for line in table[1:] for label in tiny_runs.LABELS if label in line}) == 1
+    assert any("predict: 100%" in line for line in err)
+
+
+def test_other_labels_are_predicted_by_eq11(call, save, manifest, tmp_path):
+    path = save(tmp_path / "adapters.safetensors")
+    (tmp_path / "labels.txt").write_text("\n".join(UNSEEN) + "\n")
+    code, table, _ = call(
+        "predict", manifest.folder, "--run", path, "--labels", "labels.txt", "--csv", "o.csv"
+    )
+    assert code == 0 and len(table) == 1 + 5 * 4  # five asked for, four there
+    scores = expected(path, manifest, UNSEEN)["eq11"]
+    lines = read(tmp_path / "o.csv")
+    for index, row in enumerate(scores):
+        mine = lines[4 * index : 4 * index + 4]
+        assert [line["label"] for line in mine] == [UNSEEN[i] for i in row.argsort()[::-1]]
+        assert sum(float(line["probability"]) for line in mine) == pytest.approx(1, abs=3e-4)
+    own = expected(path, manifest)
+    assert not (own["vc"].argmax(axis=1) == own["eq11"].argmax(axis=1)).all()  # so that the head shows
+    (tmp_path / "labels.txt").write_text("\n".join(tiny_runs.LABELS))
+    call("predict", manifest.folder, "--run", path, "--labels", "labels.txt", "--top", 1, "--csv", "o.csv")
+    best = [tiny_runs.LABELS[index] for index in own["eq11"].argmax(axis=1)]
+    assert [line["label"] for line in read(tmp_path / "o.csv")] == best
+
+
+def test_a_model_without_text_says_so(call, save, manifest, tmp_path):
+    path = save(tmp_path / "adapters.safetensors", ("vc",))
+    (tmp_path / "labels.txt").write_text("sleeping\n")
+    code, table, err = call("predict", manifest.folder, "--run", path, "--labels", "labels.txt")
+    assert code == 1 and table == [] and len(err) == 1
+    assert err[0].startswith("error: decoder.heads: ['vc'] of this run read no text")
+
+
+@pytest.mark.parametrize("batch", (1, 3, 32))
+def test_a_broken_video_is_named_and_the_rest_goes_on(batch, call, save, manifest, tmp_path):
+    path = save(tmp_path / "adapters.safetensors")
+    folder = tmp_path / "clips"
+    for index in range(4):
+        video_files.write(folder / f"{index}.mp4", 20 + index)
+    _, whole, _ = call("predict", "clips", "--run", path, "--top", 1)
+    content = (folder / "1.mp4").read_bytes()
+    (folder / "1.mp4").write_bytes(content[: len(content) // 2])
+    (folder / "2.mp4").write_bytes(b"")
+    (folder / "4.mp4").write_text("no video")
+    code, table, err = call(
+        "predict", "clips", "--run", path, "--top", 1, "--batch", batch, "--csv", "out.csv"
+    )
+    assert code == 1 and err[-1] == "3 of 5 videos cannot be used"
+    assert [table[1], table[4]] == [whole[1], whole[4]] and len(table) == 6
+    assert table[3].split() == ["clips/2.mp4", "empty"] and "not a readable video" in table[5]
+    lines = read(tmp_path / "out.csv")
+    assert [bool(line["error"]) for line in lines] == [False, True, True, False, True]
+    assert lines[1]["label"] == lines[1]["probability"] == "" and lines[2]["error"] == "empty"
+
+
+def test_videos_are_found_at_any_depth_and_each_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.MP4", "a/z.webm", "a/b/c.avi", "a/x.mkv", "a/y.mov", "a/notes.txt", "odd.m4v"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"")
+    Path("folder.mp4").mkdir()
+    names = ["a/b/c.avi", "a/x.mkv", "a/y.mov", "a/z.webm", "b.MP4"]
+    assert [str(path) for path in cli.find([Path()])] == names
+    places = [Path("odd.m4v"), Path("a/x.mkv"), Path("a"), Path("a/x.mkv")]
+    assert [str(path) for path in cli.find(places)] == [
+        "odd.m4v",
+        "a/x.mkv",
+        "a/b/c.avi",
+        "a/y.mov",
+        "a/z.webm",
+    ]
+    with pytest.raises(UserError, match=r"^no video in folder.mp4; looked for .avi .mkv .mov .mp4 .webm$"):
+        cli.find([Path("folder.mp4")])
+    with pytest.raises(UserError, match=r"^none: there is no such file or folder$"):
+        cli.find([Path("a"), Path("none")])
+
+
+def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path):
+    folder = tmp_path / "experiments/profiles"
+    folder.mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text("profile: tiny\nseeds: [3, 0]\n")
+    (folder / "tiny.yaml").write_text("{}\n")
+    (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n  clip: {method: clip}\n")
+    for seed in (0, 3):
+        save(RunKey("tiny", "main", seed).adapters, seed=seed)
+    file = manifest.folder / "videos/1.mp4"
+    tables = {name: call("predict", file, "--run", name)[:2] for name in ("main", "main/0", "main/3")}
+    assert tables["main"] == tables["main/3"] != tables["main/0"] and tables["main"][0] == 0
+    for name, told in {
+        "clip": "data/tiny/runs/clip/3/adapters.safetensors: there is no such file; train the run first",
+        "main/7": "data/tiny/runs/main/7/adapters.safetensors: there is no such file",
+        "mian": "there is no row mian (did you mean main?); known are ['main', 'clip']",
+        "main/x": "x is not a number",
+        "no/such.safetensors": "no/such.safetensors: there is no such file",
+        "params.yaml": "params.yaml: not the adapters of a run",
+    }.items():
+        code, table, err = call("predict", file, "--run", name)
+        assert code == 1 and table == [] and len(err) == 1 and told in err[0], (name, err)
+    (tmp_path / "params.yaml").unlink()
+    code, _, err = call("predict", file, "--run", "main")
+    assert code == 1 and err == [
+        "error: --run main: there is no such file, and no params.yaml here to look for a row"
+    ]
+
+
+def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr("m2clip.evaluation.trained.open_trained", None)
+    file, run = manifest.folder / "videos/1.mp4", ("--run", "a.safetensors")
+    for arguments, told in (
+        ((tmp_path, *run), "no video in"),
+        (("none.mp4", *run), "none.mp4: there is no such file"),
+        ((file, *run, "--labels", "none.txt"), "none.txt: there is no such"),
+    ):
+        code, _, err = call("predict", *arguments)
+        assert code == 1 and len(err) == 1 and told in err[0]
+    for wrong in (("--top", "0"), ("--clips", "x"), ("--crops", "2"), ("--batch", "-1")):
+        code, _, err = call("predict", file, *run, *wrong)
+        assert code == 2 and f"argument {wrong[0]}: " in err[-1]
+
+
+def test_a_table_that_cannot_be_written_is_one_line(call, save, manifest, tmp_path):
+    path = save(tmp_path / "adapters.safetensors")
+    code, table, err = call("predict", manifest.folder, "--run", path, "--csv", "no/out.csv")
+    assert (
+        code == 1
+        and table == []
+        and err == ["error: --csv no/out.csv: cannot be written: No such file or directory"]
+    )
+
+
+def test_predictions_come_as_they_are_made(save, manifest, tmp_path, monkeypatch):
+    """So that neither waiting nor memory grows with the number of videos."""
+    run, opened = open_trained(save(tmp_path / "adapters.safetensors"), "cpu"), []
+    probe = library.probe
+    monkeypatch.setattr(library, "probe", lambda path: opened.append(path) or probe(path))
+    files = cli.find([manifest.folder]) * 1000
+    answers = library.predict(
+        run, files, library.encode(run, None), Evaluate(crops=3, clips=1, batch=7), zero_shot=False
+    )
+    assert [next(answers).path for _ in range(3)] == files[:3] and len(opened) == 4
+
+
+def test_help_and_both_ways_to_start():
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "m2clip.cli", "predict", "--help"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "usage: m2clip predict" in told.stdout and "examples:" in told.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "m2clip.runs" in loaded and not {"torch", "numpy", "pandas"} & loaded  # so it comes at once
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["m2clip"]
+    module, _, function = script.partition(":")
+    assert getattr(importlib.import_module(module), function) is cli.main
