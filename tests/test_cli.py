@@ -20,12 +20,9 @@ from m2clip.errors import UserError
 from m2clip.evaluation import predict as library
 from m2clip.evaluation.recognition import score
 from m2clip.evaluation.trained import open_trained
-from m2clip.models.clip import weights_digest
 from m2clip.models.factory import pixels_of
 from m2clip.models.prompts import make_prompts
-from m2clip.parsing import plain
 from m2clip.runs import RunKey
-from m2clip.training.checkpoint import save_adapters
 
 UNSEEN = ("juggling balls", "air drumming", "pole vault", "sleeping")
 ROOT = Path(__file__).parents[1]
@@ -40,14 +37,7 @@ def manifest(tmp_path_factory):
 def save(backbone, make_model):
     def write(path, heads=("contrastive", "cmc", "vc"), seed=0):
         differences = {"data": {"frames": 3}, "decoder": {"heads": list(heads)}}
-        model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
-        for weight in model.trainable().values():
-            weight.data.mul_(1 + seed / 10)
-        config = plain(tiny_runs.config_of(backbone, differences)) | {
-            "inputs": {"backbone": weights_digest(backbone)}
-        }
-        config.pop("evaluate")
-        save_adapters(path, model.trainable(), {"config": config, "labels": tiny_runs.LABELS, "seed": seed})
+        tiny_runs.save_run(path, make_model, backbone, differences, seed)
         return path
 
     return write
@@ -205,6 +195,9 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
     }.items():
         code, table, err = call("predict", file, "--run", name)
         assert code == 1 and table == [] and len(err) == 1 and told in err[0], (name, err)
+    code, table, err = call("predict", file, "--run", "main", "--csv", "no/out.csv")
+    assert code == 1 and table == []
+    assert err == ["error: --csv no/out.csv: cannot be written: No such file or directory"]
     (tmp_path / "params.yaml").unlink()
     code, _, err = call("predict", file, "--run", "main")
     assert code == 1 and err == [
@@ -225,16 +218,6 @@ def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_pat
     for wrong in (("--top", "0"), ("--clips", "x"), ("--crops", "2"), ("--batch", "-1")):
         code, _, err = call("predict", file, *run, *wrong)
         assert code == 2 and f"argument {wrong[0]}: " in err[-1]
-
-
-def test_a_table_that_cannot_be_written_is_one_line(call, save, manifest, tmp_path):
-    path = save(tmp_path / "adapters.safetensors")
-    code, table, err = call("predict", manifest.folder, "--run", path, "--csv", "no/out.csv")
-    assert (
-        code == 1
-        and table == []
-        and err == ["error: --csv no/out.csv: cannot be written: No such file or directory"]
-    )
 
 
 def test_predictions_come_as_they_are_made(save, manifest, tmp_path, monkeypatch):

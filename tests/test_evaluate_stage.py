@@ -17,12 +17,9 @@ from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
 from m2clip.evaluation.trained import open_trained
-from m2clip.models.clip import weights_digest
 from m2clip.models.prompts import make_prompts
-from m2clip.parsing import plain
 from m2clip.runs import RunKey
 from m2clip.stages import evaluate
-from m2clip.training.checkpoint import save_adapters
 
 KEY = RunKey("tiny", "main", 0)
 UNSEEN = ("air drumming", "tai chi", "juggling")
@@ -50,13 +47,7 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
 
     def go(heads):
         differences = {"data": {"frames": 3}, "decoder": {"heads": heads}, "train": {"workers": 0}}
-        model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
-        config = plain(tiny_runs.config_of(backbone, differences))
-        config.pop("evaluate")
-        config["inputs"] = {"backbone": weights_digest(backbone)}
-        save_adapters(
-            KEY.adapters, model.trainable(), {"config": config, "labels": tiny_runs.LABELS, "seed": 0}
-        )
+        tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
         digests = {name: manifest.digest(Path("data/tiny") / name) for name in ("k400", "ucf101")}
         settings = {
             "split": "test",

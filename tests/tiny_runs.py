@@ -8,8 +8,10 @@ import video_files
 from m2clip.config import Run
 from m2clip.data import annotations, preparing
 from m2clip.data.dataset import TrainVideos
+from m2clip.models.clip import weights_digest
 from m2clip.models.factory import build_model, pixels_of
 from m2clip.parsing import build, merge, plain
+from m2clip.training.checkpoint import save_adapters
 from m2clip.training.loop import train
 
 LABELS = ("pole vault", "tai chi", "unboxing")
@@ -72,6 +74,17 @@ def run_until(step, config, manifest, checkpoints, seed=0):
     except Stopped:
         return
     raise AssertionError(f"went past step {step}")
+
+
+def save_run(path, make_model, backbone, differences, seed=0):
+    """A run as the train stage leaves it, of weights that were never trained; the model."""
+    model, _ = make_model(differences, labels=LABELS, double=False)
+    for weight in model.trainable().values():
+        weight.data.mul_(1 + seed / 10)
+    content = plain(config_of(backbone, differences)) | {"inputs": {"backbone": weights_digest(backbone)}}
+    content.pop("evaluate")
+    save_adapters(path, model.trainable(), {"config": content, "labels": LABELS, "seed": seed})
+    return model
 
 
 def weights_of(model):
