@@ -57,7 +57,7 @@ def plain_scores(model, manifest, clips, crops, T):
 
 @pytest.mark.parametrize(("clips", "crops", "batch"), ((1, 1, 32), (2, 3, 7), (3, 4, 64), (2, 1, 1)))
 def test_scores_are_the_mean_of_softmaxes_over_views(clips, crops, batch, make_model, manifest):
-    model, _ = make_model(labels=tiny_runs.LABELS, double=False)
+    model, _ = make_model({"decoder": {"vc_dropout": 0.5}}, labels=tiny_runs.LABELS, double=False)
     model.train()
     videos = TestVideos(manifest, "test", Data(frames=4), pixels_of(model), clips=clips, crops=crops)
     with torch.no_grad():

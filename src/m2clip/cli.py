@@ -163,20 +163,26 @@ def _lines(answer: "Prediction | Broken", labels: tuple[str, ...], top: int) -> 
         yield {"file": file, "error": answer.reason}
         return
     for rank, index in enumerate((-answer.scores).argsort(kind="stable")[:top], 1):
-        probability = f"{answer.scores[index]:.4f}"
+        probability = f"{answer.scores[index]:.6f}"
         yield {"file": file, "rank": str(rank), "label": labels[index], "probability": probability}
 
 
 def _table(files: list[Path], labels: tuple[str, ...]) -> Callable[[Line], None]:
-    """A function that prints a line under its columns; progress stays below."""
-    widths = max(4, *(len(str(file)) for file in files)), max(5, *map(len, labels))
+    """A function that prints a line under its columns; progress on the same terminal stays below."""
+    file, label = max(4, *(len(str(file)) for file in files)), max(5, *map(len, labels))
 
-    def show(file: str, rank: str = "", label: str = "", probability: str = "", error: str = "") -> None:
-        text = error or f"{label:<{widths[1]}}  {probability:>11}"
-        tqdm.write(f"{file:<{widths[0]}}  {rank:>4}  {text}", file=sys.stdout)
+    def write(text: str) -> None:
+        if sys.stderr.isatty():
+            tqdm.write(text, file=sys.stdout)
+        else:
+            print(text, flush=True)
 
-    show(*COLUMNS[:4])
-    return lambda line: show(**line)
+    def show(line: Line) -> None:
+        said = line.get("error") or f"{line['label']:<{label}}  {float(line['probability']):>11.4f}"
+        write(f"{line['file']:<{file}}  {line.get('rank', '-'):>4}  {said}")
+
+    write(f"{'file':<{file}}  rank  {'label':<{label}}  probability")
+    return show
 
 
 @contextmanager
