@@ -31,7 +31,7 @@ def provenance(device: str, started: datetime.datetime) -> dict[str, Any]:
         ),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
         "command": " ".join(["python -m", *_command()]),
-        "machine": {"system": platform.platform(terse=True), "processor": _processor(), "cores": cores()},
+        "machine": {"system": platform.platform(terse=True), "processor": processor(), "cores": cores()},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "device": device,
         "started": started.isoformat(timespec="seconds"),
@@ -54,7 +54,8 @@ def _git(*arguments: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What the machine calls its processor."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8").splitlines():

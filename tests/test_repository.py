@@ -1,0 +1,61 @@
+"""What the repository says of itself: committed results are fresh, pages are filled, `main` is the paper's."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from m2clip import rows
+from m2clip.config import Adapters, Decoder
+from m2clip.stages.readme import BLOCK, filled
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def test_committed_results_are_those_of_the_committed_code():
+    result = subprocess.run(
+        [Path(sys.executable).parent / "dvc", "repro", "--allow-missing", "--dry"],
+        capture_output=True, text=True, check=False, env=os.environ | {"DVC_NO_ANALYTICS": "1"},
+    )  # fmt: skip
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said
+    assert "Running stage" not in said, said
+    assert "up to date" in said
+
+
+def test_the_tables_in_the_readme_are_the_rendered_ones():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert BLOCK.search(text)
+    assert filled(text, ROOT) == text, "run `python -m m2clip.stages.readme`"
+
+
+def test_main_is_the_papers_model_as_it_stands():
+    config = rows.resolve(rows.MAIN)
+    assert config.adapters == Adapters()
+    assert config.decoder == Decoder()
+    assert config.method == "m2clip"
+    assert config.data.dataset == "k400"
+
+
+def test_every_profile_resolves_every_row():
+    for profile in ("smoke", "embedded"):
+        for row in rows.rows():
+            rows.resolve(row, rows.profile(profile))
+
+
+def test_every_dependency_is_pinned_and_has_a_reason():
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"\S+==\S+( *;[^#]*)? +# .+", line), line
+
+
+def test_files_stay_readable():
+    long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := len(p.read_text().splitlines())) > 250}
+    assert not long
