@@ -25,8 +25,8 @@ def environment(scratch: Path) -> dict[str, str]:
         "DVC_GLOBAL_CONFIG_DIR": str(scratch / "config"),
         "DVC_NO_ANALYTICS": "1",
         "OMP_NUM_THREADS": "1",
-        "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
-    }  # fmt: skip
+        **{f"GIT_{who}_{what}": "t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
 
 
 class Copy:
@@ -107,7 +107,8 @@ def test_deps_are_the_files_that_a_real_run_loads(reproduced, stage):
     reproduced.environment["PYTHONPROFILEIMPORTTIME"] = "1"  # every import of every process, told on stderr
     text = reproduced.run(*command.split())
     reproduced.environment.pop("PYTHONPROFILEIMPORTTIME")
-    modules = {line.rpartition("|")[2].strip() for line in text.splitlines() if line.startswith("import time:")}
+    told = [line for line in text.splitlines() if line.startswith("import time:")]
+    modules = {line.rpartition("|")[2].strip() for line in told}
     files = {reproduced.file(module) for module in modules if module.split(".")[0] == "m2clip"}
     files = {name for name in files if (ROOT / name).read_text().strip()} | {f"src/m2clip/stages/{stage}.py"}
     # The method's file is loaded by name; its digest is in the config that resolve writes for the row.
@@ -115,7 +116,8 @@ def test_deps_are_the_files_that_a_real_run_loads(reproduced, stage):
     assert stage_files(stage) == files - methods
     if methods and stage != "complexity":
         assert methods == {"src/m2clip/models/methods/m2clip.py"}
-        pinned = yaml.safe_load((reproduced.folder / "experiments/resolved/smoke/main.train.yaml").read_text())
+        resolved = reproduced.folder / "experiments/resolved/smoke/main.train.yaml"
+        pinned = yaml.safe_load(resolved.read_text())
         digest = hashlib.sha256((reproduced.folder / methods.pop()).read_bytes()).hexdigest()
         assert pinned["inputs"]["method"] == digest
 
@@ -177,7 +179,7 @@ def test_flag_retrains_main_alone_and_the_table_says_so(reproduced):
 def test_bad_flag_is_one_line_before_any_training(reproduced, flag, named):
     key, _, value = flag.partition("=")
     program = (
-        "import sys, yaml; p = yaml.safe_load(open('params.yaml')); d = p; *path, last = sys.argv[1].split('.')\n"
+        "import sys, yaml; p = d = yaml.safe_load(open('params.yaml')); *path, last = sys.argv[1].split('.')\n"
         "for k in path: d = d[k]\n"
         "d[last] = yaml.safe_load(sys.argv[2]); yaml.safe_dump(p, open('params.yaml', 'w'))"
     )

@@ -1,4 +1,4 @@
-"""What the repository says of itself: committed results are fresh, pages are filled, `main` is the paper's."""
+"""What the repository says of itself: results are fresh, pages are filled, `main` is the paper's."""
 
 import os
 import re
