@@ -179,7 +179,8 @@ def test_flag_retrains_main_alone_and_the_table_says_so(reproduced):
 def test_bad_flag_is_one_line_before_any_training(reproduced, flag, named):
     key, _, value = flag.partition("=")
     program = (
-        "import sys, yaml; p = d = yaml.safe_load(open('params.yaml')); *path, last = sys.argv[1].split('.')\n"
+        "import sys, yaml; d = p = yaml.safe_load(open('params.yaml'))\n"
+        "*path, last = sys.argv[1].split('.')\n"
         "for k in path: d = d[k]\n"
         "d[last] = yaml.safe_load(sys.argv[2]); yaml.safe_dump(p, open('params.yaml', 'w'))"
     )
