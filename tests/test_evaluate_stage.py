@@ -119,15 +119,15 @@ def missing(path):
     path.unlink()
 
 
-def another(path):
-    video_files.write(path, 30)
+def another_of_its_length(path):
+    video_files.write(path, 8 + 3)
 
 
 def replaced_by_its_neighbour(path):
     path.write_bytes(path.with_stem("1").read_bytes())
 
 
-@pytest.mark.parametrize("damage", (missing, another, replaced_by_its_neighbour))
+@pytest.mark.parametrize("damage", (missing, another_of_its_length, replaced_by_its_neighbour))
 @pytest.mark.parametrize("dataset", ("k400", "ucf101"))
 def test_a_missing_or_changed_video_is_an_error_and_nothing_is_written(damage, dataset, evaluated, sets):
     path = sets / "tiny" / dataset / "videos/3.mp4"
