@@ -32,4 +32,5 @@ ui: setup        ## MLflow, filled from the repository's files, on http://127.0.
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
 backbone: setup  ## train the stand-in CLIP anew, about 80 minutes on one core; the weights are in git
-	dvc repro --force --single-item experiments/backbone/dvc.yaml:backbone
+	dvc unfreeze experiments/backbone/dvc.yaml:backbone
+	dvc repro --force --single-item experiments/backbone/dvc.yaml:backbone; dvc freeze experiments/backbone/dvc.yaml:backbone

@@ -15,12 +15,11 @@ from typing import Any
 import torch
 import yaml
 
-from m2clip import rows, workplace
+from m2clip import backbones, rows, workplace
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
 from m2clip.evaluation.recognition import score, top
-from m2clip.models.clip import weights_digest
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, merge, plain
 from m2clip.training.loop import train
@@ -68,7 +67,7 @@ def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
         "validation_eq11": f"{top(scores['eq11'], class_ids, 1):.1f}" if "eq11" in scores else "",
         "videos": len(class_ids),
         "cpu_seconds": round(seconds),
-        "backbone": weights_digest(config.backbone)[:12],
+        "backbone": backbones.digest(config.backbone)[:12],
         "commit": (workplace.commit() or "")[:12],
         "processor": workplace.processor(),
     }

@@ -90,7 +90,9 @@ def test_a_killed_training_goes_on_with_the_same_bits(name, killed, whole):
 def test_a_resumed_training_logs_every_step_once(configs, manifest, whole, tmp_path, capfd):
     tiny_runs.run_until(5, configs[False], manifest, tmp_path)
     log = []
-    tiny_runs.run(configs[False], manifest, tmp_path, log=lambda step, values: log.append(values))
+    tiny_runs.run(
+        configs[False], manifest, tmp_path, log=lambda step, values: log.append({"step": step, **values})
+    )
     assert log == whole[False][1].history and "resumed at step 4" in capfd.readouterr().err
 
 

@@ -137,13 +137,11 @@ def test_one_split_has_no_deviation():
 @pytest.fixture
 def trained(backbone, make_model, tmp_path):
     """A file of adapters as the train stage leaves it, and the model that it is from."""
-    from m2clip.models.clip import weights_digest
+    from m2clip.backbones import digest
 
     differences = {"data": {"frames": 3}, "adapters": {"visual": {"layers": [1, 3]}}}
     model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
-    content = merge({"backbone": plain(backbone)}, differences) | {
-        "inputs": {"backbone": weights_digest(backbone)}
-    }
+    content = merge({"backbone": plain(backbone)}, differences) | {"inputs": {"backbone": digest(backbone)}}
     path = tmp_path / "adapters.safetensors"
 
     def save(content=content, labels=tiny_runs.LABELS):

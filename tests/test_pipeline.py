@@ -212,7 +212,7 @@ def test_edited_row_trains_that_row_alone(reproduced):
     }
 
 
-def test_missing_video_stops_training_of_nothing_half_written(reproduced):
+def test_missing_manifest_is_one_line(reproduced):
     manifest = reproduced.folder / "data/smoke/k400/manifest.parquet"
     kept = manifest.read_bytes()
     manifest.unlink()

@@ -251,7 +251,9 @@ def test_levels():
     fake.run("clip", CLIP, top1=26.0)
     found = levels.levels(load(rows.profile("fake"), ["clip", "main"], [0], {}), CONTEXT)
     verdicts = {level.asked: level.verdict() for level in found}
-    assert [verdict for asked, verdict in verdicts.items() if "above chance" in asked] == ["not met", "met"]
+    assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
+    assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
+    assert [verdict for asked, verdict in verdicts.items() if "TE and TD alone apart" in asked] == [None]
     assert verdicts["CLIP zero-shot on stand-in K400: at least 10 points below M2-CLIP"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
     assert verdicts["stand-in K400: 1,000 test videos or more"] == "not met"

@@ -75,6 +75,7 @@ def here(store, tmp_path, monkeypatch):
 def write(key, config=CONFIG, steps=range(10, 70, 10), scale=1.0, metrics=METRICS):
     """The files of a run as the stages leave them."""
     key.folder.mkdir(parents=True, exist_ok=True)
+    key.train_config.parent.mkdir(parents=True, exist_ok=True)
     key.train_config.write_text(yaml.safe_dump(plain(config)))
     key.evaluate_config.write_text(yaml.safe_dump({"evaluate": plain(config.evaluate)}))
     lines = [f"{step},1,0.001,{scale / step:.6g},{scale / step:.6g},,0.5" for step in steps]

@@ -5,10 +5,10 @@ from functools import partial
 import torch
 
 import video_files
+from m2clip.backbones import digest
 from m2clip.config import Run
 from m2clip.data import annotations, preparing
 from m2clip.data.dataset import TrainVideos
-from m2clip.models.clip import weights_digest
 from m2clip.models.factory import build_model, pixels_of
 from m2clip.parsing import build, merge, plain
 from m2clip.training.checkpoint import save_adapters
@@ -81,7 +81,7 @@ def save_run(path, make_model, backbone, differences, seed=0):
     model, _ = make_model(differences, labels=LABELS, double=False)
     for weight in model.trainable().values():
         weight.data.mul_(1 + seed / 10)
-    content = plain(config_of(backbone, differences)) | {"inputs": {"backbone": weights_digest(backbone)}}
+    content = plain(config_of(backbone, differences)) | {"inputs": {"backbone": digest(backbone)}}
     content.pop("evaluate")
     save_adapters(path, model.trainable(), {"config": content, "labels": LABELS, "seed": seed})
     return model

@@ -3,6 +3,7 @@
 So that a layer that does not exist is named before any training starts.
 """
 
+import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass
@@ -85,6 +86,19 @@ def _open_clip_configs() -> Path:
     return Path(spec.origin).parent / "model_configs"
 
 
+def digest(backbone: Backbone) -> str:
+    """What a run is pinned to: sha256 of weights and model config, or the name of open_clip's weights."""
+    found = hashlib.sha256()
+    weights = Path(backbone.pretrained)
+    if weights.suffix and not weights.is_file():
+        raise UserError(
+            f"backbone.pretrained: there is no file {weights}; `make backbone` makes the stand-in's"
+        )
+    found.update(weights.read_bytes() if weights.is_file() else backbone.pretrained.encode())
+    found.update(Path(backbone.config).read_bytes() if backbone.config else backbone.name.encode())
+    return found.hexdigest()
+
+
 def adapted_layers(layers: str | tuple[int, ...], total: int) -> tuple[int, ...]:
     """Layers of a tower that get an adapter, counted from 1.
 
@@ -116,6 +130,11 @@ def check(config: Run) -> None:
     shape = shape_of(config.backbone)
     adapted_layers(config.adapters.visual.layers, shape.image_layers)
     text_layers(config.adapters.text.layers, shape.text_layers)
+    if config.adapters.text.layers != 0 and not {"contrastive", "cmc", "cmlm"} & set(config.decoder.heads):
+        raise UserError(
+            f"adapters.text.layers: no head of {list(config.decoder.heads)} reads text, so nothing "
+            "would train a text adapter; set it to 0, or add contrastive, cmc or cmlm to decoder.heads"
+        )
     if "cmlm" in config.decoder.heads and shape.text_width != shape.joint:
         raise UserError(
             f"decoder.heads: cmlm needs a text tower as wide as the joint space, {config.backbone.name} has "

@@ -130,6 +130,16 @@ def plain(config: Any) -> dict[str, Any]:
     }
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file; anything else in it is a UserError with its name."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: expected keys and values, got {'nothing' if content is None else content!r}"
+        )
+    return content
+
+
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file; a missing or malformed one is a UserError with its name."""
     try:

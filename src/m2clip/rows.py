@@ -11,11 +11,12 @@ from typing import Any
 from m2clip import backbones
 from m2clip.config import Run
 from m2clip.errors import UserError, meant
-from m2clip.parsing import build, merge, read_yaml
+from m2clip.parsing import build, merge, read_mapping
 
 PARAMS = Path("params.yaml")
 ROWS = Path("experiments/rows.yaml")
 DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
+SPLITS = ("train", "validation", "test")
 MAIN = "main"
 
 
@@ -42,7 +43,7 @@ class Profile:
 
 def params() -> dict[str, Any]:
     """params.yaml as it stands."""
-    return dict(read_yaml(PARAMS))
+    return read_mapping(PARAMS)
 
 
 def profile(name: str | None = None) -> Profile:
@@ -55,20 +56,25 @@ def profile(name: str | None = None) -> Profile:
         raise UserError(
             f"{PARAMS}: profile: there is no profile {name}{meant(name, known)}; known are {known}"
         )
-    return build(Profile, {**read_yaml(path), "name": name}, source=str(path))
+    found = build(Profile, {**read_mapping(path), "name": name}, source=str(path))
+    _check_sets(found, path)
+    return found
 
 
 def seeds() -> tuple[int, ...]:
     """Seeds of all rows, from params.yaml."""
     values = params()["seeds"]
-    if not isinstance(values, list) or not values or not all(type(value) is int for value in values):
-        raise UserError(f"{PARAMS}: seeds: expected a list of whole numbers such as [0], got {values!r}")
+    whole = isinstance(values, list) and values and all(type(value) is int and value >= 0 for value in values)
+    if not whole or len(set(values)) < len(values):
+        raise UserError(
+            f"{PARAMS}: seeds: expected different whole numbers from 0 such as [0, 1], got {values!r}"
+        )
     return tuple(values)
 
 
 def rows() -> dict[str, dict[str, Any]]:
     """Every declared row and its differences, in the order of rows.yaml."""
-    declared = (read_yaml(ROWS) or {}).get("rows")
+    declared = read_mapping(ROWS).get("rows")
     if not isinstance(declared, dict) or MAIN not in declared:
         raise UserError(f"{ROWS}: expected a mapping `rows` with a row `{MAIN}`")
     return {str(name): differences or {} for name, differences in declared.items()}
@@ -110,6 +116,22 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     return config
+
+
+def _check_sets(found: Profile, path: Path) -> None:
+    """Datasets and splits of a profile by names that exist, so that no typing error is passed over."""
+    for section in ("datasets", "standin"):
+        for dataset, values in getattr(found, section).items():
+            if dataset not in DATASETS:
+                raise UserError(f"{path}: {section}: there is no dataset {dataset}{meant(dataset, DATASETS)}")
+            if not isinstance(values, dict):
+                raise UserError(f"{path}: {section}.{dataset}: expected keys and values, got {values!r}")
+    for dataset, counts in found.standin.items():
+        for split, count in counts.items():
+            if split not in SPLITS or type(count) is not int or count < 1:
+                raise UserError(
+                    f"{path}: standin.{dataset}.{split}: expected videos for one of {list(SPLITS)}"
+                )
 
 
 def method_file(method: str) -> Path:

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -80,6 +81,11 @@ class RunKey:
         return self.folder / "confusion.csv"
 
     @property
+    def evaluation(self) -> Path:
+        """Commit, command, machine, versions and times of the evaluation."""
+        return self.folder / "evaluation.json"
+
+    @property
     def outcomes(self) -> Path:
         """Of each test set, which videos each head got right and which split has which video."""
         return self.folder / "outcomes.json"
@@ -101,6 +107,15 @@ class LogLine:
 
     step: int
     values: dict[str, float]
+
+
+def of_arguments() -> RunKey:
+    """The run that a stage is asked for: PROFILE ROW SEED."""
+    if len(sys.argv) != 4 or not sys.argv[3].isdecimal():
+        raise UserError(
+            f"expected PROFILE ROW SEED, such as embedded main 0, got {' '.join(sys.argv[1:]) or 'nothing'}"
+        )
+    return RunKey(sys.argv[1], sys.argv[2], int(sys.argv[3]))
 
 
 def declared(profile: str, rows: Iterable[str], seeds: Iterable[int]) -> list[RunKey]:
@@ -127,6 +142,11 @@ def read_config(path: Path) -> dict[str, Any] | None:
 def read_metrics(key: RunKey) -> dict[str, Any] | None:
     """metrics.json, nested: `supervised` and `zero_shot`."""
     return _json(key.metrics)
+
+
+def read_outcomes(key: RunKey) -> dict[str, Any] | None:
+    """outcomes.json: of each test set, which videos were right and which split has which."""
+    return _json(key.outcomes)
 
 
 def read_provenance(key: RunKey) -> dict[str, Any] | None:

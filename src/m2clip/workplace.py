@@ -1,6 +1,7 @@
 """Where a stage runs: the root that outlives temporary folders, and where a run's files come from."""
 
 import datetime
+import json
 import os
 import platform
 import subprocess
@@ -9,10 +10,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows.yaml")
+PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "dvc", "mlflow")
+
 
 def root() -> Path:
-    """DVC's root, also while a stage runs in the temporary folder of an experiment; else this folder."""
-    return Path(os.environ.get("DVC_ROOT") or ".").resolve()
+    """DVC's root, also while a stage runs in the temporary folder of an experiment.
+
+    Without DVC, the first folder upwards that holds a repository, else the working folder.
+    """
+    if named := os.environ.get("DVC_ROOT"):
+        return Path(named).resolve()
+    here = Path.cwd()
+    return next(
+        (at for at in (here, *here.parents) if (at / ".dvc").exists() or (at / ".git").exists()), here
+    )
 
 
 def cores() -> int:
@@ -20,23 +32,28 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def provenance(device: str, started: datetime.datetime) -> dict[str, Any]:
-    """Where the files of a run come from: code, command, machine, versions and times."""
-    now = datetime.datetime.now(datetime.UTC)
-    packages = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "dvc", "mlflow")
+def source() -> dict[str, Any]:
+    """Where what a stage is about to do comes from; to be called before it does it."""
     return {
         "commit": commit(),
-        "dirty": bool(
-            _git("status", "--porcelain", "--untracked-files=no", "--", "src", "experiments/backbone")
-        ),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", *DECIDING)),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
         "command": " ".join(["python -m", *_command()]),
         "machine": {"system": platform.platform(terse=True), "processor": processor(), "cores": cores()},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
-        "device": device,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round((now - started).total_seconds(), 1),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "started": _now().isoformat(timespec="seconds"),
     }
+
+
+def write_provenance(path: Path, device: str, source: dict[str, Any], about: dict[str, Any]) -> None:
+    """Write where a run's files come from: `source`, `about`, and the seconds since it was asked for."""
+    seconds = (_now() - datetime.datetime.fromisoformat(source["started"])).total_seconds()
+    content = source | {"device": device, "seconds": round(seconds, 1)} | about
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def commit() -> str | None:

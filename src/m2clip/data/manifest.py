@@ -76,7 +76,13 @@ def read(folder: Path) -> Manifest:
         raise UserError(f"{file}: there is no manifest; run `dvc repro prepare`")
     place = (folder / "videos.txt").read_text(encoding="utf-8").strip()
     videos = Path(os.path.normpath(folder / place))
-    return Manifest(videos, read_labels(folder / "labels.txt"), pd.read_parquet(file).astype(TYPES))
+    try:
+        table = pd.read_parquet(file).astype(TYPES)
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors
+        raise UserError(
+            f"{file}: not a manifest ({str(error).splitlines()[0]}); run `dvc repro -f prepare`"
+        ) from None
+    return Manifest(videos, read_labels(folder / "labels.txt"), table)
 
 
 def digest(folder: Path) -> str:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from m2clip import backbones
 from m2clip.config import Run
 from m2clip.errors import UserError
-from m2clip.models.clip import weights_digest
 from m2clip.models.factory import build_model
 from m2clip.models.video_clip import VideoCLIP
 from m2clip.parsing import build
@@ -32,7 +32,7 @@ def open_trained(path: Path, device: str) -> TrainedRun:
     tensors, about = load_adapters(path)
     content = about["config"]
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(path))
-    trained_on, here = content["inputs"]["backbone"], weights_digest(config.backbone)
+    trained_on, here = content["inputs"]["backbone"], backbones.digest(config.backbone)
     if trained_on != here:
         raise UserError(
             f"{path}: was trained on a backbone with digest {trained_on[:12]}, "

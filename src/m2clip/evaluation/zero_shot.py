@@ -15,9 +15,10 @@ def by_split(scores: Scores, class_ids: NDArray[np.int64], splits: pd.Series) ->
     Args:
         scores: (N, C).
         class_ids: (N,).
-        splits: names of the splits that each video belongs to, joined by a space.
+        splits: names of the splits that each video belongs to, joined by a space; those that begin with
+            "test" count.
     """
-    names = sorted({name for joined in splits for name in joined.split()})
+    names = sorted({name for joined in splits for name in joined.split() if name.startswith("test")})
     inside = {
         name: splits.map(lambda joined, name=name: name in joined.split()).to_numpy(bool) for name in names
     }

@@ -4,7 +4,6 @@ open_clip's blocks are not copied: an AdaptedBlock holds one and re-states its t
 door before each. With no adapters both towers give what open_clip's own encoders give, to the bit.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -151,7 +150,7 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
                 device=device,
                 force_quick_gelu=tag.get("quick_gelu", False),
             )
-        except (RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # whatever a damaged file makes open_clip, torch or safetensors raise
             raise UserError(
                 f"backbone.pretrained: {config.pretrained}: {' '.join(str(error).split())[:300]}"
             ) from None
@@ -164,16 +163,3 @@ def _check_there(config: Backbone) -> None:
     path = Path(config.pretrained)
     if path.suffix in (".safetensors", ".pt", ".bin") and not path.is_file():
         raise UserError(f"backbone.pretrained: there is no file {path}")
-
-
-def weights_digest(config: Backbone) -> str:
-    """What a run is pinned to: the sha256 of a weights file, or the name of open_clip's tag.
-
-    Raises:
-        UserError: when it is a file and the file is missing.
-    """
-    path = Path(config.pretrained)
-    if not path.is_file():
-        _check_there(config)
-        return config.pretrained
-    return hashlib.sha256(path.read_bytes()).hexdigest()

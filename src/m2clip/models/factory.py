@@ -50,5 +50,8 @@ def pixels_of(model: VideoCLIP) -> Pixels:
 
 
 def device_name() -> str:
-    """The GPU where there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """The GPU where there is one, else the CPU, then with one thread, so that bits do not depend on cores."""
+    if torch.cuda.is_available():
+        return "cuda"
+    torch.set_num_threads(1)
+    return "cpu"

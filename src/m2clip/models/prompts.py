@@ -63,6 +63,11 @@ def make_prompts(
                 for text in part.split()
             ]
         )
+    for label, prompt in zip(labels, words, strict=True):
+        if [token for word in prompt for token in word.tokens] != tokenizer.encode(template.format(label)):
+            raise UserError(
+                f'data.prompt: "{template}" runs into the label "{label}"; put spaces around {{}}'
+            )
     start, end = tokenizer.sot_token_id, tokenizer.eot_token_id
     rows = [[start, *(token for word in prompt for token in word.tokens), end] for prompt in words]
     longest = max(map(len, rows))

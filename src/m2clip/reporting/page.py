@@ -24,6 +24,7 @@ CURVES = (
     "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean."
 )
 CONFUSION = "for what the videos of each label are taken; the diagonal is right."
+KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
 WIDTH = 420  # pixels of a figure drawn for a column
 
 
@@ -62,7 +63,7 @@ def _head(report: Report) -> str:
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
     if report.card:
         told = look(report.card, "zero_shot") or {}
-        accuracies = ", ".join(f"{kind} {value:.1f} %" for kind, value in told.items() if is_number(value))
+        accuracies = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
         text += f" Zero-shot on stills it was not trained on, it names {accuracies}" if accuracies else ""
         text += " ([its card](../../experiments/backbone/README.md))." if accuracies else ""
     return (
@@ -72,7 +73,10 @@ def _head(report: Report) -> str:
 
 
 def _ran(report: Report) -> str:
-    headers = ("Row", "Dataset", "Seeds", "Steps", "Frames × crops × clips", "Training, min", "Commit")
+    headers = (
+        "Row", "Dataset", "Seeds", "Steps", "Batch", "Learning rate", "τ", "Frames × crops × clips",
+        "Training, min", "Commit",
+    )  # fmt: skip
     lines = []
     for row in report.rows:
         seeds = ", ".join(str(run.key.seed) for run in row.measured)
@@ -81,23 +85,43 @@ def _ran(report: Report) -> str:
                 row.label,
                 report.context.names.dataset(row.dataset) if row.dataset else MISSING,
                 seeds or MISSING,
-                shown(row.config.train.steps if row.config else None),
+                *_recipe(row),
                 shown(views(row)),
                 ", ".join(_minutes(run) for run in row.measured) or MISSING,
                 ", ".join(dict.fromkeys(_commit(run) for run in row.measured)) or MISSING,
             ]
         )
     machines = dict.fromkeys(_machine(run) for row in report.rows for run in row.measured)
-    text = "## What ran\n\n" + markdown_rows(headers, lines, [True, True, True, False, True, True, True])
+    text = "## What ran\n\n" + markdown_rows(
+        headers, lines, [True, True, True, False, False, False, False, True, True, True]
+    )
     missing = [f"`{run.key}`" for row in report.rows for run in row.runs if not run.metrics]
     if missing:
         text += f"\nNot run yet: {', '.join(missing)}.\n"
     stale = [f"`{key}`" for row in report.rows for key in row.stale]
     if stale:
         text += f"\nMade with another config than the declared one, so left out: {', '.join(stale)}.\n"
+    dropped = sorted({path for row in report.rows for run in row.measured for path in _dropped(run)})
+    if dropped:
+        text += f"\nLeft out of training as unreadable: {len(dropped)} videos, such as `{dropped[0]}`.\n"
     if machines:
         text += f"\nMachine: {'; '.join(machines)}.\n"
     return text
+
+
+def _recipe(row: Row) -> list[str]:
+    """Steps, batch, learning rate and temperature of a row; nothing but the last where nothing is trained."""
+    if row.config is None:
+        return [MISSING] * 4
+    train, tau = row.config.train, row.config.backbone.temperature
+    numbers = (
+        [shown(train.steps), shown(train.batch), f"{train.lr:g}"] if train.steps else ["0", MISSING, MISSING]
+    )
+    return [*numbers, "CLIP's" if tau is None else f"{tau:g}"]
+
+
+def _dropped(run: SeedRun) -> list[str]:
+    return list(look(run.provenance, "dropped_videos") or [])
 
 
 def _minutes(run: SeedRun) -> str:

@@ -67,6 +67,13 @@ class SeedRun:
         counts = runs.read_confusion(self.key) if self.metrics else None
         return counts if counts is None else counts.set_index(counts.columns[0])
 
+    def hits(self) -> list[int] | None:
+        """Of each test video, in the manifest's order, whether the supervised prediction is right."""
+        outcomes = runs.read_outcomes(self.key) if self.metrics else None
+        supervised = look(self.metrics, "supervised") or {}
+        bits = look(outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
+        return [int(bit) for bit in bits] if bits else None
+
 
 @dataclass(frozen=True)
 class Row:
@@ -102,6 +109,13 @@ class Row:
             return replace(value, std=None)
         marks = ("†" if value.count == 1 else "") + ("‡" if value.count < len(self.runs) else "")
         return replace(value, mark=marks)
+
+    def hits(self) -> list[float] | None:
+        """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
+        seeds = [run.hits() for run in self.measured]
+        if not seeds or not all(seeds):
+            return None
+        return [fmean(bits) for bits in zip(*(hits for hits in seeds if hits), strict=True)]
 
     def same(self, read: Callable[[SeedRun], Any]) -> Any:
         """What all evaluated runs agree on, else None."""

@@ -1,7 +1,6 @@
 """`evaluate PROFILE ROW SEED`: adapters -> scores per video, metrics, confusion; supervised and zero-shot."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from m2clip import runs
+from m2clip import runs, workplace
 from m2clip.config import Evaluate
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
@@ -26,13 +25,13 @@ from m2clip.tracking.mirror import finish
 
 def main() -> None:
     """Evaluate one row with one seed."""
-    profile, row, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    key = runs.RunKey(profile, row, seed)
+    key = runs.of_arguments()
+    source = workplace.source()
     content = read_yaml(key.evaluate_config)
     settings = {k: v for k, v in content.items() if k != "inputs"}
     config = build(Evaluate, settings, source=str(key.evaluate_config))
-    sets = {name: _open(profile, name, digest) for name, digest in content["inputs"].items()}
-    run = open_trained(key.adapters, device_name())
+    sets = {name: _open(key.profile, name, digest) for name, digest in content["inputs"].items()}
+    run = open_trained(key.adapters, device := device_name())
     dataset = run.config.data.dataset
     supervised, counts, tested = _supervised(run, config, dataset, sets.pop(dataset))
     metrics: dict[str, Any] = {"supervised": supervised, "zero_shot": {}}
@@ -48,6 +47,7 @@ def main() -> None:
     with torch.no_grad():
         np.save(key.label_features, run.model.encode_labels().cpu().numpy().astype(np.float16))
     key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    workplace.write_provenance(key.evaluation, device, source, {"inputs": content["inputs"]})
     finish(key)
     print(
         ", ".join(

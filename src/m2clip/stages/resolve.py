@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from m2clip import rows
+from m2clip import backbones, rows
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
@@ -54,24 +54,43 @@ def main() -> None:
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
-    """Digests of manifests, weights and method files that the rows use."""
+    """Digests of the manifests, backbones and method files that the rows use; their splits exist."""
     pins: dict[str, str] = {}
+    sets: dict[str, manifest.Manifest] = {}
     for row, config in configs.items():
-        for dataset in (config.data.dataset, *config.evaluate.zero_shot):
-            if dataset not in rows.DATASETS:
-                raise UserError(f"row {row}: evaluate.zero_shot: there is no dataset {dataset}")
-            if dataset not in pins:
-                pins[dataset] = manifest.digest(Path("data") / profile / dataset)
-        weights = Path(config.backbone.pretrained)
-        if weights.suffix and not weights.is_file():
-            raise UserError(
-                f"backbone.pretrained: there is no file {weights}; `make backbone` trains the stand-in's"
-            )
-        pins[config.backbone.pretrained] = (
-            _sha256(weights) if weights.is_file() else config.backbone.pretrained
-        )
+        try:
+            for dataset in _used(config):
+                if dataset not in sets:
+                    sets[dataset] = manifest.read(Path("data") / profile / dataset)
+                    pins[dataset] = sets[dataset].digest()
+            _check_splits(config, sets)
+            pins[config.backbone.pretrained] = backbones.digest(config.backbone)
+        except UserError as error:
+            raise UserError(f"row {row}: {error}") from None
         pins[config.method] = _sha256(rows.method_file(config.method))
     return pins
+
+
+def _used(config: Run) -> tuple[str, ...]:
+    """The datasets of a row: its own, then those of zero-shot."""
+    own = config.data.dataset
+    for dataset in config.evaluate.zero_shot:
+        if dataset not in rows.DATASETS or dataset == own:
+            why = "is what the row is trained on" if dataset == own else "is no dataset"
+            raise UserError(f"evaluate.zero_shot: {dataset} {why}; known are {list(rows.DATASETS)}")
+    return (own, *config.evaluate.zero_shot)
+
+
+def _check_splits(config: Run, sets: dict[str, manifest.Manifest]) -> None:
+    """What will be trained and evaluated on has videos."""
+    if config.train.steps:
+        sets[config.data.dataset].rows("train")
+    sets[config.data.dataset].rows(config.evaluate.split)
+    for dataset in config.evaluate.zero_shot:
+        if not any(split.startswith("test") for split in sets[dataset].splits()):
+            raise UserError(
+                f"evaluate.zero_shot: {dataset} has no test split, only {list(sets[dataset].splits())}"
+            )
 
 
 def _sha256(path: Path) -> str:

@@ -1,9 +1,6 @@
 """`train PROFILE ROW SEED`: resolved config -> adapters, learning curve, provenance."""
 
-import datetime
 import hashlib
-import json
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +8,7 @@ from typing import Any
 import yaml
 
 import m2clip
-from m2clip import runs, workplace
+from m2clip import backbones, runs, workplace
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
@@ -25,35 +22,37 @@ from m2clip.training.loop import Trained, train, write_history
 
 def main() -> None:
     """Train one row with one seed."""
-    profile, row, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    started = datetime.datetime.now(datetime.UTC)
-    key = runs.RunKey(profile, row, seed)
+    key = runs.of_arguments()
+    source = workplace.source()
     content = read_yaml(key.train_config)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(key.train_config))
-    folder = Path("data") / profile / config.data.dataset
+    folder = Path("data") / key.profile / config.data.dataset
     dataset = manifest.read(folder)
     if dataset.digest() != content["inputs"]["videos"]:
         raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
+    if backbones.digest(config.backbone) != content["inputs"]["backbone"]:
+        raise UserError(f"{config.backbone.pretrained}: changed since its rows were resolved; run dvc repro")
     device = device_name()
-    model, _ = build_model(config, dataset.labels, seed, device)
-    checkpoints = checkpoint_folder(workplace.root(), _decides(content, seed, device))
-    trained = Trained([], ())
-    with live(key, content, {"commit": workplace.commit(), "device": device}) as run:
+    model, _ = build_model(config, dataset.labels, key.seed, device)
+    checkpoints = checkpoint_folder(workplace.root(), _decides(content, key.seed, device))
+    trained = Trained([], (), 0)
+    with live(key, content, {"commit": source["commit"], "device": device}) as run:
         if config.train.steps:
-            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), seed)
-            trained = train(model, videos, config, seed, checkpoints, run.log)
+            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed)
+            trained = train(model, videos, config, key.seed, checkpoints, run.log)
     key.folder.mkdir(parents=True, exist_ok=True)
     save_adapters(
-        key.adapters, model.trainable(), {"config": content, "labels": dataset.labels, "seed": seed}
+        key.adapters, model.trainable(), {"config": content, "labels": dataset.labels, "seed": key.seed}
     )
     write_history(key.history, trained.history)
-    source = workplace.provenance(device, started) | {
+    about = {
         "config_sha": runs.digest(content),
-        "seed": seed,
+        "seed": key.seed,
         "inputs": content["inputs"],
         "dropped_videos": list(trained.dropped),
+        "resumed_at_step": trained.resumed,
     }
-    key.provenance.write_text(json.dumps(source, indent=2) + "\n", encoding="utf-8")
+    workplace.write_provenance(key.provenance, device, source, about)
     forget(checkpoints)
 
 
@@ -62,7 +61,8 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     code = hashlib.sha256()
     package = Path(m2clip.__file__).parent
     alone = [package / f"{name}.py" for name in ("backbones", "config", "parsing", "seeds", "shapes")]
-    folders = [path for name in ("models", "training", "data") for path in (package / name).rglob("*.py")]
+    folders = [path for name in ("models", "training") for path in (package / name).rglob("*.py")]
+    folders += [path for path in (package / "data").rglob("*.py") if "standin" not in path.parts]
     for path in sorted(alone + folders):
         code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     versions = [version(name) for name in ("torch", "torchvision", "numpy", "decord", "open_clip_torch")]

@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from m2clip.runs import RunKey
+from m2clip.workplace import root
 
 LOCK_SECONDS = 60
 BATCH = 900  # MLflow takes 1000 values a call
@@ -37,16 +38,6 @@ class Point:
 def now() -> int:
     """Milliseconds, as MLflow counts."""
     return int(time.time() * 1000)
-
-
-def root() -> Path:
-    """DVC's root, else the first folder upwards that holds a repository, else the working folder."""
-    if named := os.environ.get("DVC_ROOT"):
-        return Path(named).resolve()
-    here = Path.cwd()
-    return next(
-        (at for at in (here, *here.parents) if (at / ".dvc").exists() or (at / ".git").exists()), here
-    )
 
 
 def location() -> str:

@@ -4,7 +4,7 @@ import csv
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -29,6 +29,7 @@ class Trained:
 
     history: list[Values]
     dropped: tuple[str, ...]
+    resumed: int = field(compare=False)  # the step that this process began with; it decides nothing
 
 
 def train(
@@ -60,7 +61,7 @@ def train(
     optimizer = make_optimizer(trainable, recipe)
     start, history, dropped = _resume(checkpoints, trainable, optimizer)
     for values in history:
-        log(int(values["step"]), values)
+        log(int(values["step"]), _logged(values))
     model.train()
     batches = train_batches(
         videos, start=start, steps=recipe.steps, batch=recipe.batch, workers=recipe.workers
@@ -89,7 +90,7 @@ def train(
                 "gradient_norm": norm.item(),
             }
             history.append(values)
-            log(step + 1, values)
+            log(step + 1, _logged(values))
             bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         if (step + 1) % recipe.checkpoint_every == 0 and step + 1 < recipe.steps:
             state = {
@@ -99,7 +100,7 @@ def train(
                 "dropped": sorted(dropped),
             }
             save_state(checkpoints, step + 1, state)
-    return Trained(history, tuple(sorted(dropped)))
+    return Trained(history, tuple(sorted(dropped)), start)
 
 
 def _resume(
@@ -116,6 +117,11 @@ def _resume(
             parameter.copy_(state["weights"][name])
     optimizer.load_state_dict(state["optimizer"])
     return step, list(state["history"]), set(state["dropped"])
+
+
+def _logged(values: Values) -> Values:
+    """What goes with a step, without the step itself."""
+    return {name: value for name, value in values.items() if name != "step"}
 
 
 def _check_finite(step: int, batch: Batch, videos: TrainVideos, values: Mapping[str, float]) -> None:

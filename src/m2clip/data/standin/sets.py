@@ -48,12 +48,11 @@ def draw(dataset: str, split: str, index: int) -> Clip:
 
 
 def splits_of(dataset: str, split: str, index: int) -> str:
-    """What the annotations say; with three splits, every three videos share out the pairs of splits."""
+    """What the annotations say; with three splits, every three videos share them out."""
     if dataset not in THREE_SPLITS or split != "test":
         return split
     block, place = divmod(index, 3)
-    absent = generator("standin", dataset, "splits", block).permutation(3)[place]
-    return " ".join(f"test{number}" for number in (1, 2, 3) if number != absent + 1)
+    return f"test{generator('standin', dataset, 'splits', block).permutation(3)[place] + 1}"
 
 
 def _write(dataset: str, folder: Path, split: str, index: int) -> tuple[str, str, str]:
