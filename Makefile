@@ -4,6 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 READY := $(VENV)/.ready
+BACKBONE := experiments/backbone/dvc.yaml:backbone
 
 .PHONY: help setup repro test ui backbone
 help:            ## what there is
@@ -32,5 +33,5 @@ ui: setup        ## MLflow, filled from the repository's files, on http://127.0.
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
 backbone: setup  ## train the stand-in CLIP anew, about 80 minutes on one core; the weights are in git
-	dvc unfreeze experiments/backbone/dvc.yaml:backbone
-	dvc repro --force --single-item experiments/backbone/dvc.yaml:backbone; dvc freeze experiments/backbone/dvc.yaml:backbone
+	dvc unfreeze $(BACKBONE)
+	dvc repro --force --single-item $(BACKBONE); code=$$?; dvc freeze $(BACKBONE); exit $$code
