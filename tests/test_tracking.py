@@ -125,7 +125,13 @@ def test_sync_twice_adds_nothing_and_says_so(here):
     assert wanted.items() <= run.data.tags.items()
     assert run.data.metrics["supervised/top1"] == 81.25 and "train/cmc" not in run.data.metrics
     files = {file.path for file in Store("twice").client.list_artifacts(run.info.run_id)}
-    assert files == {"main.train.yaml", "main.evaluate.yaml", "metrics.json", "provenance.json", "confusion.csv"}
+    assert files == {
+        "main.train.yaml",
+        "main.evaluate.yaml",
+        "metrics.json",
+        "provenance.json",
+        "confusion.csv",
+    }
 
 
 def test_live_then_sync_adds_nothing(here, monkeypatch):
