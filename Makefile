@@ -20,6 +20,7 @@ $(READY): requirements.txt pyproject.toml
 setup: $(READY) ## the environment in .venv
 
 repro: setup     ## stand-in videos, training, evaluation, tables: all of it
+	PYTHONPATH=src python -m m2clip.stages.side_by_side
 	dvc repro
 	PYTHONPATH=src python -m m2clip.stages.readme
 

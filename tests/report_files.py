@@ -24,7 +24,13 @@ ROWS = {
 }
 TABLES = {
     "labels": {"fake-clip": "Fake CLIP"},
-    "tables": {"main": {"title": "Made up", "rows": ["fake-clip", "main", "fake-ssv2"]}},
+    "tables": {
+        "main": {
+            "title": "Made up",
+            "rows": ["fake-clip", "main", "fake-ssv2"],
+            "figures": ["curves", "confusion"],
+        }
+    },
 }
 LABELS = ("a_b & 50% <x>", "c|d $1", "plain")
 

@@ -16,10 +16,11 @@ from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.parsing import build
 from m2clip.reporting import declared, levels
-from m2clip.reporting.columns import Context, make_table
+from m2clip.reporting.columns import Context
 from m2clip.reporting.declared import Spec
 from m2clip.reporting.differences import difference, label
 from m2clip.reporting.facts import Parameters
+from m2clip.reporting.making import make_table
 from m2clip.reporting.names import Names
 from m2clip.reporting.results import Value, load, summary
 from m2clip.reporting.style import wrapped
@@ -30,7 +31,7 @@ from m2clip.stages import report
 ROOT = Path(__file__).parents[1]
 CLIP, SSV2 = fake.ROWS["fake-clip"], fake.ROWS["fake-ssv2"]
 HARD = "a_b & 50% <x>"
-CONTEXT = Context(Names(("k400", "ucf101")), {"k400": {"labels": "4"}}, Parameters([]))
+CONTEXT = Context(Names(("k400", "ucf101")), {"k400": {"labels": "4"}}, Parameters([]), rows.Profile())
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,8 @@ def test_a_run_that_is_not_there_and_nan_are_missing():
     content = render(table_of(["fake-clip"]))
     assert "| Fake CLIP | — | — | — | 25.0 |" in content["md"]
     assert r"Fake CLIP & --- & --- & --- & 25.0 \\" in content["tex"]
-    assert content["csv"].splitlines()[1] == "fake-clip,0,Fake CLIP,,,,,,,25.0000"
+    block = "Measured here: stand-in K400; zero-shot on stand-in UCF101"
+    assert content["csv"].splitlines()[1] == f"fake-clip,0,{block},Fake CLIP,,,,,,,25.0000"
 
 
 def test_seeds_become_mean_and_deviation():
@@ -125,7 +127,7 @@ def test_escaping():
 def test_every_format_of_a_table():
     columns = (
         Column("label", "Row", text=True),
-        Column("top1", "Top-1, %", spread=True),
+        Column("top1", "Top-1, %", ("", "_std")),
         Column("videos", "Videos"),
     )
     table = Table(
@@ -199,7 +201,7 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     check_figures(first)
     figures = ("curves", "confusion-main", "confusion-fake-ssv2")
     assert {Path(path).name for path in first} == {
-        "k400.csv", "README.md", "main.json", "main_curves.csv", "main_confusion.csv",
+        "k400.csv", "README.md", "main.json", "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
         *(f"main.{ending}" for ending in ("md", "csv", "tex")),
         *(f"{name}.png" for name in figures), *(f"{name}.pdf" for name in figures),
     }  # fmt: skip
@@ -334,4 +336,4 @@ def test_the_real_declarations_fit(monkeypatch):
     declared.read(rows.params()["tables"], rows.rows())
     for path in (ROOT / "experiments" / "published").glob("*.csv"):
         assert len({len(line) for line in csv.reader(path.read_text(encoding="utf-8").splitlines())}) == 1
-    assert build(Spec, {"title": "T", "rows": ["main"]}).columns == declared.COLUMNS
+    assert build(Spec, {"title": "T", "rows": ["main"]}).columns == declared.DEFAULT

@@ -1,27 +1,44 @@
-"""The columns that a table may show, and a table made from its declaration and the rows."""
+"""The columns that a table may show, each with what fills it for a row that was run here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from m2clip.reporting.declared import Spec
+from m2clip.reporting import outcomes, ticks
+from m2clip.reporting.correlation import Correlations
 from m2clip.reporting.facts import Line, Parameters
 from m2clip.reporting.names import Names
+from m2clip.reporting.published import Line as PublishedLine
+from m2clip.reporting.published import Published
 from m2clip.reporting.results import Row, Value, look, summary
-from m2clip.reporting.tables import Cell, Column, Table
+from m2clip.reporting.tables import Cell, Column
+from m2clip.rows import Profile
 
 
 @dataclass(frozen=True)
 class Context:
-    """What cells need beside the row: names, facts of the datasets, parameters at full size."""
+    """What cells need beside the row: names, facts of the datasets, parameters at full size, the profile.
+
+    And of one table: the paper's numbers, the rows from which steps are counted, the correlations of labels.
+    """
 
     names: Names
     facts: Mapping[str, Line | None]
     parameters: Parameters
+    profile: Profile
+    published: Published | None = None
+    references: tuple[Row, ...] = ()
+    correlations: Correlations | None = None
 
     def chance(self, dataset: str | None) -> float | None:
         """Percent of a guess among the labels of a dataset."""
         labels = (self.facts.get(dataset or "") or {}).get("labels", "")
         return 100 / int(labels) if labels.isdigit() and int(labels) else None
+
+    def reference(self, row: Row) -> Row | None:
+        """The row on the same dataset from which its step is counted."""
+        found = (other for other in self.references if other.dataset == row.dataset)
+        return next(found, None)
 
 
 VIEWS = ("frames", "crops", "clips")
@@ -65,21 +82,60 @@ def _parameters(row: Row, context: Context) -> Value | None:
     return None if count is None else Value(count / 1e6, digits=2)
 
 
+def _gmacs(row: Row, context: Context) -> Value | None:
+    count = context.parameters.gmacs(row.name, row.config.data.frames) if row.config else None
+    return None if count is None else Value(count)
+
+
+def _pretraining(row: Row, context: Context) -> str | None:
+    return Path(row.config.backbone.pretrained).stem if row.config else None
+
+
+def _published(row: Row, context: Context) -> Value | None:
+    published = context.published
+    line = published.line(row.config, context.profile) if published else None
+    number = line.number(published.accuracy) if published and line else None
+    return None if number is None else Value(number)
+
+
+def _published_step(row: Row, context: Context) -> outcomes.Step | None:
+    published = context.published
+    line = published.line(row.config, context.profile) if published else None
+    return published_step(published, line) if published and line else None
+
+
+def published_step(published: Published, line: PublishedLine) -> outcomes.Step | None:
+    """The paper's own step, which has no interval."""
+    points = published.step(line)
+    return None if points is None else outcomes.Step(points, is_reference=line is published.reference)
+
+
+def _correlation(row: Row, context: Context) -> Value | None:
+    mean = context.correlations.mean(row) if context.correlations else None
+    return None if mean is None else Value(mean, digits=3)
+
+
+def _ticked(key: str) -> tuple[Column, Fill]:
+    return Column(key, ticks.HEADERS[key]), lambda row, _: ticks.cell(key, row)
+
+
 def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
     """Every column by its key, with what fills it."""
     ucf, hmdb = names.dataset("ucf101"), names.dataset("hmdb51")
+    spread, interval = ("", "_std"), ("", "_low", "_high")
     return {
         "label": (Column("label", "Row", text=True), lambda row, _: row.label),
         "dataset": (Column("dataset", "Dataset", text=True), _dataset),
+        "pretraining": (Column("pretraining", "Pre-training", text=True), _pretraining),
         "views": (Column("views", "Frames × crops × clips"), lambda row, _: views(row)),
-        "top1": (Column("top1", "Top-1, %", spread=True), lambda row, _: row.value("supervised", "top1")),
-        "top5": (Column("top5", "Top-5, %", spread=True), lambda row, _: row.value("supervised", "top5")),
+        "top1": (Column("top1", "Top-1, %", spread), lambda row, _: row.value("supervised", "top1")),
+        "top5": (Column("top5", "Top-5, %", spread), lambda row, _: row.value("supervised", "top5")),
         "ucf101": (
-            Column("ucf101_top1", f"Zero-shot {ucf}, top-1, %", spread=True),
+            Column("ucf101_top1", f"Zero-shot {ucf}, top-1, %", spread),
             lambda row, _: zero_shot(row, "ucf101"),
         ),
         "hmdb51": (
-            Column("hmdb51_top1", f"Zero-shot {hmdb}, top-1, %", spread=True),
+            Column("hmdb51_top1", f"Zero-shot {hmdb}, top-1, %", spread),
             lambda row, _: zero_shot(row, "hmdb51"),
         ),
         "chance": (Column("chance", "Chance, %"), _chance),
@@ -88,38 +144,15 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
             lambda row, _: row.same(lambda run: look(run.metrics, "supervised", "videos")),
         ),
         "parameters": (Column("parameters_m", "Trainable parameters at full size, M"), _parameters),
+        "gmacs": (Column("gmacs_view", "GFLOPs (GMACs) a view at full size"), _gmacs),
+        **{key: _ticked(key) for key in ticks.HEADERS},
+        "site": (Column("site", "Site", text=True), lambda row, _: ticks.site(row)),
+        "text_layers": (Column("text_layers", "Text adapters"), lambda row, _: ticks.layers_of_text(row)),
+        "correlation": (Column("correlation", "Mean correlation with the other labels"), _correlation),
+        "step": (
+            Column("step", "Step, points", interval),
+            lambda row, here: outcomes.step(row, here.reference(row)),
+        ),
+        "published_top1": (Column("published_top1", "Published on K400, top-1, %"), _published),
+        "published_step": (Column("published_step", "Published on K400, step, points"), _published_step),
     }
-
-
-def make_table(name: str, spec: Spec, rows: Sequence[Row], context: Context) -> Table:
-    """A declared table, filled."""
-    by_name = {row.name: row for row in rows}
-    chosen = [by_name[row] for row in spec.rows]
-    known = columns(context.names)
-    picked = [known[key] for key in spec.columns]
-    return Table(
-        name=name,
-        title=spec.title,
-        notes=tuple(note for note in (spec.note, _spread(chosen), _chances(spec, context)) if note),
-        columns=tuple(column for column, _ in picked),
-        names=spec.rows,
-        seeds=tuple(len(row.measured) for row in chosen),
-        cells=tuple(tuple(fill(row, context) for _, fill in picked) for row in chosen),
-    )
-
-
-def _spread(rows: Sequence[Row]) -> str:
-    """What stands behind ±."""
-    if any(row.trained and len(row.measured) > 1 for row in rows):
-        return (
-            "Top-1 and top-5 are mean ± standard deviation over seeds; zero-shot is mean ± standard "
-            "deviation over splits, each split averaged over seeds."
-        )
-    return "Zero-shot is mean ± standard deviation over splits."
-
-
-def _chances(spec: Spec, context: Context) -> str:
-    """Chance level of the sets that are only tested zero-shot."""
-    known = {name: context.chance(name) for name in ("ucf101", "hmdb51") if name in spec.columns}
-    parts = [f"{chance:.1f} % on {context.names.dataset(name)}" for name, chance in known.items() if chance]
-    return f"Chance is {' and '.join(parts)}." if parts else ""

@@ -8,7 +8,7 @@ from m2clip.parsing import build, read_yaml
 from m2clip.reporting import TABLES
 from m2clip.rows import MAIN, PARAMS
 
-COLUMNS = (
+DEFAULT = (
     "label",
     "dataset",
     "views",
@@ -20,16 +20,50 @@ COLUMNS = (
     "videos",
     "parameters",
 )
+TICKS = (
+    "ted", "text_adapter", "multi_task",
+    "contrastive", "cmc", "cmlm", "vc",
+    "front", "back", "te", "td", "sequential", "parallel",
+    "reads_text", "tuned_clip",
+)  # fmt: skip
+COLUMNS = (
+    *DEFAULT,
+    *TICKS,
+    "pretraining",
+    "gmacs",
+    "site",
+    "text_layers",
+    "correlation",
+    "step",
+    "published_top1",
+    "published_step",
+)
+PUBLISHED = (
+    "table1_k400",
+    "table2_ssv2",
+    "table3_zero_shot",
+    "table4_components",
+    "fig4a_ted_adapter",
+    "fig4c_decoder",
+)
+FIGURES = ("curves", "confusion", "scatter", "bars", "correlation", "steps", "text_layers")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One table as declared."""
+    """One table as declared.
+
+    reference: of each dataset the row from which steps are counted. published: the file under
+    experiments/published with the paper's numbers. figures: kinds of figures drawn of the same rows.
+    """
 
     title: str
     rows: tuple[str, ...]
-    columns: tuple[str, ...] = COLUMNS
+    columns: tuple[str, ...] = DEFAULT
     note: str = ""
+    reference: tuple[str, ...] = ()
+    published: str = ""
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,10 +111,16 @@ def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
             if key not in values:
                 raise UserError(f"{TABLES}: {path}.{key}: is missing")
     spec = build(Spec, values, path=path, source=str(TABLES))
-    for row in spec.rows:
-        _known(f"{TABLES}: {path}.rows", "row", row, rows)
-    for column in spec.columns:
-        _known(f"{TABLES}: {path}.columns", "column", column, COLUMNS)
+    for key, kind, known in (
+        ("rows", "row", rows),
+        ("columns", "column", COLUMNS),
+        ("figures", "figure", FIGURES),
+        ("reference", "row", spec.rows),
+    ):
+        for value in getattr(spec, key):
+            _known(f"{TABLES}: {path}.{key}", kind, value, known)
+    if spec.published:
+        _known(f"{TABLES}: {path}.published", "file", spec.published, PUBLISHED)
     return spec
 
 

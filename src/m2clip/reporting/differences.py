@@ -25,7 +25,12 @@ def paper(profile: Profile, dataset: str) -> Run:
 
 def difference(config: Run, profile: Profile) -> list[str]:
     """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py."""
-    theirs = dict(_flat(plain(paper(profile, config.data.dataset))))
+    return between(config, paper(profile, config.data.dataset))
+
+
+def between(config: Run, other: Run) -> list[str]:
+    """Every setting that decides a number and is not the other's, as `key=value`."""
+    theirs = dict(_flat(plain(other)))
     mine = {key: value for key, value in _flat(plain(config)) if key not in SILENT}
     return [f"{key}={_text(value)}" for key, value in mine.items() if _text(value) != _text(theirs[key])]
 

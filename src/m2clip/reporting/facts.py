@@ -1,4 +1,4 @@
-"""Small files that are not runs: facts of the data sheets, and parameters at full size."""
+"""Small files that are not runs: facts of the data sheets, and parameters and multiply-adds at full size."""
 
 import csv
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def read_facts(profile: str, dataset: str) -> Line | None:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Trainable parameters at full size by row."""
+    """Trainable parameters, and multiply-adds, at full size by row."""
 
     lines: list[Line]
 
@@ -31,6 +31,13 @@ class Parameters:
         same = set(counts.values())
         count = same.pop() if len(same) == 1 else counts.get(str(frames))
         return int(count) if count and count.isdigit() else None
+
+    def gmacs(self, row: str, frames: int) -> float | None:
+        """Multiply-adds of one view in units of 10^9."""
+        for line in self.lines:
+            if line["row"] == row and line["frames"] == str(frames):
+                return float(line["gmacs_view"])
+        return None
 
 
 def read_parameters() -> Parameters:

@@ -6,7 +6,7 @@ from typing import Any
 
 from m2clip.reporting import levels
 from m2clip.reporting.columns import Context, title, views
-from m2clip.reporting.confusion import MOST, counts
+from m2clip.reporting.figures import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row, SeedRun, is_number, look
 from m2clip.reporting.tables import Table, escape_markdown, markdown, markdown_rows, shown
@@ -20,10 +20,6 @@ FACTS = {
     "minutes": "Duration in all, min",
     "invalid_percent": "Invalid, %",
 }
-CURVES = (
-    "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean."
-)
-CONFUSION = "for what the videos of each label are taken; the diagonal is right."
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
 WIDTH = 420  # pixels of a figure drawn for a column
 
@@ -39,12 +35,12 @@ class Report:
     datasets: Sequence[str]
     backbone: str
     card: Mapping[str, Any] | None
-    confusions: Sequence[Row]
+    figures: Mapping[str, Sequence[Figure]]
 
 
 def page(report: Report) -> str:
     """The whole page."""
-    parts = [_head(report), _ran(report), _tables(report), _figures(report), _data(report)]
+    parts = [_head(report), _results(report), _ran(report), _data(report)]
     if report.context.names.standins:
         parts.append(_levels(report))
     parts.append(_convergence(report))
@@ -57,8 +53,9 @@ def _head(report: Report) -> str:
     if report.context.names.standins:
         text += (
             "> **Stand-in data.** The videos are generated and the backbone is a small CLIP pre-trained on "
-            "still pictures of the same generated world. Such numbers say nothing about the paper's and "
-            "stand beside none of them.\n\n"
+            "still pictures of the same generated world. Such numbers say nothing about the paper's. What "
+            "the paper printed is marked as published; between the two only steps from a reference row "
+            "compare, and they share no axis.\n\n"
         )
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
     if report.card:
@@ -142,26 +139,19 @@ def _machine(run: SeedRun) -> str:
     return escape_markdown(", ".join(str(part) for part in told if part))
 
 
-def _tables(report: Report) -> str:
-    parts = []
+def _results(report: Report) -> str:
+    """Every table in the order of params.yaml, and below it what is drawn of it."""
+    runs = sum(len(row.runs) for row in report.rows)
+    there = sum(len(row.measured) for row in report.rows)
+    parts = [f"{there} of {runs} runs are here ([what ran](#what-ran)).\n"]
     for table in report.tables:
         notes = "".join(f"\n{escape_markdown(note)}\n" for note in table.all_notes())
         files = ", ".join(f"[{name}](tables/{table.name}.{name})" for name in ("md", "csv", "tex"))
         parts.append(f"### {escape_markdown(table.title)}\n\n{markdown(table)}{notes}\nAs {files}.\n")
-    return "## Tables\n\n" + "\n".join(parts)
-
-
-def _figures(report: Report) -> str:
-    parts = ["## Figures\n"]
-    if any(row.trained for row in report.rows):
-        parts.append(_figure("curves", CURVES))
-    for row in report.confusions:
-        caption = f"{title(row, report.context)}: {CONFUSION}"
-        matrix = counts(row)
-        if matrix is not None and len(matrix) > MOST:
-            caption += f" Of {len(matrix)} labels, the {MOST} recognised least."
-        parts.append(_figure(f"confusion-{row.name}", caption))
-    return "\n".join(parts)
+        for figure in report.figures.get(table.name, ()):
+            drawn = _figure(figure.name, figure.caption) if figure.caption else "The figure has no run yet.\n"
+            parts.append(drawn)
+    return "## Results\n\n" + "\n".join(parts)
 
 
 def _figure(name: str, caption: str) -> str:

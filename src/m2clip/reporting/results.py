@@ -15,6 +15,7 @@ from m2clip.rows import Profile
 from m2clip.runs import LogLine, RunKey
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Nested = Mapping[str, Any]
@@ -67,11 +68,23 @@ class SeedRun:
         counts = runs.read_confusion(self.key) if self.metrics else None
         return counts if counts is None else counts.set_index(counts.columns[0])
 
+    @cached_property
+    def outcomes(self) -> Nested | None:
+        """Of each set, a letter per video: 1 where a head is right, where a split has it."""
+        return runs.read_outcomes(self.key) if self.metrics else None
+
+    @cached_property
+    def label_features(self) -> "np.ndarray | None":
+        """Text features of the labels after training, (C, E)."""
+        import numpy as np
+
+        there = self.metrics and self.key.label_features.exists()
+        return np.load(self.key.label_features).astype(float) if there else None
+
     def hits(self) -> list[int] | None:
         """Of each test video, in the manifest's order, whether the supervised prediction is right."""
-        outcomes = runs.read_outcomes(self.key) if self.metrics else None
         supervised = look(self.metrics, "supervised") or {}
-        bits = look(outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
+        bits = look(self.outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
         return [int(bit) for bit in bits] if bits else None
 
 

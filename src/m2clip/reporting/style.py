@@ -2,10 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from m2clip.reporting.names import METHOD
+from m2clip.rows import MAIN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +22,20 @@ COLOURS = {  # of seaborn's colour-blind palette
     "cmlm": "#029e73",
     "vc": "#cc78bc",
 }
-SEQUENTIAL = "Blues"
+DATASETS = {"k400": "#0173b2", "ssv2": "#de8f05", "ucf101": "#029e73", "hmdb51": "#cc78bc"}
+PUBLISHED, EXPLORED = "#5a5a5a", "#1a1a1a"
+METHODS = {  # a row that adds a head has the head's colour; M2-CLIP, which adds VC last, has VC's
+    "clip": "#949494",
+    "st-adapter": "#ca9161",
+    "st-adapter-text": "#d55e00",
+    "ted": "#56b4e9",
+    "contrastive": COLOURS["contrastive"],
+    "cmc": COLOURS["cmc"],
+    "cmlm": COLOURS["cmlm"],
+    "main": COLOURS["vc"],
+}
+OTHERS = ("#ece133", "#fbafe4", "#6a3d9a", "#117733")  # of rows that have no colour of their own
+SEQUENTIAL, CORRELATION = "Blues", "Reds"
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
@@ -55,6 +72,18 @@ def paper() -> Iterator[Any]:
             yield plt, sns
         finally:
             plt.close("all")
+
+
+def colours(rows: Mapping[str, str]) -> dict[str, str]:
+    """A colour for each label, from a row's name: the same in every figure and on every dataset.
+
+    Args:
+        rows: a row's name by label; `main` under another label than M2-CLIP is explored.
+    """
+    bases = {label: "main" if row == "ssv2" else row.removesuffix("-ssv2") for label, row in rows.items()}
+    spare = cycle(OTHERS)
+    found = {label: METHODS.get(base) or next(spare) for label, base in bases.items()}
+    return {label: EXPLORED if rows[label] == MAIN and label != METHOD else found[label] for label in rows}
 
 
 def wrapped(text: str, width: int) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from m2clip.reporting.names import MISSING
+from m2clip.reporting.outcomes import Step
 from m2clip.reporting.results import Value
 
-Cell = str | int | Value | None
+Cell = str | int | Value | Step | None
 FORMATS = ("md", "csv", "tex")
 MARKS = {"†": "one seed", "‡": "fewer seeds than params.yaml asks for"}
 LATEX = {
@@ -26,30 +27,41 @@ LATEX = {
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
     "—": "---",
+    "−": "$-$",
+    "✓": r"$\checkmark$",
+    "✗": r"$\times$",
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in the CSV, its header, whether its values have a spread."""
+    """A column: its key and header; in the CSV a column for each ending, such as `_std`."""
 
     key: str
     header: str
-    spread: bool = False
+    endings: tuple[str, ...] = ("",)
     text: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells (rows, columns), with the name and the number of seeds of each row."""
+    """Cells (rows, columns), with the name, the number of seeds and the block of each row.
+
+    A row that was not run here has no name and no seeds. The rows of a block stand under its heading.
+    """
 
     name: str
     title: str
     notes: tuple[str, ...]
     columns: tuple[Column, ...]
     names: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[int | None, ...]
     cells: tuple[tuple[Cell, ...], ...]
+    blocks: tuple[str, ...] = ()
+
+    def starts(self) -> dict[int, str]:
+        """Headings of blocks by the row that they stand above."""
+        return {at: block for at, block in enumerate(self.blocks) if at == 0 or self.blocks[at - 1] != block}
 
     def all_notes(self) -> tuple[str, ...]:
         """The notes, and what the marks in the cells mean."""
@@ -65,7 +77,17 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, Value):
         spread = "" if cell.std is None else f" ± {cell.std:.{cell.digits}f}"
         return f"{cell.mean:.{cell.digits}f}{spread}{cell.mark}"
+    if isinstance(cell, Step):
+        return _step(cell)
     return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def _step(cell: Step) -> str:
+    if cell.is_reference:
+        return "reference"
+    numbers = [cell.points] if cell.low is None or cell.high is None else [cell.points, cell.low, cell.high]
+    point, *interval = [f"{number:+.1f}".replace("-", "−") for number in numbers]
+    return f"{point} [{', '.join(interval)}]" if interval else point
 
 
 def escape_markdown(text: str) -> str:
@@ -80,32 +102,37 @@ def escape_latex(text: str) -> str:
 
 def markdown(table: Table) -> str:
     """The bare table; its title and notes are the page's."""
-    return markdown_rows(
-        [column.header for column in table.columns],
-        [[shown(cell) for cell in row] for row in table.cells],
-        [column.text for column in table.columns],
-    )
+    starts, lines = table.starts(), []
+    for at, row in enumerate(table.cells):
+        if at in starts:
+            lines.append([f"**{escape_markdown(starts[at])}**", *[""] * (len(table.columns) - 1)])
+        lines.append([escape_markdown(shown(cell)) for cell in row])
+    headers = [escape_markdown(column.header) for column in table.columns]
+    return _lines(headers, lines, [column.text for column in table.columns])
 
 
 def markdown_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[bool]) -> str:
     """A Markdown table from plain texts, escaped; columns that are no text are set to the right."""
+    escaped = [[escape_markdown(cell) for cell in row] for row in rows]
+    return _lines([escape_markdown(header) for header in headers], escaped, texts)
+
+
+def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[bool]) -> str:
     lines = [headers, ["---" if text else "---:" for text in texts], *rows]
-    escaped = [line if at == 1 else [escape_markdown(cell) for cell in line] for at, line in enumerate(lines)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def comma_separated(table: Table) -> str:
     """For programs: a column for each number and one for its spread."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    header = ["row", "seeds"]
-    for column in table.columns:
-        header += [column.key, f"{column.key}_std"] if column.spread else [column.key]
-    writer.writerow(header)
-    for name, seeds, row in zip(table.names, table.seeds, table.cells, strict=True):
-        line = [name, str(seeds)]
+    header = ["row", "seeds", *(["block"] if table.blocks else [])]
+    writer.writerow(header + [column.key + ending for column in table.columns for ending in column.endings])
+    for at, row in enumerate(table.cells):
+        seeds = table.seeds[at]
+        line = [table.names[at], "" if seeds is None else str(seeds), *table.blocks[at : at + 1]]
         for column, cell in zip(table.columns, row, strict=True):
-            line += _numbers(cell) if column.spread else _numbers(cell)[:1]
+            line += [*_numbers(cell), *[""] * len(column.endings)][: len(column.endings)]
         writer.writerow(line)
     return stream.getvalue()
 
@@ -113,15 +140,20 @@ def comma_separated(table: Table) -> str:
 def _numbers(cell: Cell) -> list[str]:
     if isinstance(cell, Value):
         return [f"{cell.mean:.4f}", "" if cell.std is None else f"{cell.std:.4f}"]
-    return ["" if cell is None else str(cell), ""]
+    if isinstance(cell, Step):
+        return ["" if number is None else f"{number:.4f}" for number in (cell.points, cell.low, cell.high)]
+    return ["" if cell is None else str(cell)]
 
 
 def latex(table: Table) -> str:
-    """A table to be input where the packages booktabs and graphicx are used."""
+    """A table to be input where the packages booktabs, graphicx and amssymb are used."""
     alignment = "".join("l" if column.text else "r" for column in table.columns)
     lines = [[_head(column.header) for column in table.columns]]
     lines += [[escape_latex(shown(cell)) for cell in row] for row in table.cells]
     header, *body = [" & ".join(line) + r" \\" for line in lines]
+    for at, block in reversed(table.starts().items()):
+        heading = rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\textit{{{escape_latex(block)}}}}} \\"
+        body[at:at] = [*([r"\midrule"] if at else []), heading]
     caption = escape_latex(" ".join([f"{table.title}.", *table.all_notes()]))
     return "\n".join(
         [

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import confusion, curves, declared, explored, facts, results, tables
-from m2clip.reporting.columns import Context, make_table, title
+from m2clip.reporting import correlation, declared, explored, facts, figures, results, tables
+from m2clip.reporting.columns import Context
+from m2clip.reporting.making import make_table, of_table
 from m2clip.reporting.names import Names
 from m2clip.reporting.page import Report, page
 from m2clip.reporting.results import Row
@@ -29,6 +30,7 @@ def main() -> None:
         names=Names(tuple(profile.standin)),
         facts={dataset: facts.read_facts(profile.name, dataset) for dataset in datasets},
         parameters=facts.read_parameters(),
+        profile=profile,
     )
     folder = Path("reports") / profile.name
     _clear(folder)
@@ -36,16 +38,20 @@ def main() -> None:
     for table in made:
         for ending, content in tables.render(table).items():
             _write(folder / "tables" / f"{table.name}.{ending}", content)
-    confusions = _draw(shown, context, folder / "figures")
+    drawn = {
+        name: figures.draw(name, spec.figures, *of_table(spec, shown, context), folder / "figures")
+        for name, spec in asked.tables.items()
+    }
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
-        backbone=backbone, card=_card(backbone), confusions=confusions,
+        backbone=backbone, card=_card(backbone), figures=drawn,
     )  # fmt: skip
     _write(folder / "README.md", page(report))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
     _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
     _write(folder / "plots" / "main_confusion.csv", explored.predictions(found[rows.MAIN]))
+    _write(folder / "plots" / "main_correlation.csv", correlation.pairs(found[rows.MAIN]))
     measured = sum(len(row.measured) for row in shown)
     print(f"{folder}/README.md: {measured} of {sum(len(row.runs) for row in shown)} runs")
 
@@ -55,18 +61,6 @@ def _datasets(shown: Sequence[Row]) -> list[str]:
     used = {row.dataset for row in shown}
     used |= {dataset for row in shown if row.config for dataset in row.config.evaluate.zero_shot}
     return [dataset for dataset in rows.DATASETS if dataset in used]
-
-
-def _draw(shown: Sequence[Row], context: Context, folder: Path) -> list[Row]:
-    """The figures; those rows that have a confusion matrix."""
-    trained = [row for row in shown if row.trained]
-    if trained:
-        curves.draw(trained, context.names, folder / "curves")
-    matrices = [(row, confusion.counts(row)) for row in trained]
-    for row, matrix in matrices:
-        if matrix is not None:
-            confusion.draw(matrix, title(row, context), folder / f"confusion-{row.name}")
-    return [row for row, matrix in matrices if matrix is not None]
 
 
 def _card(backbone: str) -> dict[str, object] | None:

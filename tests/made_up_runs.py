@@ -1,0 +1,111 @@
+"""The real declarations in a folder of their own, with run files whose numbers were never measured."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from m2clip import rows, runs
+from m2clip.parsing import plain
+from m2clip.reporting import declared, facts, results
+from m2clip.reporting.columns import Context
+from m2clip.reporting.making import make_table
+from m2clip.reporting.names import Names
+from m2clip.runs import RunKey
+
+ROOT = Path(__file__).parents[1]
+PROFILE = "embedded"
+COPIED = ("experiments/profiles", "experiments/published", "experiments/backbone")
+FILES = ("experiments/rows.yaml", "experiments/tables.yaml", "params.yaml")
+LABELS = [f"label {number}" for number in range(6)]
+VIDEOS = 60
+
+
+def declare(root):
+    """Copy what a person declares."""
+    for name in COPIED:
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.safetensors"))
+    for name in FILES:
+        shutil.copy(ROOT / name, root / name)
+
+
+def edit(name, change):
+    """Change a declaration: `change` gets its content and alters it."""
+    path = Path(name)
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def resolve():
+    """The resolved config of every row, as the stage writes it; returns the rows' configs."""
+    shutil.rmtree(runs.RESOLVED, ignore_errors=True)
+    profile = rows.profile(PROFILE)
+    found = {row: rows.resolve(row, profile) for row in rows.rows()}
+    for row, config in found.items():
+        key = RunKey(PROFILE, row, 0)
+        train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {"inputs": {}}
+        evaluate = plain(config.evaluate) | {"inputs": {}}
+        for path, content in ((key.train_config, train), (key.evaluate_config, evaluate)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return found
+
+
+def run(row, config, seed=0):
+    """All files of one run that the report reads; what is right is drawn from the row's name."""
+    key = RunKey(PROFILE, row, seed)
+    key.folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng([*row.encode(), seed])
+    head = "vc" if "vc" in config.decoder.heads else "eq11"
+    hits = random.random(VIDEOS) < 0.7
+    own, sets = config.data.dataset, {}
+    sets[own] = {"hits": {head: bits(hits)}, "splits": {"test": "1" * VIDEOS}}
+    supervised = {"dataset": own, "videos": VIDEOS, "frames": config.data.frames, "crops": 1, "clips": 1}
+    supervised |= {"head": head, "top1": 100 * float(hits.mean()), "top5": 99.0}
+    metrics = {"supervised": supervised, "zero_shot": {}}
+    for name in config.evaluate.zero_shot if config.decoder.heads != ("vc",) else ():
+        hits, splits = random.random(VIDEOS) < 0.4, random.random((3, VIDEOS)) < 0.6
+        parts = {f"test{number}": part for number, part in enumerate(splits, 1)}
+        members = {split: bits(part) for split, part in parts.items()}
+        sets[name] = {"hits": {"eq11": bits(hits)}, "splits": members}
+        top1 = {split: {"top1": 100 * float(hits[part].mean())} for split, part in parts.items()}
+        metrics["zero_shot"][name] = {"splits": top1}
+    key.metrics.write_text(json.dumps(metrics))
+    key.outcomes.write_text(json.dumps(sets))
+    np.save(key.label_features, (random.normal(size=(len(LABELS), 8)) + 1).astype(np.float16))
+    with key.confusion.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("label", *LABELS))
+        writer.writerows([(label, *[10 * (label == other) for other in LABELS]) for label in LABELS])
+
+
+def bits(values):
+    return "".join("1" if value else "0" for value in values)
+
+
+def complexity(names):
+    """A table of parameters and multiply-adds at full size."""
+    lines = [f"{name},{frames},16000000,{frames * 20}.500" for name in names for frames in (8, 16, 32)]
+    Path("reports").mkdir(exist_ok=True)
+    Path("reports/complexity.csv").write_text("\n".join(["row,frames,trainable_total,gmacs_view", *lines]))
+
+
+def world():
+    """What was asked, the rows as the report loads them, and what cells need."""
+    profile = rows.profile(PROFILE)
+    asked = declared.read(rows.params()["tables"], rows.rows())
+    found = results.load(profile, asked.rows(), rows.seeds(), asked.labels)
+    return asked, found, Context(Names(tuple(profile.standin)), {}, facts.read_parameters(), profile)
+
+
+def table(name):
+    """One table, made anew; and of each row by name its cells by the key of their column."""
+    asked, found, context = world()
+    made = make_table(name, asked.tables[name], found, context)
+    keys = [column.key for column in made.columns]
+    lines = zip(made.names, made.cells, strict=True)
+    return made, {row: dict(zip(keys, cells, strict=True)) for row, cells in lines if row}

@@ -1,0 +1,223 @@
+"""The paper's tables: its numbers stand only where they belong, and steps are plain arithmetic."""
+
+import csv
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import made_up_runs as made
+from m2clip import rows
+from m2clip.errors import UserError
+from m2clip.reporting import declared, outcomes, published
+from m2clip.reporting.results import Value, load
+from m2clip.reporting.tables import render
+from m2clip.runs import RunKey, digest
+from m2clip.stages.complexity import full_size
+
+TABLES = ("table1", "table2", "table3", "table4", "fig1", "fig2a", "fig2b", "fig4a", "fig4b", "fig4c")
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """The real declarations, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    made.declare(tmp_path)
+    return tmp_path
+
+
+def run_all():
+    configs = made.resolve()
+    for row, config in configs.items():
+        made.run(row, config)
+    made.complexity(configs)
+    return configs
+
+
+def test_every_row_fits_and_is_trained_once():
+    for name in ("embedded", "smoke"):
+        profile = rows.profile(name)
+        configs = {row: rows.resolve(row, profile) for row in rows.rows()}  # checks layers and heads
+        for (one, config), (other, same) in combinations(configs.items(), 2):
+            assert digest(config) != digest(same), f"{one} and {other} are one run"
+    for row in rows.rows():
+        full_size(row, rows.differences(row))
+
+
+def test_every_row_is_shown_and_all_tables_are_asked_for():
+    asked = declared.read(rows.params()["tables"], rows.rows())
+    assert set(TABLES) < set(asked.tables)
+    assert set(asked.rows()) == set(rows.rows())
+    drawn = {kind for spec in asked.tables.values() for kind in spec.figures}
+    assert drawn == set(declared.FIGURES)
+
+
+def test_mistakes_in_a_table_are_named():
+    def broken(**values):
+        made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4c"].update(values))
+        return declared.read(["fig4c"], rows.rows())
+
+    with pytest.raises(UserError, match=r"tables.fig4c.published: there is no file table9"):
+        broken(published="table9")
+    with pytest.raises(
+        UserError, match=r"tables.fig4c.figures: there is no figure step \(did you mean steps"
+    ):
+        broken(published="", figures=["step"])
+    with pytest.raises(UserError, match=r"tables.fig4c.reference: there is no row clip; known are .*'cmc'"):
+        broken(figures=[], reference=["clip"])
+
+
+@pytest.mark.parametrize("name", declared.PUBLISHED)
+def test_each_line_of_the_paper_is_one_row_of_ours(name):
+    profile = rows.profile(made.PROFILE)
+    lines = [line for line in published.read(name).lines if line.over is not None]
+    assert lines
+    for line in lines:
+        found = [row for row in rows.rows() if line.is_of(rows.resolve(row, profile), profile)]
+        assert len(found) == 1, (line.cells, found)
+
+
+def test_published_cells_stay_what_the_paper_prints():
+    table3 = published.read("table3_zero_shot").lines
+    assert table3[0].cells["clip_finetuned"] == "n/a"
+    assert table3[0].number("hmdb51_std") is None
+    made_table, _ = made.table("table1")
+    theirs = [
+        line for line, block in zip(made_table.cells, made_table.blocks, strict=True) if "Publ" in block
+    ]
+    with Path("experiments/published/table1_k400.csv").open() as file:
+        for cells, line in zip(theirs, csv.DictReader(file), strict=True):
+            told = dict(zip([column.key for column in made_table.columns], cells, strict=True))
+            assert told["top1"].mean == float(line["top1"])
+            assert (told["top5"].mean if told["top5"] else "") == (
+                float(line["top5"]) if line["top5"] else ""
+            )
+            assert told["gmacs_view"] == Value(float(line["gflops_per_view"]), digits=0)
+            assert told["reads_text"] == ("✓" if line["zero_shot"] == "true" else "✗")
+    steps = [cells[-1].points for cells in theirs if cells[-1]]
+    assert steps == pytest.approx([0, 0.3, 0.7]), "of M2-CLIP alone, from 8 frames"
+
+
+def test_blocks_tell_published_from_measured():
+    run_all()
+    table, lines = made.table("table2")
+    content = render(table)
+    headings = [line for line in content["md"].splitlines() if line.startswith(r"| **")]
+    assert [heading.split("**")[1].split(":")[0] for heading in headings] == [
+        "Published by the paper"
+    ] * 3 + ["Measured here"]
+    assert headings[-1].startswith("| **Measured here: stand-in SSv2**")
+    assert content["tex"].count(r"\multicolumn{5}{l}") == 4
+    read = list(csv.DictReader(content["csv"].splitlines()))
+    assert [(line["row"], line["seeds"]) for line in read[-2:]] == [("ssv2", "1"), ("ssv2-32", "1")]
+    assert {line["row"] for line in read[:-2]} == {""}
+    assert float(read[-1]["step_low"]) < float(read[-1]["step"]) < float(read[-1]["step_high"])
+    table, lines = made.table("table1")
+    assert lines["frames-32"]["gmacs_view"] == Value(640.5)
+    assert lines["frames-32"]["parameters_m"].mean == 16
+
+
+def test_a_number_of_the_paper_stands_where_the_config_is_the_papers():
+    run_all()
+    _, lines = made.table("fig4a")
+    shown = {row: cells["published_top1"].mean for row, cells in lines.items() if cells["published_top1"]}
+    theirs = {"front": 80.4, "back": 82.9, "te": 83.1, "td": 81.8, "sequential": 83.3, "main": 83.4}
+    assert shown == theirs, "nothing on SSv2, nothing at another site"
+    steps = {row: cells["published_step"].points for row, cells in lines.items() if cells["published_step"]}
+    assert steps == pytest.approx({row: value - 83.4 for row, value in theirs.items()})
+    _, lines = made.table("table4")
+    assert lines["ted"]["published_step"].points == pytest.approx(24.0)
+    assert lines["clip"]["published_step"].is_reference
+    assert lines["clip-ssv2"]["published_top1"] is None
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "row"),
+    [
+        ("params.yaml", lambda c: c["decoder"].update(heads=["contrastive", "cmc"]), "main"),
+        ("params.yaml", lambda c: c["train"].update(lr=0.5), "main"),
+        ("params.yaml", lambda c: c["data"].update(frames=4), "main"),
+        ("experiments/rows.yaml", lambda c: c["rows"]["te"]["adapters"]["visual"].update(site="mlp"), "te"),
+    ],
+)
+def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
+    made.edit(file, change)
+    run_all()
+    _, lines = made.table("fig4a")
+    assert lines[row]["published_top1"] is lines[row]["published_step"] is None
+    assert lines["td"]["published_step"].points == pytest.approx(-1.6), "the paper's steps are its own"
+    explored = row == "main"
+    assert (lines["td"]["step"] is None) == explored, "no step is counted from another model than the paper's"
+    assert lines["td-ssv2"]["step"] is not None
+    assert lines[row]["top1"] is not None
+
+
+def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
+    profile = rows.profile("smoke")
+    ablation = published.read("fig4c_decoder")
+    assert not any(ablation.line(rows.resolve(row, profile), profile) for row in rows.rows())
+
+
+def test_steps_are_plain_arithmetic():
+    configs = made.resolve()
+    for row in ("main", "te"):
+        made.run(row, configs[row])
+    loaded = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te", "td"), [0], {})}
+    one, other = (np.array(list(map(int, hits("main")))), np.array(list(map(int, hits("te")))))
+    step = outcomes.step(loaded["te"], loaded["main"])
+    apart = 100 * (other - one)
+    assert step.points == pytest.approx(apart.mean())
+    half = 1.96 * np.std(apart, ddof=1) / len(apart) ** 0.5
+    assert (step.low, step.high) == pytest.approx((apart.mean() - half, apart.mean() + half))
+    assert outcomes.step(loaded["td"], loaded["main"]) is None
+    assert outcomes.step(loaded["main"], None) is None
+    RunKey(made.PROFILE, "te", 0).outcomes.unlink()
+    again = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te"), [0], {})}
+    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points)
+
+
+def hits(row):
+    kept = load(rows.profile(made.PROFILE), (row,), [0], {})[0].runs[0].outcomes
+    return next(iter(kept["k400"]["hits"].values()))
+
+
+def test_error_bars_over_videos_and_over_seeds():
+    configs = made.resolve()
+    for seed in range(3):
+        made.run("main", configs["main"], seed)
+    profile = rows.profile(made.PROFILE)
+    alone, many = (load(profile, ("main",), seeds, {})[0] for seeds in ([0], [0, 1, 2]))
+    top1 = [run.metrics["supervised"]["top1"] for run in many.runs]
+    share = top1[0] / 100
+    plain_error = 100 * (share * (1 - share) / (made.VIDEOS - 1)) ** 0.5
+    assert outcomes.spread(alone, "k400") == pytest.approx(1.96 * plain_error)
+    assert outcomes.spread(many, "k400") == pytest.approx(np.std(top1, ddof=1))
+    kept = alone.runs[0].outcomes["ucf101"]
+    found = outcomes.tested(alone, "ucf101")
+    splits = alone.runs[0].metrics["zero_shot"]["ucf101"]["splits"].values()
+    assert (found.hits * found.weights).sum() == pytest.approx(np.mean([split["top1"] for split in splits]))
+    assert found.weights.sum() == pytest.approx(1)
+    draws = np.random.default_rng(0).integers(made.VIDEOS, size=(4000, made.VIDEOS))
+    members = np.array([[bit == "1" for bit in part] for part in kept["splits"].values()])
+    means = [
+        np.mean([found.hits[draw][part[draw]].mean() for part in members]) for draw in draws
+    ]  # a bootstrap over videos
+    assert outcomes.spread(alone, "ucf101") == pytest.approx(1.96 * np.std(means), rel=0.12)
+
+
+def test_ticks_are_read_off_the_config():
+    run_all()
+    _, lines = made.table("fig4a")
+    columns = ("front", "back", "te", "td", "sequential", "parallel", "site")
+    assert [lines["front"][key] for key in columns] == ["✓", "✗", "✓", "✓", "✗", "✓", "before MHSA"]
+    assert [lines["te"][key] for key in columns[2:6]] == ["✓", "✗", None, None]
+    assert lines["site-both"]["site"] == "before both"
+    _, lines = made.table("fig4b")
+    counts = [lines[row]["text_layers"] for row in ("text-0", "main", "text-2", "text-4", "text-all")]
+    assert counts == [0, 1, 2, 4, 6]
+    _, lines = made.table("table4")
+    ticks = [
+        [lines[row][key] for key in ("ted", "text_adapter", "multi_task")] for row in ("clip", "ted", "main")
+    ]
+    assert ticks == [["✗", "✗", "✗"], ["✓", "✗", "✗"], ["✓", "✓", "✓"]]
