@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from m2clip import rows
 from m2clip.config import Adapters, Decoder
@@ -59,3 +60,14 @@ def test_every_dependency_is_pinned_and_has_a_reason():
 def test_files_stay_readable():
     long = {p.name: n for p in (ROOT / "src").rglob("*.py") if (n := len(p.read_text().splitlines())) > 250}
     assert not long
+
+
+def test_what_is_run_is_a_part_of_the_paper_s_rows_and_tables():
+    whole = {
+        name: yaml.safe_load((ROOT / f"tests/whole/{name}.yaml").read_text()) for name in ("rows", "tables")
+    }
+    here = {name: yaml.safe_load((ROOT / f"experiments/{name}.yaml").read_text()) for name in whole}
+    assert here["rows"]["rows"].items() <= whole["rows"]["rows"].items()
+    for name, table in here["tables"]["tables"].items():
+        assert set(table["rows"]) <= set(whole["tables"]["tables"][name]["rows"])
+        assert set(table["rows"]) <= set(rows.rows())
