@@ -5,6 +5,7 @@ Every run has one thread, so that its bits do not depend on how many run beside 
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,12 +17,15 @@ from m2clip.errors import UserError, guarded
 from m2clip.runs import RunKey, declared
 
 LOGS = Path(".work/logs")
+DVC = (sys.executable, "-m", "dvc")
+# The stages' `python` is this one, also where the environment is not active.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def main() -> None:
     """Prepare and resolve, then run what is not up to date, `main` first."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else workplace.cores()
-    if subprocess.run(["dvc", "repro", "resolve"], check=False).returncode:
+    if subprocess.run([*DVC, "repro", "resolve"], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)
     waiting = _waiting()
     began, failed = time.monotonic(), []
@@ -40,7 +44,9 @@ def main() -> None:
 
 def _waiting() -> list[RunKey]:
     """Declared runs that DVC holds for out of date, `main` first."""
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, check=False)
+    status = subprocess.run(
+        [*DVC, "status", "--json"], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
     if status.returncode:
         raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
     changed = set(json.loads(status.stdout))
@@ -62,8 +68,10 @@ def _run(key: RunKey) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     with _log(key).open("w", encoding="utf-8") as log:
         for stage in _stages(key):
-            command = ["dvc", "repro", "--single-item", stage]
-            code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+            command = [*DVC, "repro", "--single-item", stage]
+            code = subprocess.run(
+                command, stdout=log, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
+            ).returncode
             if code:
                 return code
     return 0
