@@ -14,6 +14,7 @@ import video_files
 from m2clip.config import Data
 from m2clip.data import annotations, dataset, preparing
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
+from m2clip.data.decoded import Decoded
 from m2clip.data.loading import test_batches as all_batches
 from m2clip.data.loading import train_batches
 from m2clip.data.order import Batches, Order
@@ -231,6 +232,56 @@ def test_without_the_check_only_the_number_of_frames_counts(damaged):
     assert isinstance(checked[7], Broken) and not isinstance(unchecked[7], Broken)
     video_files.write(damaged.folder / "videos/7.mp4", 26)
     assert "has 26 frames where the manifest says 27" in str(unchecked[7])
+
+
+def kept_set(prepared, folder):
+    return TrainVideos(prepared, "train", DATA, PIXELS, 0, decoded=Decoded(folder, prepared))
+
+
+def test_frames_are_decoded_once_and_the_same(prepared, tmp_path, monkeypatch):
+    plain = [train_set(prepared)[epoch, index].video for epoch in range(2) for index in range(COUNT)]
+    first = [kept_set(prepared, tmp_path)[epoch, index].video for epoch in range(2) for index in range(COUNT)]
+
+    def never(path, indices, frames):
+        raise AssertionError(f"{path} was decoded again")
+
+    monkeypatch.setattr(dataset, "read", never)
+    kept = kept_set(prepared, tmp_path)
+    again = [kept[epoch, index].video for epoch in range(2) for index in range(COUNT)]
+    for one, two, three in zip(plain, first, again, strict=True):
+        assert torch.equal(one, two) and torch.equal(one, three)
+    with pytest.raises(AssertionError, match="decoded again"):
+        kept[2, 0]  # other frames of the same video
+
+
+def test_kept_frames_that_were_half_written_are_decoded_again(prepared, tmp_path):
+    right = kept_set(prepared, tmp_path)[0, 0].video
+    file = next(tmp_path.glob("*.frames"))
+    content = bytearray(file.read_bytes())
+    content[: len(content) // 2] = bytes(len(content) // 2)
+    file.write_bytes(content)
+    assert torch.equal(kept_set(prepared, tmp_path)[0, 0].video, right)
+
+
+def test_kept_frames_belong_to_their_manifest_and_check_the_file(prepared, damaged, tmp_path):
+    kept_set(prepared, tmp_path / "kept")[0, 3]
+    assert kept_set(damaged, tmp_path / "kept")[0, 3].reason == "missing"
+    table = prepared.table.assign(md5=list(reversed(prepared.table["md5"])))
+    assert Decoded(tmp_path, replace(prepared, table=table)).files != Decoded(tmp_path, prepared).files
+
+
+def test_a_large_dataset_or_a_full_disk_keeps_nothing(prepared, tmp_path, monkeypatch):
+    videos = kept_set(prepared, tmp_path / "full")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    assert torch.equal(videos[0, 1].video, train_set(prepared)[0, 1].video)
+    monkeypatch.undo()
+    monkeypatch.setattr("m2clip.data.decoded.LIMIT", 1000)
+    assert torch.equal(kept_set(prepared, tmp_path / "large")[0, 1].video, train_set(prepared)[0, 1].video)
+    assert not (tmp_path / "large").exists()
 
 
 def test_md5_is_computed_at_the_first_use_only(prepared, monkeypatch):

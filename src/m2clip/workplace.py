@@ -27,6 +27,11 @@ def root() -> Path:
     )
 
 
+def frames() -> Path:
+    """Where decoded frames of small datasets are kept, for all stages and experiments."""
+    return root() / ".work" / "frames"
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from m2clip.config import Data
+from m2clip.data.decoded import Decoded
 from m2clip.data.manifest import Manifest
 from m2clip.data.order import Order, Position
 from m2clip.data.sampling import test_clips, train_clip
@@ -43,14 +44,16 @@ class Broken:
 class Videos:
     """The videos of one split, each checked against the manifest."""
 
-    def __init__(self, manifest: Manifest, split: str | None, check: bool = True) -> None:
+    def __init__(
+        self, manifest: Manifest, split: str | None, check: bool = True, decoded: Decoded | None = None
+    ) -> None:
         rows = manifest.all_rows() if split is None else manifest.rows(split)
         self.folder = manifest.folder
         self.paths = tuple(rows["path"])
         self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
         self.totals = tuple(int(frames) for frames in rows["frames"])
         self.md5s = tuple(rows["md5"])
-        self.check = check
+        self.check, self.decoded = check, decoded
         self.checked: set[int] = set()  # in this process; each worker has its own
 
     def __len__(self) -> int:
@@ -66,14 +69,28 @@ class Videos:
         if self.check and index not in self.checked:
             verify(file, self.md5s[index])
             self.checked.add(index)
-        return read(file, numbers, self.totals[index])
+        kept = self.decoded.get(self.paths[index], numbers) if self.decoded else None
+        if kept is not None:
+            return kept
+        frames = read(file, numbers, self.totals[index])
+        if self.decoded:
+            self.decoded.put(self.paths[index], numbers, frames)
+        return frames
 
 
 class TrainVideos(Dataset[Sample | Broken]):
     """Random views of a split; an item is named by (epoch, index)."""
 
     def __init__(
-        self, manifest: Manifest, split: str, data: Data, pixels: Pixels, seed: int, *, check: bool = True
+        self,
+        manifest: Manifest,
+        split: str,
+        data: Data,
+        pixels: Pixels,
+        seed: int,
+        *,
+        check: bool = True,
+        decoded: Decoded | None = None,
     ) -> None:
         """Take the valid videos of a split.
 
@@ -84,8 +101,9 @@ class TrainVideos(Dataset[Sample | Broken]):
             pixels: what the backbone expects.
             seed: of the run.
             check: compare each file's md5 with the manifest at its first use; costs a reading of the file.
+            decoded: where decoded frames are kept.
         """
-        self.videos = Videos(manifest, split, check)
+        self.videos = Videos(manifest, split, check, decoded)
         self.data, self.pixels, self.seed = data, pixels, seed
         self.order = Order(seed, self.videos.paths)
 
@@ -131,8 +149,9 @@ class TestVideos(Dataset[Sample | Broken]):
         clips: int = 1,
         crops: int = 1,
         check: bool = True,
+        decoded: Decoded | None = None,
     ) -> None:
-        self.videos = Videos(manifest, split, check)
+        self.videos = Videos(manifest, split, check, decoded)
         self.data, self.pixels, self.clips, self.crops = data, pixels, clips, crops
 
     def __len__(self) -> int:

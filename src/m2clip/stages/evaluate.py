@@ -12,6 +12,7 @@ from m2clip import runs, workplace
 from m2clip.config import Evaluate
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
+from m2clip.data.decoded import Decoded
 from m2clip.data.manifest import Manifest
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, confusion, score, top
@@ -114,8 +115,9 @@ def _zero_shot(
 
 def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None) -> TestVideos:
     return TestVideos(
-        data, split, run.config.data, pixels_of(run.model), clips=config.clips, crops=config.crops
-    )
+        data, split, run.config.data, pixels_of(run.model), clips=config.clips, crops=config.crops,
+        decoded=Decoded(workplace.frames(), data),
+    )  # fmt: skip
 
 
 def _table(dataset: str, rows: pd.DataFrame, scores: dict[str, Scores]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from m2clip import backbones, runs, workplace
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
+from m2clip.data.decoded import Decoded
 from m2clip.errors import UserError, guarded
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, read_yaml
@@ -38,7 +39,8 @@ def main() -> None:
     trained = Trained([], (), 0)
     with live(key, content, {"commit": source["commit"], "device": device}) as run:
         if config.train.steps:
-            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed)
+            decoded = Decoded(workplace.frames(), dataset)
+            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, decoded=decoded)
             trained = train(model, videos, config, key.seed, checkpoints, run.log)
     key.folder.mkdir(parents=True, exist_ok=True)
     save_adapters(

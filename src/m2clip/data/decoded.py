@@ -1,0 +1,91 @@
+"""Frames decoded once: of a small dataset, what was decoded is kept for all later rows, stages and epochs.
+
+Rows of one seed see the same frames of the same videos, and decoding takes as long as a training step of
+a small model. The frames lie uncompressed in one sparse file, each with its CRC in a second one, so that a
+frame half written when a machine stopped is decoded again. Nothing changes but the time; the folder can be
+deleted whenever nothing runs.
+"""
+
+import os
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from m2clip.data.manifest import Manifest
+from m2clip.data.video import Frames
+
+LIMIT = 4 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
+WORD = 4  # bytes of a CRC
+
+
+class Decoded:
+    """The decoded frames of a dataset, shared by all processes of a machine."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        """Of the valid videos of a manifest, in files of `folder` that carry its digest in their names."""
+        rows = manifest.all_rows()
+        frames, shapes = rows["frames"].to_numpy(), rows[["height", "width"]].to_numpy()
+        sizes = shapes.prod(axis=1) * 3  # bytes of a frame
+        begins = np.concatenate([[0], np.cumsum(frames * sizes)])
+        numbers = np.concatenate([[0], np.cumsum(frames)])
+        self.used = bool(begins[-1] <= LIMIT)
+        self.places = {
+            path: (int(begins[i]), int(numbers[i]), (int(shapes[i, 0]), int(shapes[i, 1]), 3))
+            for i, path in enumerate(rows["path"])
+        }
+        key = sha256(f"{manifest.digest()} {version('decord')}".encode()).hexdigest()[:16]
+        self.files = (folder / f"{key}.frames", folder / f"{key}.crc")
+        self._open: tuple[int, int] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a worker process, which opens the files itself."""
+        return self.__dict__ | {"_open": None}
+
+    def get(self, path: str, numbers: list[int]) -> Frames | None:
+        """Frames of a video, (len(numbers), H, W, 3), or None where any of them is not kept."""
+        if not self.used:
+            return None
+        pixels, checks = self._descriptors()
+        begin, first, shape = self.places[path]
+        size = shape[0] * shape[1] * 3
+        found = np.empty((len(numbers), *shape), dtype=np.uint8)
+        for frame, number in zip(found, numbers, strict=True):
+            check = os.pread(checks, WORD, (first + number) * WORD)
+            content = os.pread(pixels, size, begin + number * size) if any(check) else b""
+            if len(content) < size or _check(content) != check:
+                return None
+            frame[:] = np.frombuffer(content, dtype=np.uint8).reshape(shape)
+        return found
+
+    def put(self, path: str, numbers: list[int], frames: Frames) -> None:
+        """Keep frames that were decoded; where the disk is full, no more are kept."""
+        if not self.used:
+            return
+        pixels, checks = self._descriptors()
+        begin, first, shape = self.places[path]
+        if frames.shape[1:] != shape:  # a rotated video, say: decoded whenever it is read
+            return
+        size = shape[0] * shape[1] * 3
+        try:
+            for frame, number in zip(frames, numbers, strict=True):
+                content = frame.tobytes()
+                os.pwrite(pixels, content, begin + number * size)
+                os.pwrite(checks, _check(content), (first + number) * WORD)
+        except OSError:
+            self.used = False
+
+    def _descriptors(self) -> tuple[int, int]:
+        if self._open is None:
+            self.files[0].parent.mkdir(parents=True, exist_ok=True)
+            pixels, checks = (os.open(file, os.O_RDWR | os.O_CREAT, 0o644) for file in self.files)
+            self._open = pixels, checks
+        return self._open
+
+
+def _check(content: bytes) -> bytes:
+    """A frame's CRC; never zero, which is what a sparse file has where nothing was written."""
+    return (crc32(content) or 1).to_bytes(WORD, "little")
