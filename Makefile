@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 READY := $(VENV)/.ready
 BACKBONE := experiments/backbone/dvc.yaml:backbone
 
-.PHONY: help setup repro test ui backbone
+.PHONY: help setup repro smoke test ui backbone
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -19,10 +19,13 @@ $(READY): requirements.txt pyproject.toml
 
 setup: $(READY) ## the environment in .venv
 
-repro: setup     ## stand-in videos, training, evaluation, tables: all of it
-	PYTHONPATH=src python -m m2clip.stages.side_by_side
-	dvc repro
+repro: setup     ## videos, training, evaluation, tables: all of it; PROFILE=paper for another profile
+	PYTHONPATH=src python -m m2clip.stages.side_by_side $(PROFILE)
+	dvc repro $$(PYTHONPATH=src python -m m2clip.stages.beside $(PROFILE))
 	PYTHONPATH=src python -m m2clip.stages.readme
+
+smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes
+	PYTHONPATH=src python -m m2clip.stages.smoke
 
 test: setup      ## lint, types, tests
 	ruff check .

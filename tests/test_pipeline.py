@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from m2clip.stages import smoke
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("prepare", "sheets", "resolve", "train", "evaluate", "complexity", "report")
@@ -35,35 +36,9 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "repo"
         self.environment = environment(folder)
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file() and not name.startswith(("experiments/runs", "experiments/resolved")):
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, self.folder / name)
-        (self.folder / "dvc.lock").unlink(missing_ok=True)
+        smoke.copy(ROOT, self.folder)
         self.run("git", "init", "-q", "-b", "main")
-        self.edit("params.yaml", "profile: embedded", "profile: smoke")
-        self.keep_few_rows()
         self.commit()
-
-    def keep_few_rows(self) -> None:
-        """Four rows and their table: the others differ by a few values that test_repository.py resolves."""
-        for name, section in (("rows", "rows"), ("tables", "tables")):
-            path = self.folder / f"experiments/{name}.yaml"
-            content = yaml.safe_load(path.read_text())
-            kept = ("main", "ssv2", "clip", "clip-ssv2")
-            content[section] = {k: v for k, v in content[section].items() if k in kept}
-            if "labels" in content:
-                content["labels"] = {k: v for k, v in content["labels"].items() if k in kept}
-            path.write_text(yaml.safe_dump(content, sort_keys=False))
-        params = yaml.safe_load((self.folder / "params.yaml").read_text()) | {"tables": ["main"]}
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def run(self, *command: str, ok: bool = True) -> str:
         """Both outputs of a command, which must succeed unless `ok` is false, when it must not."""
@@ -206,7 +181,7 @@ def test_bad_flag_is_one_line_before_any_training(reproduced, flag, named):
     before = sorted((reproduced.folder / "experiments/resolved/smoke").iterdir())
     reproduced.run(sys.executable, "-c", program, key, value)
     reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", ok=False)
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False)
     reproduced.environment.pop("PYTHONPATH")
     reproduced.run("git", "checkout", "-q", "--", "params.yaml")
     assert len(text.strip().splitlines()) == 1
@@ -220,7 +195,7 @@ def test_edited_row_trains_that_row_alone_also_side_by_side(reproduced):
         "experiments/rows.yaml", "  ssv2:\n", "  ssv2:\n    adapters:\n      visual:\n        site: mlp\n"
     )
     reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.side_by_side", "2")
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.side_by_side", "smoke", "2")
     reproduced.environment.pop("PYTHONPATH")
     assert "1 of 1 rows: smoke/ssv2/0 done" in text
     assert "2 of" not in text
@@ -234,7 +209,7 @@ def test_missing_manifest_is_one_line(reproduced):
     kept = manifest.read_bytes()
     manifest.unlink()
     reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", ok=False)
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False)
     reproduced.environment.pop("PYTHONPATH")
     manifest.write_bytes(kept)
     assert "manifest.parquet" in text

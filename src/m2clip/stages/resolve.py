@@ -1,4 +1,4 @@
-"""`resolve`: params.yaml, profile and rows -> one config a row, with its inputs pinned by digest.
+"""`resolve PROFILE`: params.yaml, profile and rows -> one config a row, with its inputs pinned by digest.
 
 All rows are checked here, before any training starts. What training reads and what evaluation reads are
 separate files, so that another number of views retrains nothing. Loads no torch.
@@ -6,6 +6,7 @@ separate files, so that another number of views retrains nothing. Loads no torch
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import yaml
@@ -21,7 +22,7 @@ from m2clip.runs import RESOLVED, RunKey
 
 def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
-    profile = rows.profile()
+    profile = rows.profile(sys.argv[1])
     rows.seeds()
     declared.read(rows.params().get("tables"), rows.rows())  # so that no mistake shows only after training
     configs = {row: rows.resolve(row, profile) for row in rows.rows()}

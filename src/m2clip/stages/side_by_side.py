@@ -1,4 +1,4 @@
-"""`side_by_side [JOBS]`: train and evaluate the rows that need it, several at a time, through DVC itself.
+"""`side_by_side [PROFILE [JOBS]]`: train and evaluate what needs it, several rows at a time, through DVC.
 
 A plain `dvc repro` afterwards finds them done and renders the report; alone it gives the same bits, later.
 Every run has one thread, so that its bits do not depend on how many run beside it.
@@ -15,6 +15,7 @@ from pathlib import Path
 from m2clip import rows, workplace
 from m2clip.errors import UserError, guarded
 from m2clip.runs import RunKey, declared
+from m2clip.stages import beside
 
 LOGS = Path(".work/logs")
 DVC = (sys.executable, "-m", "dvc")
@@ -24,10 +25,12 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 def main() -> None:
     """Prepare and resolve, then run what is not up to date, `main` first."""
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else workplace.cores()
-    if subprocess.run([*DVC, "repro", "resolve"], check=False, env=ENVIRONMENT).returncode:
+    profile = sys.argv[1] if len(sys.argv) > 1 else rows.profile().name
+    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else workplace.cores()
+    beside.write(profile)
+    if subprocess.run([*DVC, "repro", _stage(profile, "resolve")], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)
-    waiting = _waiting()
+    waiting = _waiting(profile)
     began, failed = time.monotonic(), []
     with ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(_run, key): key for key in waiting}
@@ -42,21 +45,27 @@ def main() -> None:
         raise UserError(f"{len(failed)} of {len(waiting)} rows failed: {named}")
 
 
-def _waiting() -> list[RunKey]:
+def _waiting(profile: str) -> list[RunKey]:
     """Declared runs that DVC holds for out of date, `main` first."""
-    status = subprocess.run(
-        [*DVC, "status", "--json"], capture_output=True, text=True, check=False, env=ENVIRONMENT
-    )
+    command = [*DVC, "status", "--json", str(beside.pipeline(profile))]
+    status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if status.returncode:
         raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
     changed = set(json.loads(status.stdout))
     names = sorted(rows.rows(), key=lambda row: row != rows.MAIN)
-    keys = declared(rows.profile().name, names, rows.seeds())
+    keys = declared(profile, names, rows.seeds())
     return [key for key in keys if changed & set(_stages(key))]
 
 
 def _stages(key: RunKey) -> tuple[str, str]:
-    return f"train@{key.row}-{key.seed}", f"evaluate@{key.row}-{key.seed}"
+    train, evaluate = (f"{stage}@{key.row}-{key.seed}" for stage in ("train", "evaluate"))
+    return _stage(key.profile, train), _stage(key.profile, evaluate)
+
+
+def _stage(profile: str, name: str) -> str:
+    """A stage as DVC calls it: those of another profile than params.yaml's stand in a file of their own."""
+    path = beside.pipeline(profile)
+    return name if path == beside.PIPELINE else f"{path}:{name}"
 
 
 def _log(key: RunKey) -> Path:
@@ -64,17 +73,13 @@ def _log(key: RunKey) -> Path:
 
 
 def _run(key: RunKey) -> int:
-    """Both stages of a run, each by itself, since what several have in common is done; the exit code."""
+    """Both stages of a run and none before them, since what several have in common is done; the exit code."""
     LOGS.mkdir(parents=True, exist_ok=True)
+    command = [*DVC, "repro", "--single-item", *_stages(key)]
     with _log(key).open("w", encoding="utf-8") as log:
-        for stage in _stages(key):
-            command = [*DVC, "repro", "--single-item", stage]
-            code = subprocess.run(
-                command, stdout=log, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
-            ).returncode
-            if code:
-                return code
-    return 0
+        return subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
+        ).returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""`smoke [FOLDER]`: the whole pipeline on the smoke profile with four rows, in a copy; nothing here changes.
+
+It tells in two minutes whether everything works on a machine. Its numbers mean nothing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2clip import workplace
+from m2clip.errors import UserError, guarded
+from m2clip.stages.side_by_side import DVC, ENVIRONMENT
+
+KEPT = ("main", "ssv2", "clip", "clip-ssv2")
+RESULTS = ("experiments/runs", "experiments/resolved", "dvc.lock", "reports")
+
+
+def main() -> None:
+    """Copy, reproduce, and say where the report is."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else workplace.root() / ".work" / "smoke"
+    shutil.rmtree(folder, ignore_errors=True)
+    copy(Path.cwd(), folder)
+    settings = ENVIRONMENT | {"DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "site")}
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):  # its runs stay in it
+        settings.pop(name, None)
+    for command in (("git", "init", "-q"), (*DVC, "repro")):
+        if code := subprocess.run(command, cwd=folder, env=settings, check=False).returncode:
+            raise UserError(f"{folder}: `{' '.join(command[-2:])}` ended with {code}")
+    print(f"It works; the report is {os.path.relpath(folder / 'reports' / 'smoke' / 'README.md')}")
+
+
+def copy(repository: Path, folder: Path) -> None:
+    """The files of a repository without its results, with the smoke profile and four rows."""
+    command = ("git", "ls-files", "-co", "--exclude-standard")
+    listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        raise UserError(f"{repository}: not a git repository, whose files could be copied")
+    for name in listed.stdout.splitlines():
+        if (repository / name).is_file() and not name.startswith(RESULTS):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(repository / name, folder / name)
+    _edit(folder / "params.yaml", {"profile": "smoke", "tables": ["main"]})
+    for name, sections in (("rows", ("rows",)), ("tables", ("tables", "labels"))):
+        path = folder / f"experiments/{name}.yaml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _edit(path, {key: {k: v for k, v in content[key].items() if k in KEPT} for key in sections})
+
+
+def _edit(path: Path, changes: dict[str, Any]) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) | changes
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    guarded(main)
