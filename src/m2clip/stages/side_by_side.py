@@ -18,6 +18,7 @@ from m2clip.runs import RunKey, declared
 from m2clip.stages import beside
 
 LOGS = Path(".work/logs")
+TRIES, LOCKED = 50, "Unable to acquire lock"
 DVC = (sys.executable, "-m", "dvc")
 # The stages' `python` is this one, also where the environment is not active.
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -73,13 +74,22 @@ def _log(key: RunKey) -> Path:
 
 
 def _run(key: RunKey) -> int:
-    """Both stages of a run and none before them, since what several have in common is done; the exit code."""
+    """Both stages of a run and none before them, since what several have in common is done; the exit code.
+
+    DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
+    enough; what was done until then is kept.
+    """
     LOGS.mkdir(parents=True, exist_ok=True)
-    command = [*DVC, "repro", "--single-item", *_stages(key)]
-    with _log(key).open("w", encoding="utf-8") as log:
-        return subprocess.run(
-            command, stdout=log, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
-        ).returncode
+    command, log = [*DVC, "repro", "--single-item", *_stages(key)], _log(key)
+    for _ in range(TRIES):
+        with log.open("w", encoding="utf-8") as file:
+            code = subprocess.run(
+                command, stdout=file, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
+            ).returncode
+        if code == 0 or LOCKED not in log.read_text(encoding="utf-8"):
+            break
+        time.sleep(1)
+    return code
 
 
 if __name__ == "__main__":
