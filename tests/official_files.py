@@ -14,13 +14,18 @@ UCF101 = ("ApplyEyeMakeup", "HandstandPushups", "TaiChi")
 HMDB51 = ("brush_hair", "climb", "climb_stairs")
 
 
-def write(path: Path, frames: int = 12) -> Path:
-    """A video in the codec that its ending usually has, whose frames say which frame they are."""
+def write(path: Path, frames: int = 12, encoder: str = "", gap: int = 12) -> Path:
+    """A video, in the codec that its ending usually has, whose frames say which frame they are.
+
+    With B-frames where the codec has them, and a keyframe every `gap` frames.
+    """
+    encoder = encoder or ENCODERS[path.suffix]
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(ENCODERS[path.suffix], rate=25)
+        stream = container.add_stream(encoder, rate=25)
         stream.width, stream.height, stream.pix_fmt = video_files.WIDTH, video_files.HEIGHT, "yuv420p"
-        stream.bit_rate, stream.gop_size = 4_000_000, 5
+        stream.bit_rate, stream.gop_size = 4_000_000, gap
+        stream.options = {} if "vp" in encoder else {"bf": "2"}
         for index in range(frames):
             picture = av.VideoFrame.from_ndarray(video_files.frame(index), format="rgb24")
             container.mux(stream.encode(picture))

@@ -126,6 +126,31 @@ def without_decord(monkeypatch):
     return lambda: monkeypatch.setitem(sys.modules, "decord", None)
 
 
+@pytest.mark.parametrize(
+    "ending, encoder",
+    (
+        (".avi", "mpeg4"),
+        (".avi", "libx264"),
+        (".mp4", "mpeg4"),
+        (".mp4", "libx264"),
+        (".mp4", "libx265"),
+        (".webm", "libvpx"),
+        (".webm", "libvpx-vp9"),
+        (".mkv", "libx264"),
+    ),
+)
+@pytest.mark.parametrize("short", (0, 1000))
+def test_every_codec_and_container_gives_the_frames_asked_for(tmp_path, monkeypatch, ending, encoder, short):
+    """By seeking and by decoding through; decord alone fails four of them."""
+    path = official_files.write(tmp_path / f"a{ending}", 120, encoder)
+    monkeypatch.setattr(module, "SHORT", short)
+    assert probe(path).frames == 120
+    generator = np.random.default_rng(0)
+    for _ in range(6):
+        asked = generator.integers(0, 120, 8).tolist()
+        assert [video_files.index_of(frame) for frame in read(path, asked, 120)] == asked
+
+
 @pytest.mark.parametrize("ending", official_files.ENCODERS)
 def test_pyav_gives_the_frames_that_decord_gives(tmp_path, without_decord, ending):
     """Either path of decord, in every container; the two convert colours a few levels apart."""

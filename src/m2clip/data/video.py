@@ -1,6 +1,8 @@
 """Decoding, and whether a file is what the manifest says. The only module that knows decord.
 
-Where decord has no wheel (Apple silicon), pyav.py decodes: the same frames, a few grey levels apart at most.
+Where decord has no wheel (Apple silicon), pyav.py decodes, and everywhere what decord gets wrong: of files
+with B-frames in AVI, and of MPEG-4 Part 2 and HEVC in any container, it gives other frames than were asked
+for, even if none is skipped by a seek.
 
 decord returns wrong frames from damaged files without an error, so a file is trusted for its md5 and its
 number of frames, both written down when it was prepared, and never for having been decoded. At
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from m2clip.data.pyav import Reader
+from m2clip.data.pyav import Reader, exact
 
 Frames = npt.NDArray[np.uint8]
 
@@ -132,6 +134,8 @@ def _reader(path: str) -> Any:
     try:
         import decord
     except ImportError:
+        return Reader(path)
+    if not exact(path):
         return Reader(path)
     decord.logging.set_level(decord.logging.QUIET)
     return decord.VideoReader(path, num_threads=1)
