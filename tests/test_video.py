@@ -151,6 +151,31 @@ def test_every_codec_and_container_gives_the_frames_asked_for(tmp_path, monkeypa
         assert [video_files.index_of(frame) for frame in read(path, asked, 120)] == asked
 
 
+def test_a_clip_cut_without_encoding_it_anew(tmp_path):
+    """As many downloaders cut: it holds frames from the last keyframe on, which are not to be shown."""
+    import av
+
+    whole, clip = video_files.write(tmp_path / "whole.mp4", 150), tmp_path / "clip.mp4"
+    options = {"use_editlist": "1", "avoid_negative_ts": "disabled"}
+    with av.open(str(whole)) as source, av.open(str(clip), "w", options=options) as container:
+        stream = source.streams.video[0]
+        copied = container.add_stream_from_template(stream)
+        begin = 30 * int(1 / 25 / stream.time_base)
+        source.seek(begin, stream=stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - begin, packet.dts - begin, copied
+                container.mux(packet)
+    assert probe(clip).frames == 120
+    assert [video_files.index_of(frame) for frame in read(clip, [0, 119, 50, 100, 5], 120)] == [
+        30,
+        149,
+        80,
+        130,
+        35,
+    ]
+
+
 @pytest.mark.parametrize("ending", official_files.ENCODERS)
 def test_pyav_gives_the_frames_that_decord_gives(tmp_path, without_decord, ending):
     """Either path of decord, in every container; the two convert colours a few levels apart."""

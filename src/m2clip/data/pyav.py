@@ -10,17 +10,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-EXACT = (
-    "h264",
-    "vp8",
-    "vp9",
-    "av1",
-)  # codecs of which decord 0.6.0 gives the right frames; of HEVC it does not
+# Codecs of which decord 0.6.0 gives the right frames; of HEVC it does not.
+EXACT = ("h264", "vp8", "vp9", "av1")
 
 
 @lru_cache(maxsize=1 << 16)  # opening a file only to see its codec takes as long as decord's opening
 def exact(path: str) -> bool:
-    """Whether decord gives the frames that it is asked for: AVI has no times to find them by.
+    """Whether decord gives the frames that it is asked for.
+
+    AVI has no times to find them by; of a clip that was cut without encoding it anew, it counts those that
+    only lead up to the first one.
 
     Raises:
         Exception: of PyAV, where it is not a readable video.
@@ -28,7 +27,11 @@ def exact(path: str) -> bool:
     import av
 
     with av.open(path) as container:
-        return container.format.name != "avi" and container.streams.video[0].codec_context.name in EXACT
+        stream = container.streams.video[0]
+        if container.format.name == "avi" or stream.codec_context.name not in EXACT:
+            return False
+        first = next(container.demux(stream))
+        return not first.is_discard
 
 
 class Reader:
@@ -46,7 +49,9 @@ class Reader:
         with av.open(path) as container:
             stream = container.streams.video[0]
             self.rate: Fraction = stream.average_rate or Fraction(0)
-            self.frames = sum(1 for packet in container.demux(stream) if packet.size)
+            self.frames = sum(
+                1 for packet in container.demux(stream) if packet.size and not packet.is_discard
+            )
         if not self.frames:
             raise ValueError("no frames")
 
