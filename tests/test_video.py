@@ -1,10 +1,12 @@
 """Decoding: the right frames, and every broken file named."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
 
+import official_files
 import video_files
 from m2clip.data import video as module
 from m2clip.data.video import Probe, VideoError, probe, read, verify
@@ -116,3 +118,107 @@ def test_missing_and_empty(tmp_path):
 def test_the_error_survives_the_way_between_processes():
     error = pickle.loads(pickle.dumps(VideoError("a.mp4", "missing")))
     assert (error.path, error.reason, str(error)) == ("a.mp4", "missing", "a.mp4: missing")
+
+
+@pytest.fixture
+def without_decord(monkeypatch):
+    """As where decord has no wheel."""
+    return lambda: monkeypatch.setitem(sys.modules, "decord", None)
+
+
+@pytest.mark.parametrize(
+    "ending, encoder",
+    (
+        (".avi", "mpeg4"),
+        (".avi", "libx264"),
+        (".mp4", "mpeg4"),
+        (".mp4", "libx264"),
+        (".mp4", "libx265"),
+        (".webm", "libvpx"),
+        (".webm", "libvpx-vp9"),
+        (".mkv", "libx264"),
+    ),
+)
+@pytest.mark.parametrize("short", (0, 1000))
+def test_every_codec_and_container_gives_the_frames_asked_for(tmp_path, monkeypatch, ending, encoder, short):
+    """By seeking and by decoding through; decord alone fails four of them."""
+    path = official_files.write(tmp_path / f"a{ending}", 120, encoder)
+    monkeypatch.setattr(module, "SHORT", short)
+    assert probe(path).frames == 120
+    generator = np.random.default_rng(0)
+    for _ in range(6):
+        asked = generator.integers(0, 120, 8).tolist()
+        assert [video_files.index_of(frame) for frame in read(path, asked, 120)] == asked
+
+
+def test_a_clip_cut_without_encoding_it_anew(tmp_path):
+    """As many downloaders cut: it holds frames from the last keyframe on, which are not to be shown."""
+    import av
+
+    whole, clip = video_files.write(tmp_path / "whole.mp4", 150), tmp_path / "clip.mp4"
+    options = {"use_editlist": "1", "avoid_negative_ts": "disabled"}
+    with av.open(str(whole)) as source, av.open(str(clip), "w", options=options) as container:
+        stream = source.streams.video[0]
+        copied = container.add_stream_from_template(stream)
+        begin = 30 * int(1 / 25 / stream.time_base)
+        source.seek(begin, stream=stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - begin, packet.dts - begin, copied
+                container.mux(packet)
+    assert probe(clip).frames == 120
+    assert [video_files.index_of(frame) for frame in read(clip, [0, 119, 50, 100, 5], 120)] == [
+        30,
+        149,
+        80,
+        130,
+        35,
+    ]
+
+
+@pytest.mark.parametrize("ending", official_files.ENCODERS)
+def test_pyav_gives_the_frames_that_decord_gives(tmp_path, without_decord, ending):
+    """Either path of decord, in every container; the two convert colours a few levels apart."""
+    path = official_files.write(tmp_path / f"a{ending}", 90)
+    asked = ([3, 3, 0, 40], [89, 0, 63, 64, 65], range(90))
+    measured, frames = probe(path), [read(path, indices, 90) for indices in asked]
+    without_decord()
+    assert isinstance(module._open(path), module.Reader)
+    assert probe(path) == measured
+    for indices, expected in zip(asked, frames, strict=True):
+        found = read(path, indices, 90)
+        assert [video_files.index_of(frame) for frame in found] == list(indices)
+        assert found.shape == expected.shape and found.dtype == expected.dtype
+        apart = np.abs(found.astype(int) - expected.astype(int))
+        assert apart.max() <= 4 and apart.mean() < 1
+
+
+@pytest.mark.parametrize("damage", (cut, holed, text))
+def test_pyav_names_broken_files_too(video, tmp_path, without_decord, damage):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(damage(video.read_bytes()))
+    without_decord()
+    with pytest.raises(VideoError) as caught:
+        probe(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(VideoError, match="missing"):
+        read(tmp_path / "b.mp4", [0], 41)
+
+
+def test_what_decodes_is_named_where_decord_is_not_installed(monkeypatch):
+    from importlib.metadata import PackageNotFoundError, version
+
+    from m2clip import workplace
+
+    assert module.decoder() == version("decord")
+
+    def absent(name):
+        if name == "decord":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(module, "version", absent)
+    monkeypatch.setattr(workplace, "version", absent)
+    assert module.decoder() == f"av {version('av')}"
+    told = workplace.source()["versions"]
+    assert "decord" not in told and told["av"] == version("av")

@@ -4,7 +4,7 @@ A run's config is the code's defaults, then the profile, then the profile's reci
 row. The row `main` takes its differences from params.yaml.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,15 @@ class Prepare:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Videos:
+    """A dataset on disk; the folder is named by the environment variable M2CLIP_<DATASET>."""
+
+    format: str = ""  # of the annotations
+    splits: tuple[str, ...] = ()  # that are used; none: all
+    names: tuple[str, ...] = ()  # how labels are rewritten, once class ids are set: steps in data/labels.py
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profile:
     """Where data and backbone come from and how long to train; sections are differences from the defaults."""
 
@@ -37,8 +46,15 @@ class Profile:
     train: dict[str, Any] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
     datasets: dict[str, Any] = field(default_factory=dict)
-    standin: dict[str, Any] = field(default_factory=dict)
+    standin: dict[str, Any] = field(default_factory=dict)  # by dataset: how many videos are made
+    videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
     prepare: Prepare = field(default_factory=Prepare)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Datasets that it does without: null in both sections."""
+        there = self.standin.keys() | self.videos.keys()
+        return tuple(dataset for dataset in DATASETS if there and dataset not in there)
 
 
 def params() -> dict[str, Any]:
@@ -57,8 +73,7 @@ def profile(name: str | None = None) -> Profile:
             f"{PARAMS}: profile: there is no profile {name}{meant(name, known)}; known are {known}"
         )
     found = build(Profile, {**read_mapping(path), "name": name}, source=str(path))
-    _check_sets(found, path)
-    return found
+    return _check_sets(found, path)
 
 
 def seeds() -> tuple[int, ...]:
@@ -111,6 +126,8 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     build(Run, merge(common, recipe), source=f"experiments/profiles/{base.name}.yaml")
     try:
         config = build(Run, merge(merge(common, recipe), over))
+        zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in base.left_out)
+        config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
         _check_method(config.method)
         backbones.check(config)
     except UserError as error:
@@ -118,20 +135,43 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     return config
 
 
-def _check_sets(found: Profile, path: Path) -> None:
+def needing(dataset: str, base: Profile) -> list[str]:
+    """The rows that are trained on a dataset, or tested on it by zero-shot."""
+    configs = {row: resolve(row, base) for row in rows()}
+    return [
+        row for row, config in configs.items() if dataset in (config.data.dataset, *config.evaluate.zero_shot)
+    ]
+
+
+def _check_sets(found: Profile, path: Path) -> Profile:
     """Datasets and splits of a profile by names that exist, so that no typing error is passed over."""
-    for section in ("datasets", "standin"):
+    sections: dict[str, dict[str, Any]] = {}
+    for section in ("datasets", "standin", "videos"):
         for dataset, values in getattr(found, section).items():
             if dataset not in DATASETS:
                 raise UserError(f"{path}: {section}: there is no dataset {dataset}{meant(dataset, DATASETS)}")
-            if not isinstance(values, dict):
+            if not isinstance(values, dict) and not (values is None and section != "datasets"):
                 raise UserError(f"{path}: {section}.{dataset}: expected keys and values, got {values!r}")
-    for dataset, counts in found.standin.items():
+        # A null stands where dvc.yaml wants a key: standin.k400 of a profile that has K400 on disk.
+        sections[section] = {k: v for k, v in getattr(found, section).items() if v is not None}
+    for dataset in sections["standin"].keys() & sections["videos"].keys():
+        raise UserError(f"{path}: {dataset} is both in standin and in videos; set one of them to null")
+    for dataset, counts in sections["standin"].items():
         for split, count in counts.items():
             if split not in SPLITS or type(count) is not int or count < 1:
                 raise UserError(
                     f"{path}: standin.{dataset}.{split}: expected videos for one of {list(SPLITS)}"
                 )
+    return replace(found, standin=sections["standin"], videos=_videos(sections["videos"], path))
+
+
+def _videos(declared: dict[str, Any], path: Path) -> dict[str, Videos]:
+    found = {}
+    for dataset, values in declared.items():
+        found[dataset] = build(Videos, values, path=f"videos.{dataset}", source=str(path))
+        if not found[dataset].format:
+            raise UserError(f"{path}: videos.{dataset}.format: missing; the format of the annotations")
+    return found
 
 
 def method_file(method: str) -> Path:

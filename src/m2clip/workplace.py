@@ -1,17 +1,18 @@
 """Where a stage runs: the root that outlives temporary folders, and where a run's files come from."""
 
+import contextlib
 import datetime
 import json
 import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows.yaml")
-PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "dvc", "mlflow")
+PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "av", "dvc", "mlflow")
 
 
 def root() -> Path:
@@ -45,9 +46,18 @@ def source() -> dict[str, Any]:
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
         "command": " ".join(["python -m", *_command()]),
         "machine": {"system": platform.platform(terse=True), "processor": processor(), "cores": cores()},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()} | _versions(),
         "started": _now().isoformat(timespec="seconds"),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide results; decord has no wheel for every machine."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write_provenance(path: Path, device: str, source: dict[str, Any], about: dict[str, Any]) -> None:

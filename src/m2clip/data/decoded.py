@@ -8,7 +8,6 @@ deleted whenever nothing runs.
 
 import os
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -16,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from m2clip.data.manifest import Manifest
-from m2clip.data.video import Frames
+from m2clip.data.video import Frames, decoder
 
 LIMIT = 4 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
 WORD = 4  # bytes of a CRC
@@ -37,7 +36,7 @@ class Decoded:
             path: (int(begins[i]), int(numbers[i]), (int(shapes[i, 0]), int(shapes[i, 1]), 3))
             for i, path in enumerate(rows["path"])
         }
-        key = sha256(f"{manifest.digest()} {version('decord')}".encode()).hexdigest()[:16]
+        key = sha256(f"{manifest.digest()} {decoder()}".encode()).hexdigest()[:16]
         self.files = (folder / f"{key}.frames", folder / f"{key}.crc")
         self._open: tuple[int, int] | None = None
 

@@ -1,7 +1,8 @@
 """The manifest of a dataset: every annotated video, what it measures, its md5 and whether it can be used.
 
 A folder with `manifest.parquet` (a row a video, in the order of their paths), `labels.txt` (in class-id
-order), `invalid.csv` (the videos that cannot be used, and why) and `videos.txt` (where the videos lie).
+order), `invalid.csv` (the videos that cannot be used, and why) and `videos.txt` (where the videos lie: a path
+from there, or `$` and the variable that names a folder). A real dataset has `summary.json` too.
 The same videos and annotations give the same bytes.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from m2clip.data import places
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError, meant
 
@@ -74,8 +76,11 @@ def read(folder: Path) -> Manifest:
     file = folder / "manifest.parquet"
     if not file.exists():
         raise UserError(f"{file}: there is no manifest; run `dvc repro prepare`")
+    if not (folder / "videos.txt").exists():
+        raise UserError(f"{folder}: the profile leaves this dataset out")
     place = (folder / "videos.txt").read_text(encoding="utf-8").strip()
-    videos = Path(os.path.normpath(folder / place))
+    by_name = place.startswith("$")
+    videos = places.folder(place[1:]) if by_name else Path(os.path.normpath(folder / place))
     try:
         table = pd.read_parquet(file).astype(TYPES)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors

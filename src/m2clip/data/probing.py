@@ -1,18 +1,25 @@
-"""Measure many videos in parallel; go on after a stop where it was."""
+"""Measure many videos in parallel; go on after a stop where it was.
+
+On this machine's cores, or with M2CLIP_DASK=tcp://scheduler:8786 on a Dask cluster that sees the same folder.
+"""
 
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
-from m2clip.data.video import Probe, VideoError, probe
+from m2clip.data import places
+from m2clip.data.video import UNREAD, Probe, VideoError, probe
+from m2clip.errors import UserError
 
 Outcome = Probe | str  # what was measured, or why it cannot be used
+CLUSTER = "M2CLIP_DASK"  # address of a Dask scheduler
 Key = tuple[str, int, int]  # path, size and time of change: what tells a file that was probed before
 
 
@@ -30,14 +37,34 @@ def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[
     done = {path: known[key] for path, key in keys.items() if key in known}
     rest = [path for path in keys if path not in done]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        results = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            delayed(_outcome)(folder, path) for path in rest
+    with log.open("a", encoding="utf-8") as file, _workers(jobs) as workers:
+        results = Parallel(n_jobs=workers, return_as="generator_unordered")(
+            delayed(_outcome)(folder.absolute(), path) for path in rest
         )
         for path, outcome in _progress(results, len(keys), len(done)):
             done[path] = outcome
-            _remember(file, keys[path], outcome)
+            if not str(outcome).startswith(UNREAD):  # a disk that failed may do better the next time
+                _remember(file, keys[path], outcome)
     return done
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[int]:
+    """How many processes there are: `jobs` here, or all of the cluster, where one is named."""
+    address = places.setting(CLUSTER)
+    if address is None:
+        yield jobs
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError(f"{CLUSTER} is set, but distributed is not installed; run make setup") from None
+    try:
+        client = Client(address)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{CLUSTER}: no Dask scheduler answers at {address}: {error}") from None
+    with client, parallel_config(backend="dask"):
+        yield -1
 
 
 def _outcome(folder: Path, path: str) -> tuple[str, Outcome]:

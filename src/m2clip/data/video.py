@@ -1,5 +1,9 @@
 """Decoding, and whether a file is what the manifest says. The only module that knows decord.
 
+Where decord has no wheel (Apple silicon), pyav.py decodes, and everywhere what decord gets wrong: of files
+with B-frames in AVI, and of MPEG-4 Part 2 and HEVC in any container, it gives other frames than were asked
+for, even if none is skipped by a seek.
+
 decord returns wrong frames from damaged files without an error, so a file is trusted for its md5 and its
 number of frames, both written down when it was prepared, and never for having been decoded. At
 preparation, when there is nothing to compare with yet, the whole file is decoded once by FFmpeg, which
@@ -10,15 +14,19 @@ flipped bits; the others still are valid H.264, and only a checksum from the pub
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import md5
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from m2clip.data.pyav import Reader, exact
+
 Frames = npt.NDArray[np.uint8]
 
 SHORT = 64  # frames that are decoded through without a seek
+UNREAD = "cannot be read"  # how the reason begins where the disk failed, not the video
 
 
 class VideoError(Exception):
@@ -79,7 +87,7 @@ def read(path: Path, indices: Sequence[int] | npt.NDArray[np.int64], expected_fr
     unique, place = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
     if unique[0] < 0 or unique[-1] >= expected_frames:
         raise IndexError(f"{path}: frames {unique[0]} to {unique[-1]} asked of {expected_frames}")
-    decode = _decode_through if unique[-1] < SHORT else _decode
+    decode = _decode_through if unique[-1] < SHORT and not isinstance(reader, Reader) else _decode
     return decode(reader, path, unique.tolist())[place]
 
 
@@ -99,27 +107,44 @@ def checksum(path: Path) -> str:
     except FileNotFoundError:
         raise VideoError(path, "missing") from None
     except OSError as error:
-        raise VideoError(path, f"cannot be read: {error.strerror}") from None
+        raise VideoError(path, f"{UNREAD}: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def _open(path: Path) -> Any:
-    import decord
+def decoder() -> str:
+    """What decodes: decord's version, or PyAV's with its name."""
+    try:
+        return version("decord")
+    except PackageNotFoundError:
+        return f"av {version('av')}"
 
-    decord.logging.set_level(decord.logging.QUIET)
+
+def _open(path: Path) -> Any:
     if not path.is_file():
         raise VideoError(path, "missing")
     if path.stat().st_size == 0:
         raise VideoError(path, "empty")
     try:
-        return decord.VideoReader(str(path), num_threads=1)
+        return _reader(str(path))
     except Exception:  # decord's messages are C++ stack traces, of several types
         raise VideoError(path, "not a readable video") from None
 
 
+def _reader(path: str) -> Any:
+    try:
+        import decord
+    except ImportError:
+        return Reader(path)
+    if not exact(path):
+        return Reader(path)
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord.VideoReader(path, num_threads=1)
+
+
 def _decode(reader: Any, path: Path, indices: list[int]) -> Frames:
     try:
-        return reader.get_batch(indices).asnumpy()
+        frames = reader.get_batch(indices)
+        return frames if isinstance(frames, np.ndarray) else frames.asnumpy()
     except Exception:
         raise VideoError(path, "damaged: decoding failed") from None
 

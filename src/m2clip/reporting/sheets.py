@@ -30,9 +30,9 @@ class Strip:
 
 
 def test_split(manifest: Manifest) -> str:
-    """`test`, or the first of several."""
+    """`test`, or the first of several; `validation` where the test set has no labels."""
     splits = manifest.splits()
-    return next((split for split in splits if split.startswith("test")), splits[0])
+    return next((split for split in splits if split.startswith(("test", "validation"))), splits[0])
 
 
 def strips(manifest: Manifest) -> list[Strip]:

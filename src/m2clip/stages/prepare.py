@@ -1,4 +1,8 @@
-"""`prepare PROFILE DATASET`: videos and annotations -> manifest; generated profiles make the videos first."""
+"""`prepare PROFILE DATASET`: videos and annotations -> manifest; generated profiles make the videos first.
+
+Videos of a real dataset stay where the environment says they lie: they are no deps and no outs. What DVC
+tracks is the manifest, with their digests, and the summary, with those of the annotations.
+"""
 
 import hashlib
 import os
@@ -8,29 +12,68 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from m2clip import rows, workplace
-from m2clip.data import annotations, standin
-from m2clip.data.preparing import prepare
+from m2clip.data import annotations, places, standin
+from m2clip.data.preparing import Real, leave_out, prepare, select
 from m2clip.data.standin.sets import LABELS, generate
 from m2clip.errors import UserError, guarded
 
 
 def main() -> None:
-    """Write data/<profile>/<dataset>/: videos, annotations.csv, labels.txt, manifest.parquet, invalid.csv."""
+    """Write data/<profile>/<dataset>/: manifest, labels, invalid.csv, and the videos that are made here."""
     name, dataset = sys.argv[1:]
     profile = rows.profile(name)
-    if dataset not in profile.standin:
-        raise UserError(f"experiments/profiles/{name}.yaml: standin.{dataset}: there is no such key")
+    source = f"experiments/profiles/{name}.yaml"
+    if dataset not in rows.DATASETS:
+        raise UserError(f"there is no dataset {dataset}; datasets are {list(rows.DATASETS)}")
+    folder = Path("data") / name / dataset
+    if dataset in profile.standin:
+        work = _standin(name, dataset, profile)
+    elif dataset in profile.videos:
+        work = _real(name, dataset, profile)
+    else:
+        work = Path(os.path.relpath(workplace.root() / ".work" / "left_out" / name / dataset))
+        leave_out(work)
+        print(f"{dataset} is left out: {source} has null for standin.{dataset} and videos.{dataset}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(work, folder)
+
+
+def _standin(name: str, dataset: str, profile: rows.Profile) -> Path:
+    """Make the videos and measure them."""
     # DVC removes a stage's outs before it runs again: what a killed run has done is kept outside of them.
     kept = workplace.root() / ".work" / "standin" / name / f"{dataset}-{_digest(profile.standin[dataset])}"
     work, jobs = Path(os.path.relpath(kept)), workplace.cores()
     generate(dataset, work, profile.standin[dataset], jobs)
     (work / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS[dataset]), encoding="utf-8")
     prepared = prepare(annotations.read("plain", work), work, jobs, profile.prepare.max_invalid)
-    folder = Path("data") / name / dataset
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(work, folder)
     print(f"stand-in {dataset}: {len(prepared.table)} videos, {len(prepared.labels)} labels")
+    return work
+
+
+def _real(name: str, dataset: str, profile: rows.Profile) -> Path:
+    """Find the videos where the environment says, and measure them."""
+    variable, asked = places.variable(dataset), profile.videos[dataset]
+    try:
+        videos = places.folder(variable)
+        beside = f"{variable}_ANNOTATIONS"
+        lists = places.folder(beside) if places.setting(beside) else None
+    except UserError as error:
+        needed = ", ".join(rows.needing(dataset, profile))
+        raise UserError(
+            f"{error}; rows that need {dataset}: {needed}; videos.{dataset}: null in "
+            f"experiments/profiles/{name}.yaml does without"
+        ) from None
+    try:
+        found = select(annotations.read(asked.format, videos, lists), asked.splits, asked.names)
+    except UserError as error:
+        raise UserError(f"{dataset}: {error}") from None
+    kept = workplace.root() / ".work" / "prepare"
+    copy = hashlib.sha256(str(videos.resolve()).encode()).hexdigest()[:8]
+    real = Real(name=dataset, place=f"${variable}", log=kept / f"{dataset}-{copy}.jsonl")
+    work = Path(os.path.relpath(kept / name / dataset))
+    prepare(found, work, workplace.cores(), profile.prepare.max_invalid, real)
+    return work
 
 
 def _digest(counts: Mapping[str, int]) -> str:

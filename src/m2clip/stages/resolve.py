@@ -25,7 +25,8 @@ def main() -> None:
     profile = rows.profile(sys.argv[1])
     rows.seeds()
     declared.read(rows.params().get("tables"), rows.rows())  # so that no mistake shows only after training
-    configs = {row: rows.resolve(row, profile) for row in rows.rows()}
+    resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
+    configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
     pins = _pins(profile.name, configs)
     shutil.rmtree(RESOLVED / profile.name, ignore_errors=True)
     for row, config in configs.items():
@@ -52,6 +53,8 @@ def main() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     print(f"{len(configs)} rows under the profile {profile.name}")
+    if without := resolved.keys() - configs.keys():
+        print(f"left out, as their datasets are: {', '.join(row for row in resolved if row in without)}")
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:

@@ -55,7 +55,8 @@ def _waiting(profile: str) -> list[RunKey]:
     changed = set(json.loads(status.stdout))
     names = sorted(rows.rows(), key=lambda row: row != rows.MAIN)
     keys = declared(profile, names, rows.seeds())
-    return [key for key in keys if changed & set(_stages(key))]
+    there = [key for key in keys if key.train_config.exists()]  # not of datasets that the profile leaves out
+    return [key for key in there if changed & set(_stages(key))]
 
 
 def _stages(key: RunKey) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.decoded import Decoded
+from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, read_yaml
@@ -67,8 +68,8 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     folders += [path for path in (package / "data").rglob("*.py") if "standin" not in path.parts]
     for path in sorted(alone + folders):
         code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    versions = [version(name) for name in ("torch", "torchvision", "numpy", "decord", "open_clip_torch")]
-    return [yaml.safe_dump(content), str(seed), device, *versions, code.hexdigest()]
+    versions = [version(name) for name in ("torch", "torchvision", "numpy", "open_clip_torch")]
+    return [yaml.safe_dump(content), str(seed), device, *versions, decoder(), code.hexdigest()]
 
 
 if __name__ == "__main__":

@@ -1,24 +1,32 @@
 """Annotations of datasets: one reader a format, and the names a profile gives them.
 
-A reader is a function from the dataset's folder to Annotations; a new format is one file and one line here.
+A reader is a function from the folder of the videos, and that of the annotations where it is another, to
+Annotations; a new format is one file and one line here.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from m2clip.data.annotations import plain
+from m2clip.data.annotations import hmdb51, kinetics, listed, plain, ssv2, ucf101
 from m2clip.data.annotations.records import Annotations, Record
 from m2clip.errors import UserError, meant
 
 __all__ = ["FORMATS", "Annotations", "Record", "read"]
 
-FORMATS: dict[str, Callable[[Path], Annotations]] = {"plain": plain.read}
+FORMATS: dict[str, Callable[[Path, Path | None], Annotations]] = {
+    "plain": plain.read,
+    "list": listed.read,
+    "kinetics": kinetics.read,
+    "ssv2": ssv2.read,
+    "ucf101": ucf101.read,
+    "hmdb51": hmdb51.read,
+}
 
 
-def read(name: str, folder: Path) -> Annotations:
-    """Read the annotations in `folder` that are written in the format `name`."""
+def read(name: str, folder: Path, annotations: Path | None = None) -> Annotations:
+    """Read the annotations of the videos in `folder` that are written in the format `name`."""
     if name not in FORMATS:
         raise UserError(
             f"annotations: there is no format {name!r}{meant(name, FORMATS)}; formats are {sorted(FORMATS)}"
         )
-    return FORMATS[name](folder)
+    return FORMATS[name](folder, annotations)

@@ -1,6 +1,6 @@
 """The plain format: `annotations.csv` with the header `path,label,split`, and `labels.txt` beside it.
 
-`path` is relative to the folder of the file; `split` holds one name or several with spaces between
+`path` is relative to the folder of the videos; `split` holds one name or several with spaces between
 (`test1 test3`). `labels.txt` has one label a line in class-id order; without it, labels are the ones that
 occur, sorted. The stand-in datasets have this format, and so can anyone's own.
 """
@@ -16,15 +16,19 @@ from m2clip.errors import UserError
 HEADER = ["path", "label", "split"]
 
 
-def read(folder: Path) -> Annotations:
-    """Read `folder`/annotations.csv.
+def read(folder: Path, annotations: Path | None = None) -> Annotations:
+    """Read annotations.csv.
+
+    Args:
+        folder: what the paths are relative to.
+        annotations: where the file lies, if not there.
 
     Raises:
         UserError: naming file and row.
     """
-    file = folder / "annotations.csv"
+    file = (annotations or folder) / "annotations.csv"
     rows = _rows(file)
-    beside = folder / "labels.txt"
+    beside = file.with_name("labels.txt")
     labels = read_labels(beside) if beside.exists() else tuple(sorted({label for _, _, label, _ in rows}))
     known = class_ids(labels)
     records: dict[str, Record] = {}
@@ -34,7 +38,8 @@ def read(folder: Path) -> Annotations:
         records[path] = Record(
             path=path, label=label, class_id=class_id(label, known, where), splits=tuple(split.split())
         )
-    return Annotations(folder=folder, labels=labels, records=tuple(records.values()))
+    files = (file, beside) if beside.exists() else (file,)
+    return Annotations(folder=folder, labels=labels, records=tuple(records.values()), files=files)
 
 
 def _rows(file: Path) -> list[tuple[str, str, str, str]]:
@@ -53,7 +58,7 @@ def _rows(file: Path) -> list[tuple[str, str, str, str]]:
                 raise UserError(f"{where}: {name} is empty")
         path, label, split = (value.strip() for value in values)
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise UserError(f"{where}: {path} must be relative to {file.parent} and inside it")
+            raise UserError(f"{where}: {path} must be relative to the videos and inside them")
         rows.append((where, PurePosixPath(path).as_posix(), label, split))
     if not rows:
         raise UserError(f"{file}: no videos")

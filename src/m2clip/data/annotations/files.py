@@ -1,0 +1,73 @@
+"""Where the videos of a dataset lie: found by their names, whichever folders they were sorted into.
+
+A dataset is downloaded as one folder, one folder a label, or one a split; the publisher's file names are the
+same in all of them, but for the ending.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from m2clip.errors import UserError
+
+ENDINGS = (".mp4", ".webm", ".avi", ".mkv")
+REPLACEMENT = "replacement"  # how the folder begins where K400's host lays whole files for damaged ones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The files of a folder, against the names that a dataset has."""
+
+    paths: Mapping[
+        str, str
+    ]  # official path -> where it lies below the folder; itself, where there is no file
+    extra: tuple[str, ...]  # video files that have none of the names
+
+
+def find(folder: Path, official: Iterable[str]) -> Found:
+    """Find the files of official paths such as `label/name.avi` below a folder, by their names.
+
+    Raises:
+        UserError: there is no such folder, or a name is there twice.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; it should hold the videos")
+    lying = _by_name(folder)
+    paths, used = {}, set()
+    for path in official:
+        there = lying.get(PurePosixPath(path).stem, [])
+        paths[path] = _the_one(folder, path, there) if there else path
+        used.update(there)
+    extra = {path for there in lying.values() for path in there} - used
+    return Found(paths=paths, extra=tuple(sorted(extra)))
+
+
+def _by_name(folder: Path) -> dict[str, list[str]]:
+    """Paths of all video files, relative to the folder, by their names without the ending."""
+    lying: dict[str, list[str]] = {}
+    for at, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(at).relative_to(folder)
+        for name in names:
+            stem, dot, ending = name.rpartition(".")
+            if dot + ending.lower() in ENDINGS and not name.startswith("."):
+                lying.setdefault(stem, []).append((below / name).as_posix())
+    return lying
+
+
+def _the_one(folder: Path, path: str, there: list[str]) -> str:
+    """Of several files with a name: the replacement, or the one in the folder that the path names."""
+    if len(there) == 1:
+        return there[0]
+    parent = PurePosixPath(path).parent.name
+    for wanted in (
+        [each for each in there if any(part.startswith(REPLACEMENT) for part in PurePosixPath(each).parts)],
+        [each for each in there if parent and PurePosixPath(each).parent.name == parent],
+    ):
+        if len(wanted) == 1:
+            return wanted[0]
+    raise UserError(
+        f"{folder}: {PurePosixPath(path).stem} is there {len(there)} times: {', '.join(sorted(there)[:3])}; "
+        "keep one of each, or name the folder that holds one"
+    )

@@ -1,0 +1,104 @@
+"""Kinetics: CSVs `label,youtube_id,time_start,time_end,split[,is_cc]`, files `<id>_<start>_<end>.mp4`.
+
+Class ids are the sorted labels with their parentheses: sorting labels that have lost them swaps "skiing (not
+slalom or crosscountry)" and "skiing crosscountry". Which CSV has which split is said by the column, not by
+the file's name. The held-out test list came without labels at first; such rows are only counted.
+"""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+from m2clip.data.annotations.files import find
+from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_ids
+from m2clip.data.labels import read_text
+from m2clip.errors import UserError
+
+COLUMNS = ("youtube_id", "time_start", "time_end", "split")
+SPLITS = {"train": "train", "val": "validation", "validate": "validation", "validation": "validation"} | {
+    "test": "test"
+}
+KNOWN = {400: {"train": 246_534, "validation": 19_906, "test": 38_685}}  # by the number of labels
+Entry = tuple[str, str]  # label and split
+
+
+def read(folder: Path, annotations: Path | None = None) -> Annotations:
+    """Read all CSVs of a folder.
+
+    Args:
+        folder: the videos, in one folder or in folders by label or split.
+        annotations: the CSVs, if not beside the videos.
+
+    Raises:
+        UserError: naming file and row.
+    """
+    where = annotations or folder
+    files = tuple(sorted(where.glob("*.csv")))
+    if not files:
+        raise UserError(f"{where}: no CSV of Kinetics, such as train.csv and val.csv")
+    entries: dict[str, Entry] = {}
+    unlabelled: Counter[str] = Counter()
+    for file in files:
+        _read_file(file, entries, unlabelled)
+    labels = tuple(sorted({label for label, _ in entries.values()}))
+    assert_labels(labels, "kinetics400", where)
+    ids = class_ids(labels)
+    found = find(folder, entries)
+    return Annotations(
+        folder=folder,
+        labels=labels,
+        records=tuple(
+            Record(path=found.paths[path], label=label, class_id=ids[label], splits=(split,))
+            for path, (label, split) in entries.items()
+        ),
+        files=files,
+        extra=found.extra,
+        unlabelled=dict(unlabelled),
+        known=KNOWN.get(len(labels), {}),
+    )
+
+
+def _read_file(file: Path, entries: dict[str, Entry], unlabelled: Counter[str]) -> None:
+    """Add the rows of a CSV; the same row may be in two files, and once without its label."""
+    reader = csv.DictReader(io.StringIO(read_text(file)))
+    columns = reader.fieldnames or []
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise UserError(
+            f"{file}, row 1: no column {missing[0]}; expected label,{','.join(COLUMNS)}; where other CSVs "
+            "lie beside the annotations, put these into a folder of their own"
+        )
+    for row in reader:
+        where = f"{file}, row {reader.line_num}"
+        if None in row or None in row.values():
+            raise UserError(f"{where}: expected {len(columns)} values")
+        path, split = _path(row, where), _split(row["split"], where)
+        label = row.get("label", "").strip()
+        if not label:
+            if split != "test":
+                raise UserError(f"{where}: label is empty")
+            unlabelled[split] += 1
+        elif entries.setdefault(path, (label, split)) != (label, split):
+            other = ", ".join(entries[path])
+            raise UserError(f"{where}: {path} is {label}, {split} here and {other} in an earlier row")
+
+
+def _path(row: dict[str, str], where: str) -> str:
+    """The official name of a clip's file."""
+    try:
+        start, end = int(row["time_start"]), int(row["time_end"])
+    except ValueError:
+        raise UserError(
+            f"{where}: time_start and time_end: expected whole seconds, got "
+            f"{row['time_start']!r} and {row['time_end']!r}"
+        ) from None
+    if not row["youtube_id"]:
+        raise UserError(f"{where}: youtube_id is empty")
+    return f"{row['youtube_id']}_{start:06d}_{end:06d}.mp4"
+
+
+def _split(name: str, where: str) -> str:
+    if name.strip() not in SPLITS:
+        raise UserError(f"{where}: split: expected one of {', '.join(SPLITS)}, got {name!r}")
+    return SPLITS[name.strip()]

@@ -1,0 +1,84 @@
+"""What was found of a real dataset, beside what its publisher counted.
+
+Papers differ by the videos they tested on: copies of K400's validation list have from 19,787 to 19,906. So
+each split has a digest of the names of its usable videos, which is the same wherever and in whatever folders
+they lie.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from m2clip.data.annotations import Annotations
+from m2clip.data.manifest import VALID
+
+SHOWN = 20  # extra files that are named
+
+
+def summarise(annotations: Annotations, table: pd.DataFrame) -> dict[str, Any]:
+    """Counts of the whole dataset and of each split, and digests of lists and annotation files.
+
+    Args:
+        annotations: the dataset as annotated.
+        table: its manifest.
+    """
+    splits = sorted({name for names in table["split"] for name in names.split()})
+    inside = {name: table["split"].map(lambda names, name=name: name in names.split()) for name in splits}
+    parts = {"all": table} | {name: table[mask.astype(bool)] for name, mask in inside.items()}
+    return {
+        "videos": {name: _counts(part, annotations.known.get(name)) for name, part in parts.items()},
+        "labels": len(annotations.labels),
+        "unlabelled": dict(annotations.unlabelled),
+        "extra": {"files": len(annotations.extra), "first": list(annotations.extra[:SHOWN])},
+        "annotations": {file.name: _file(file) for file in annotations.files},
+    }
+
+
+def _counts(part: pd.DataFrame, known: int | None) -> dict[str, Any]:
+    status = part["status"]
+    names = sorted(PurePosixPath(path).stem for path in part.loc[status == VALID, "path"])
+    return {
+        "annotated": len(part),
+        "known": known,
+        "found": int((status != "missing").sum()),
+        "missing": int((status == "missing").sum()),
+        "broken": int((status == "broken").sum()),
+        "valid": len(names),
+        "list_sha256": sha256("\n".join(names).encode()).hexdigest(),
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+
+
+def told(dataset: str, summary: Mapping[str, Any]) -> Sequence[str]:
+    """The summary in lines for a person: one for the dataset, one a split."""
+    lines = [
+        _line(dataset if name == "all" else f"  {name}", part) for name, part in summary["videos"].items()
+    ]
+    lines += [
+        f"  {split}: {count:,} videos annotated without a label, left out"
+        for split, count in summary["unlabelled"].items()
+    ]
+    if extra := summary["extra"]["files"]:
+        lines.append(
+            f"  extra: {extra:,} video files without annotation, such as {summary['extra']['first'][0]}"
+        )
+    return lines
+
+
+def _line(name: str, part: Mapping[str, Any]) -> str:
+    known = part["known"]
+    against = (
+        "" if known is None else f" (published: {known:,}{'' if known == part['annotated'] else ', differs'})"
+    )
+    return (
+        f"{name}: {part['annotated']:,} videos annotated{against}, {part['found']:,} found, "
+        f"{part['missing']:,} missing, {part['broken']:,} broken; {part['valid']:,} usable, "
+        f"list {part['list_sha256'][:12]}"
+    )
