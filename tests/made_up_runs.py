@@ -28,6 +28,7 @@ def declare(root):
     """What a person declares, with every row and table of the paper."""
     for name in COPIED:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copy(ROOT / "experiments/audit.yaml", root / "experiments")
     for name in ("rows.yaml", "tables.yaml"):
         shutil.copy(WHOLE / name, root / "experiments" / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
