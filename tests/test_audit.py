@@ -161,7 +161,7 @@ def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
 
 def test_an_empty_folder_gives_a_page_without_costs():
     Path("experiments/audit.yaml").write_text("{}")
-    assert "not measured" in rendered()
+    assert "not measured" in rendered() and "is not the paper's" not in rendered()
     assert build(audit.Audit, {}).switches == ()
 
 

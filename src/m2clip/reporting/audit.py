@@ -88,7 +88,7 @@ def page(profile: Profile, seeds: Sequence[int], names: Names) -> str:
     wanted = [MAIN, ALL, *(switch.row for switch in audit.switches if switch.row)]
     rows = {row.name: row for row in load(profile, dict.fromkeys(wanted), seeds, {})}
     main = rows[MAIN]
-    of_paper = main.config is not None and not difference(main.config, profile)
+    of_paper = main.config is None or not difference(main.config, profile)
     slips = "\n".join(f"- {escape_markdown(slip.said)} {escape_markdown(slip.why)}" for slip in audit.slips)
     others = [[other.what, other.paper, other.released, other.ours] for other in audit.others]
     return (
