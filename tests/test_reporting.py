@@ -109,6 +109,29 @@ def test_seeds_become_mean_and_deviation():
     assert "†" not in " ".join(table_of(["fake-clip"]).all_notes())
 
 
+def test_zero_shot_by_every_protocol():
+    fake.declare(seeds=(0, 1))
+    for seed, start in ((0, 10.0), (1, 20.0)):
+        fake.run("main", seed=seed)
+        path = RunKey("fake", "main", seed).metrics
+        metrics = json.loads(path.read_text())
+        metrics["zero_shot"]["ucf101"] |= {
+            "full": {"top1": start},
+            "half": {"top1": start + 5, "draws": [start, start + 10]},
+            "no_text_adapter": {"splits": {"test1": {"top1": start}, "test2": {"top1": start + 2}}},
+        }
+        path.write_text(json.dumps(metrics))
+    keys = ("ucf101", "ucf101_full", "ucf101_half", "ucf101_no_text_adapter", "hmdb51_half")
+    table = table_of(["main"], (0, 1), keys)
+    assert [shown(cell) for cell in table.cells[0]] == [
+        "20.0 ± 10.0", "15.0 ± 7.1", "20.0 ± 7.1", "16.0 ± 1.4", "—"
+    ]  # fmt: skip
+    assert [column.key for column in table.columns][2:4] == [
+        "ucf101_half_top1",
+        "ucf101_no_text_adapter_top1",
+    ]
+
+
 def test_a_run_of_another_config_is_left_out():
     fake.run("main")
     fake.resolve("main", {"decoder": {"heads": ["vc"]}})
