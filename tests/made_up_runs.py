@@ -27,6 +27,7 @@ def declare(root):
     """What a person declares: every row and table."""
     for name in COPIED:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.safetensors"))
+    shutil.copy(ROOT / "experiments/audit.yaml", root / "experiments")
     for name in ("rows.yaml", "tables.yaml"):
         shutil.copy(ROOT / "experiments" / name, root / "experiments" / name)
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")

@@ -120,7 +120,10 @@ def text_adapter(z, a):
 
 
 def image_tower(video, w, a, heads=4, layers=3, patch=8, fusion="parallel"):
-    """Eq. 1-3 for one video (T, 3, H, W): class tokens after the last norm (T, D), and v_t (T, E)."""
+    """Eq. 1-3 for one video (T, 3, H, W): v_t (T, E); and before it the released VC's feature (D,).
+
+    That is the last norm of the mean over frames of the class tokens, which it takes for classification.
+    """
     side = video.shape[-1] // patch
     frames = []
     for frame in video:
@@ -139,7 +142,7 @@ def image_tower(video, w, a, heads=4, layers=3, patch=8, fusion="parallel"):
         z = ted(z, below(doors, "before_mlp."), (side, side), fusion)
         z = np.array([x + feed_forward(x, block) for x in z])
     pooled = np.array([norm(x, w, "visual.ln_post")[0] for x in z])
-    return pooled, pooled @ w["visual.proj"]
+    return norm(z[:, 0].mean(0), w, "visual.ln_post"), pooled @ w["visual.proj"]
 
 
 def text_tokens(ids, w, a, heads=4, layers=4):
@@ -148,6 +151,7 @@ def text_tokens(ids, w, a, heads=4, layers=4):
     z = z + w["positional_embedding"][: len(ids)]
     for layer in range(layers):
         block = below(w, f"transformer.resblocks.{layer}.")
+        z = text_adapter(z, below(a, f"text.blocks.{layer}.before_attn."))
         z = z + self_attention(z, block, heads, causal=True)
         z = text_adapter(z, below(a, f"text.blocks.{layer}.before_mlp."))
         z = z + feed_forward(z, block)

@@ -45,6 +45,7 @@ def declare(differences=None, seeds=(0,), tables=None):
     write_yaml(Path("experiments/profiles/fake.yaml"), PROFILE)
     write_yaml(Path("experiments/rows.yaml"), {"rows": differences or ROWS})
     write_yaml(Path("experiments/tables.yaml"), tables or TABLES)
+    write_yaml(Path("experiments/audit.yaml"), {})
     write_yaml(Path("params.yaml"), {"profile": "fake", "seeds": list(seeds), "tables": ["main"]})
 
 

@@ -96,6 +96,24 @@ def test_a_difference_looks_back_and_never_ahead():
     assert touched.tolist() == [[False, False, True, True]]
 
 
+@pytest.mark.parametrize("fusion", ["parallel", "sequential"])
+def test_shared_projections_are_one_pair_in_equations_6_and_7(fusion):
+    adapter, separate = a_ted((3, 2), fusion=fusion, projections="shared"), a_ted((3, 2), fusion=fusion)
+    weights, tokens = weights_of(adapter), some_tokens(1, 4, (3, 2))
+    assert {name.rpartition(".")[0] for name in weights} == {
+        "enhancement.down", "enhancement.conv", "enhancement.up", "difference.conv"
+    }  # fmt: skip
+    for layer in ("down", "up"):
+        for kind in ("weight", "bias"):
+            weights[f"difference.{layer}.{kind}"] = weights[f"enhancement.{layer}.{kind}"]
+    plainly = plain.ted(tokens[0].numpy(), weights, (3, 2), fusion)
+    np.testing.assert_allclose(adapter(tokens)[0].detach().numpy(), plainly, rtol=0, atol=1e-10)
+    saved = 2 * WIDTH * WIDTH // 2 + WIDTH // 2 + WIDTH
+    assert sum(map(torch.numel, separate.parameters())) == saved + sum(map(torch.numel, adapter.parameters()))
+    alone = ted_adapter(VisualAdapter(projections="shared", temporal_enhancement=False), WIDTH, (3, 2))
+    assert len(list(alone.parameters())) == 6
+
+
 def test_enhancement_mixes_neighbouring_frames_of_one_token_alone():
     branch, tokens = a_ted((3, 2)).enhancement, some_tokens(1, 5, (3, 2))
     changed = tokens.clone()
@@ -152,14 +170,15 @@ def test_text_adapter_is_equation_9():
         np.testing.assert_allclose(expected, plain.text_adapter(one, weights_of(adapter)), rtol=0, atol=1e-11)
 
 
-def test_released_text_adapter_is_pytorchs_linear_layer_and_not_the_identity():
+def test_released_text_adapter_has_pytorchs_weights_no_biases_and_is_not_the_identity():
     config = TextConfig(initialisation="pytorch")
     adapter = seeded(7, lambda: TextAdapter(64, config))
     with torch.random.fork_rng():
         torch.manual_seed(7)
         down, up = nn.Linear(64, 48), nn.Linear(48, 64)
-    assert torch.equal(adapter.down.bias, down.bias)
+    assert torch.equal(adapter.down.weight, down.weight)
     assert torch.equal(adapter.up.weight, up.weight)
+    assert not adapter.down.bias.any() and not adapter.up.bias.any()
     tokens = torch.randn(2, 3, 64)
     assert (adapter(tokens) - tokens).abs().max() > 0.01
 

@@ -83,6 +83,13 @@ def test_the_released_decoder_has_the_16_138_136_of_the_papers_table():
     assert cost.trainable["vc"] == 769 * 400
 
 
+def test_only_projections_of_their_own_meet_the_papers_16_million():
+    shared = count({"decoder": RELEASED, "adapters": {"visual": {"projections": "shared"}}})
+    saved = 12 * (2 * 768 * 384 + 384 + 768)  # one pair less in each of twelve TED-Adapters
+    assert shared.trainable_total == 16_138_136 - saved
+    assert round(shared.trainable_total / 1e6) == 9
+
+
 @pytest.mark.parametrize(
     ("differences", "arguments"),
     [

@@ -31,6 +31,10 @@ BAD = {
     "data: {flip: 1}": ["data.flip: expected true or false", "1"],
     "data: {prompt: a video}": ["data.prompt", "a video", "{}"],
     "data: {prompt: '{} and {}'}": ["data.prompt", "once"],
+    "data: {crop: centre}": ["data.crop: expected one of short_side, resized", "'centre'"],
+    "data: {randaugment: strong}": ["data.randaugment", "strong", "rand-m7-n4-mstd0.5-inc1"],
+    "data: {randaugment: rand-m7-x4}": ["data.randaugment", "rand-m7-x4"],
+    "data: {randaugment: 7}": ["data.randaugment: expected a text or null", "7"],
     "data: {scale: 1.15}": ["data.scale: expected a list of a number", "1.15"],
     "data: {scale: [1.0]}": ["data.scale: expected a list"],
     "data: {scale: [1.0, big]}": ["data.scale[1]: expected a number", "'big'"],
@@ -76,6 +80,8 @@ BAD = {
     "decoder: {mask_rate: 0}": ["decoder.mask_rate: 0"],
     "decoder: {vc_dropout: 1}": ["decoder.vc_dropout: 1", "below 1"],
     "evaluate: {crops: 2}": ["evaluate.crops: 2", "1 (centre), 3"],
+    "evaluate: {templates: [a video]}": ["evaluate.templates", "a video", "{}"],
+    "evaluate: {templates: a video of}": ["evaluate.templates: expected a list", "write ["],
     "evaluate: {zero_shot: ucf101}": ["evaluate.zero_shot: expected a list", "write [ucf101]"],
     "[1, 2]": ["config: expected keys and values"],
 }
@@ -146,12 +152,12 @@ def test_good_values_of_every_kind_are_taken():
         Run,
         yaml.safe_load(
             """
-            data: {scale: [1, 1.15], prompt: '{} on film'}
+            data: {scale: [1, 1.15], prompt: '{} on film', randaugment: rand-m7-n4-mstd0.5-inc1}
             backbone: {temperature: 1}
             adapters: {visual: {layers: [1, 3]}, text: {layers: all}}
             decoder: {heads: [vc], weights: {vc: 2}}
             train: {lr: 1.0e-3, workers: 0}
-            evaluate: {zero_shot: []}
+            evaluate: {zero_shot: [], templates: ['{}', 'a {} clip']}
             """
         ),
     )
@@ -160,7 +166,7 @@ def test_good_values_of_every_kind_are_taken():
     assert run.adapters.visual.layers == (1, 3)
     assert run.adapters.text.layers == "all"
     assert run.decoder.heads == ("vc",)
-    assert run.evaluate.zero_shot == ()
+    assert run.evaluate.zero_shot == () and run.evaluate.templates == ("{}", "a {} clip")
 
 
 @pytest.mark.parametrize(

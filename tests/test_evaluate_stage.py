@@ -17,7 +17,7 @@ from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
 from m2clip.evaluation.trained import open_trained
-from m2clip.models.prompts import make_prompts
+from m2clip.evaluation.zero_shot import half_of_classes, label_features
 from m2clip.runs import RunKey
 from m2clip.stages import evaluate
 
@@ -45,8 +45,9 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
     finished = []
     monkeypatch.setattr(evaluate, "finish", finished.append)
 
-    def go(heads):
+    def go(heads, text_layers=1, templates=()):
         differences = {"data": {"frames": 3}, "decoder": {"heads": heads}, "train": {"workers": 0}}
+        differences["adapters"] = {"text": {"layers": text_layers}}
         tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
         digests = {name: manifest.digest(Path("data/tiny") / name) for name in ("k400", "ucf101")}
         settings = {
@@ -55,6 +56,7 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
             "clips": 2,
             "batch": 7,
             "zero_shot": ["ucf101"],
+            "templates": list(templates),
             "inputs": digests,
         }
         KEY.evaluate_config.parent.mkdir(parents=True, exist_ok=True)
@@ -66,15 +68,16 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
     return go
 
 
-def expected_scores(dataset, split, prompts=None):
+def expected_scores(dataset, split, labels=None, templates=("a video of {}",), adapted=True):
     """Scores of the model that was saved, computed here."""
     run = open_trained(KEY.adapters, "cpu")
     config = replace(tiny_runs.config_of(run.config.backbone).evaluate, crops=3, clips=2)
     data = manifest.read(Path("data/tiny") / dataset)
-    given = make_prompts(prompts, run.config.data.prompt, run.tokenizer) if prompts else None
     with torch.no_grad():
-        labels = run.model.encode_labels(given)
-    return score(run.model, evaluate._views(run, config, data, split), labels, batch=7, workers=0)
+        features = run.model.encode_labels()
+    if labels:
+        features = label_features(run.model, run.tokenizer, labels, templates, adapted=adapted)
+    return score(run.model, evaluate._views(run, config, data, split), features, batch=7, workers=0)
 
 
 def percent(scores, class_ids):
@@ -102,17 +105,43 @@ def test_supervised_from_vc_else_eq11_and_zero_shot_from_eq11_or_not_at_all(head
     assert list(counts.index) == list(counts.columns) == list(tiny_runs.LABELS)
     assert counts.to_numpy().sum() == 5
     assert np.trace(counts.to_numpy()) == round(found["top1"] * 5 / 100)
+    of_each = [100 * counts.iloc[at, at] / counts.iloc[at].sum() for at in range(3)]
+    assert found["mean_class_top1"] == pytest.approx(np.mean(of_each))
     unseen = predictions[predictions["dataset"] == "ucf101"]
     if heads == ["vc"]:
         assert metrics["zero_shot"] == {} and unseen.empty
         return
-    scores = expected_scores("ucf101", None, UNSEEN)["eq11"]
-    assert set(unseen["head"]) == {"eq11"} and (np.stack(unseen["scores"]) == scores).all()
-    found = metrics["zero_shot"]["ucf101"]
-    assert found["full"]["top1"] == percent(scores, [0, 1, 2] * 2) and found["videos"] == 6
-    for number in (1, 2, 3):
-        inside = [index for index, names in enumerate(SPLITS) if f"test{number}" in names]
-        assert found["splits"][f"test{number}"]["top1"] == percent(scores[inside], [i % 3 for i in inside])
+    check_unseen(metrics["zero_shot"]["ucf101"], unseen)
+
+
+def check_unseen(metrics, unseen, **given):
+    """Numbers and scores of the unseen set with the text adapters, and past them."""
+    assert set(unseen["head"]) == {"eq11", "eq11_no_text_adapter"}
+    for head, found in (("eq11", metrics), ("eq11_no_text_adapter", metrics["no_text_adapter"])):
+        scores = expected_scores("ucf101", None, UNSEEN, adapted=head == "eq11", **given)["eq11"]
+        assert (np.stack(unseen[unseen["head"] == head]["scores"]) == scores).all()
+        assert found["full"]["top1"] == percent(scores, [0, 1, 2] * 2) and found["videos"] == 6
+        assert found["half"] == half_of_classes(scores, np.array([0, 1, 2] * 2), "ucf101")
+        for number in (1, 2, 3):
+            inside = [index for index, names in enumerate(SPLITS) if f"test{number}" in names]
+            truth = [i % 3 for i in inside]
+            assert found["splits"][f"test{number}"]["top1"] == percent(scores[inside], truth)
+
+
+def test_without_text_adapters_there_is_one_zero_shot_number(evaluated):
+    metrics, predictions = evaluated(["contrastive"], text_layers=0)
+    assert "no_text_adapter" not in metrics["zero_shot"]["ucf101"]
+    assert set(predictions["head"]) == {"eq11"}
+
+
+def test_templates_are_those_of_zero_shot_alone(evaluated):
+    templates = ("{}", "someone {} outdoors")
+    metrics, predictions = evaluated(["cmc"], templates=templates)
+    check_unseen(
+        metrics["zero_shot"]["ucf101"], predictions[predictions["dataset"] == "ucf101"], templates=templates
+    )
+    mine = predictions[predictions["dataset"] == "k400"]
+    assert (np.stack(mine["scores"]) == expected_scores("k400", "test")["eq11"]).all()
 
 
 def missing(path):

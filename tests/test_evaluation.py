@@ -14,10 +14,11 @@ from m2clip.data.dataset import TestVideos
 from m2clip.data.sampling import segments
 from m2clip.data.transforms import test_views as views_of
 from m2clip.errors import UserError
-from m2clip.evaluation.recognition import confusion, ranks, score, top
+from m2clip.evaluation.recognition import class_accuracy, confusion, ranks, score, top
 from m2clip.evaluation.trained import open_trained
-from m2clip.evaluation.zero_shot import by_split
+from m2clip.evaluation.zero_shot import DRAWS, by_split, half_of_classes, label_features
 from m2clip.models.factory import pixels_of
+from m2clip.models.prompts import make_prompts
 from m2clip.parsing import merge, plain
 from m2clip.training.checkpoint import save_adapters
 
@@ -69,6 +70,80 @@ def test_scores_are_the_mean_of_softmaxes_over_views(clips, crops, batch, make_m
         assert values.dtype == np.float32 and values.shape == (5, 3)
         np.testing.assert_allclose(values, expected[origin], rtol=1e-4, atol=1e-7)
         assert values.std(axis=0).max() > 1e-3  # not all the same
+
+
+def test_the_model_never_sees_more_views_than_asked_for_and_scores_them_alike(make_model, manifest):
+    model, _ = make_model(labels=tiny_runs.LABELS, double=False)
+    videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model), clips=3, crops=4)
+    with torch.no_grad():
+        labels = model.encode_labels()
+    seen, encode = [], model.encode_video
+    model.encode_video = lambda views: (seen.append(len(views)), encode(views))[1]
+    found = {batch: score(model, videos, labels, batch=batch, workers=0) for batch in (5, 12, 64)}
+    assert seen == [5, 5, 2] * 5 + [12] * 5 + [60]
+    for origin in ("eq11", "vc"):
+        for batch in (5, 12):
+            np.testing.assert_allclose(found[batch][origin], found[64][origin], rtol=1e-4, atol=1e-7)
+
+
+def test_other_labels_are_scored_in_the_same_pass(make_model, manifest):
+    model, tokenizer = make_model(labels=tiny_runs.LABELS, double=False)
+    videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model), crops=3)
+    with torch.no_grad():
+        labels = model.encode_labels()
+    other = label_features(model, tokenizer, ("a", "b c", "d", "e"), ("a video of {}",))
+    together = score(model, videos, labels, batch=6, workers=0, others={"mine": other})
+    assert together.keys() == {"eq11", "vc", "mine"}
+    alone = score(model, videos, other, batch=6, workers=0)
+    assert (together["mine"] == alone["eq11"]).all() and together["mine"].shape == (5, 4)
+    assert (together["eq11"] == score(model, videos, labels, batch=6, workers=0)["eq11"]).all()
+
+
+def test_templates_are_averaged_as_unit_features_and_one_is_taken_as_it_is(make_model):
+    model, tokenizer = make_model()
+    labels, templates = ("air drumming", "tai chi"), ("a video of {}", "{}", "a photo of {} outdoors")
+    for adapted in (True, False):
+        each = [
+            model.encode_labels(make_prompts(labels, template, tokenizer), adapted=adapted).detach().numpy()
+            for template in templates
+        ]
+        one = label_features(model, tokenizer, labels, templates[:1], adapted=adapted)
+        assert (one.numpy() == each[0]).all()
+        means = np.zeros_like(each[0])
+        for features in each:
+            for row, feature in enumerate(features):
+                means[row] += feature / np.sqrt(feature @ feature) / 3
+        found = label_features(model, tokenizer, labels, templates, adapted=adapted)
+        np.testing.assert_allclose(found.numpy(), means, rtol=0, atol=1e-12)
+    bare = label_features(model, tokenizer, labels, templates[:1], adapted=False)
+    assert not torch.allclose(label_features(model, tokenizer, labels, templates[:1]), bare)
+
+
+def test_half_of_the_classes_by_hand(scores):
+    random = np.random.default_rng(1)
+    scores, class_ids = random.random((60, 5)).astype(np.float32), random.integers(0, 5, 60)
+    found = half_of_classes(scores, class_ids, "ucf101")
+    assert found["classes"] == 2 and len(found["draws"]) == DRAWS == 10
+    pairs = {}
+    for one in range(5):
+        for other in range(one + 1, 5):
+            inside = [index for index in range(60) if class_ids[index] in (one, other)]
+            right = [
+                scores[index, class_ids[index]] == max(scores[index, one], scores[index, other])
+                for index in inside
+            ]
+            pairs[one, other] = pytest.approx(100 * sum(right) / len(inside))
+    assert all(any(draw == right for right in pairs.values()) for draw in found["draws"])
+    assert len(set(found["draws"])) > 3
+    assert found["top1"] == pytest.approx(statistics.mean(found["draws"]))
+    assert found["top1_std"] == pytest.approx(statistics.stdev(found["draws"]))
+    assert half_of_classes(scores, class_ids, "ucf101") == found
+    assert half_of_classes(scores, class_ids, "hmdb51")["draws"] != found["draws"]
+
+
+def test_accuracy_of_each_class():
+    counts = np.array([[3, 1, 0], [0, 0, 0], [1, 0, 1]])
+    np.testing.assert_array_equal(class_accuracy(counts), [75, np.nan, 50])
 
 
 def test_heads_decide_what_is_scored(make_model, manifest):

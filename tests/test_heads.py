@@ -58,6 +58,23 @@ def test_contrastive_is_equation_10_in_a_double_loop(stated):
     assert losses_of(model)["contrastive"].item() == pytest.approx(total, abs=1e-9)
 
 
+def test_released_contrastive_is_the_divergence_from_a_softmax_of_ten_times_the_match(stated, make_model):
+    model, _, _, videos, labels = stated
+    released = make_model({**EVERYTHING, "decoder": {"contrastive_target": "softmax"}})[0]
+    size, tau, total = len(CLASS_IDS), model.temperature.item(), 0.0
+    v = [frames.mean(0) for frames in videos]
+    w = [labels[class_id] for class_id in CLASS_IDS]
+    for i in range(size):
+        to_text = plain.softmax(np.array([plain.cosine(v[i], w[j]) / tau for j in range(size)]))
+        to_video = plain.softmax(np.array([plain.cosine(w[i], v[j]) / tau for j in range(size)]))
+        powers = [math.exp(10 * (CLASS_IDS[i] == CLASS_IDS[j])) for j in range(size)]
+        for j in range(size):
+            share = powers[j] / sum(powers)
+            total += share * (2 * math.log(share) - math.log(to_text[j]) - math.log(to_video[j])) / size / 2
+    assert losses_of(released)["contrastive"].item() == pytest.approx(total, abs=1e-9)
+    assert losses_of(model)["contrastive"].item() != pytest.approx(total, abs=1e-5)
+
+
 @pytest.mark.parametrize("class_ids", [[0, 1, 2, 3], [2, 2, 2, 2], [0, 1, 0, 1]])
 def test_contrastive_is_zero_exactly_where_similarity_is_the_match(class_ids):
     ids = torch.tensor(class_ids)
@@ -160,7 +177,7 @@ def test_vc_is_a_linear_layer_on_the_feature_of_the_config(make_model, backbone,
     each = []
     for video, class_id in zip(a_video(), CLASS_IDS, strict=True):
         width, joint = plain.image_tower(video.numpy(), frozen, trained)
-        mean = (width if feature == "width" else joint).mean(0)
+        mean = width if feature == "width" else joint.mean(0)
         each.append(plain.cross_entropy(plain.linear(mean, trained, "vc.linear"), class_id))
     assert losses_of(model)["vc"].item() == pytest.approx(np.mean(each), abs=1e-9)
 
@@ -171,6 +188,16 @@ def test_vc_drops_out_while_training_only():
     assert not torch.equal(head(features), head(features))
     head.eval()
     assert torch.equal(head(features), head.linear(features))
+
+
+def test_the_released_vc_starts_from_a_normal_distribution(make_model):
+    differences = {"decoder": {"vc_feature": "width", "vc_initialisation": "normal"}}
+    head = make_model(differences, randomise=False, labels=tuple(f"label {i}" for i in range(200)))[0].vc
+    assert head.linear.weight.shape == (200, 48)
+    assert head.linear.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert head.linear.weight.abs().max() > 3 * 0.02  # no uniform distribution reaches that
+    assert not head.linear.bias.any()
+    assert VC(48, 200).linear.bias.any()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])

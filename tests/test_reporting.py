@@ -109,6 +109,29 @@ def test_seeds_become_mean_and_deviation():
     assert "†" not in " ".join(table_of(["fake-clip"]).all_notes())
 
 
+def test_zero_shot_by_every_protocol():
+    fake.declare(seeds=(0, 1))
+    for seed, start in ((0, 10.0), (1, 20.0)):
+        fake.run("main", seed=seed)
+        path = RunKey("fake", "main", seed).metrics
+        metrics = json.loads(path.read_text())
+        metrics["zero_shot"]["ucf101"] |= {
+            "full": {"top1": start},
+            "half": {"top1": start + 5, "draws": [start, start + 10]},
+            "no_text_adapter": {"splits": {"test1": {"top1": start}, "test2": {"top1": start + 2}}},
+        }
+        path.write_text(json.dumps(metrics))
+    keys = ("ucf101", "ucf101_full", "ucf101_half", "ucf101_no_text_adapter", "hmdb51_half")
+    table = table_of(["main"], (0, 1), keys)
+    assert [shown(cell) for cell in table.cells[0]] == [
+        "20.0 ± 10.0", "15.0 ± 7.1", "20.0 ± 7.1", "16.0 ± 1.4", "—"
+    ]  # fmt: skip
+    assert [column.key for column in table.columns][2:4] == [
+        "ucf101_half_top1",
+        "ucf101_no_text_adapter_top1",
+    ]
+
+
 def test_a_run_of_another_config_is_left_out():
     fake.run("main")
     fake.resolve("main", {"decoder": {"heads": ["vc"]}})
@@ -201,7 +224,8 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     check_figures(first)
     figures = ("curves", "confusion-main", "confusion-fake-ssv2")
     assert {Path(path).name for path in first} == {
-        "k400.csv", "README.md", "main.json", "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
+        "k400.csv", "README.md", "audit.md",
+        "main.json", "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
         *(f"main.{ending}" for ending in ("md", "csv", "tex")),
         *(f"{name}.png" for name in figures), *(f"{name}.pdf" for name in figures),
     }  # fmt: skip

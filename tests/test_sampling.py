@@ -23,7 +23,7 @@ def test_middle_frames_by_hand():
 
 
 @pytest.mark.parametrize("total", TOTALS)
-@pytest.mark.parametrize("T", (1, 4, 8, 32))
+@pytest.mark.parametrize("T", (1, 4, 8, 16, 32))
 @pytest.mark.parametrize("clips", (1, 3))
 def test_middle_frames_against_exact_fractions(total, T, clips):
     for clip in range(clips):
@@ -69,6 +69,18 @@ def test_dense_training_starts_everywhere():
     assert set(drawn[:, 0].tolist()) == {0, 1, 2, 3, 4}
     assert (np.diff(drawn, axis=1) == 5).all()
     assert set(dense(1, 4, 5, source).tolist()) == {0}
+
+
+@pytest.mark.parametrize("T", (8, 16, 32))
+@pytest.mark.parametrize("total", (300, 100, 9))
+def test_dense_of_every_number_of_frames_is_a_ladder_from_its_start(total, T):
+    covered = 16 * (T - 1) + 1
+    starts = [0] * 3 if covered >= total else [0, round((total - covered) / 2), total - covered]
+    for clip, start in enumerate(starts):
+        ladder = [min(start + 16 * step, total - 1) for step in range(T)]
+        assert dense(total, T, 16, clip=clip, clips=3).tolist() == ladder
+        drawn = dense(total, T, 16, generator(clip)).tolist()
+        assert drawn == [min(drawn[0] + 16 * step, total - 1) for step in range(T)]
 
 
 @pytest.mark.parametrize("sampling", ("segments", "dense"))

@@ -58,17 +58,30 @@ def test_the_image_tower_with_adapters_is_the_plain_statement(make_model, backbo
         width, frames = plain.image_tower(video[i].numpy(), frozen, trained, fusion=fusion)
         np.testing.assert_allclose(features.frames[i].numpy(), frames, rtol=0, atol=1e-10)
         np.testing.assert_allclose(features.joint[i].numpy(), frames.mean(0), rtol=0, atol=1e-10)
-        np.testing.assert_allclose(features.width[i].numpy(), width.mean(0), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(features.width[i].numpy(), width, rtol=0, atol=1e-10)
 
 
-def test_the_text_tower_with_adapters_is_the_plain_statement(make_model, backbone):
-    model, tokenizer = make_model(EVERYWHERE)
+@pytest.mark.parametrize("site", ["mlp", "both"])
+def test_the_text_tower_with_adapters_is_the_plain_statement(make_model, backbone, site):
+    model, tokenizer = make_model({"adapters": {"text": {"layers": 3, "site": site}}})
     ids = tokenizer(SENTENCES)
     with torch.no_grad():
         features = model.text(ids)
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     for row, feature in zip(ids.numpy(), features.numpy(), strict=True):
         np.testing.assert_allclose(feature, plain.text_feature(row, frozen, trained), rtol=0, atol=1e-10)
+    doors = {name.split(".")[3] for name in trained if name.startswith("text.blocks.")}
+    assert doors == ({"before_attn", "before_mlp"} if site == "both" else {"before_mlp"})
+
+
+def test_past_its_adapters_the_text_tower_is_open_clips(make_model, clip):
+    model, tokenizer = make_model(EVERYWHERE, double=False)
+    ids = tokenizer(SENTENCES)
+    with torch.no_grad():
+        assert torch.equal(model.text.bare(ids), clip.encode_text(ids))
+        assert (model.text(ids) - clip.encode_text(ids)).abs().max() > 0.1
+    assert model.text.is_adapted
+    assert not make_model({"adapters": {"text": {"layers": 0}}})[0].text.is_adapted
 
 
 def test_the_temporal_convolution_acts_on_projected_frames(make_model, backbone):

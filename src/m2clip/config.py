@@ -2,9 +2,10 @@
 
 A run's config is the defaults below, then the profile, then the profile's recipe for the dataset, then
 the row (DESIGN, decision 1). Where a default is not what the released code does, the comment gives the
-released value. Nothing here imports torch.
+released value; experiments/audit.yaml says where both come from. Nothing here imports torch.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from m2clip.errors import UserError, meant
 
 HEADS = ("contrastive", "cmc", "cmlm", "vc")
 PREDICTING_HEADS = ("contrastive", "cmc", "vc")
+RANDAUGMENT = re.compile(r"rand(-(m\d+|n\d+|p0?\.\d+|mstd\d+(\.\d+)?|mmax\d+|inc[01]))+")
 
 
 def _positive(section: Any, path: str, *keys: str) -> None:
@@ -29,6 +31,11 @@ def _share(section: Any, path: str, *keys: str) -> None:
             )
 
 
+def _template(path: str, text: str) -> None:
+    if text.count("{}") != 1:
+        raise UserError(f'{path}: "{text}" must hold {{}} once, where the label goes')
+
+
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """Which videos, and which of their frames."""
@@ -36,18 +43,21 @@ class Data:
     dataset: str = "k400"
     frames: int = 8
     sampling: Literal["segments", "dense"] = "segments"  # released: dense on K400
-    stride: int = 16  # of dense sampling
-    prompt: str = "a video of {}"  # released: "A video of {}"
+    stride: int = 16  # of dense sampling, in frames
+    prompt: str = "a video of {}"  # released: A video of {}
+    crop: Literal["short_side", "resized"] = "short_side"  # released: resized on SSv2
+    scale: tuple[float, float] = (1.0, 1.0)  # jitter of short_side; released: [1, 1.15] on K400
     flip: bool = False  # released: true on K400
-    scale: tuple[float, float] = (
-        1.0,
-        1.0,
-    )  # short-side jitter before the crop; released: (1.0, 1.15) on K400
+    randaugment: str | None = None  # released: rand-m7-n4-mstd0.5-inc1 on SSv2
 
     def __post_init__(self) -> None:
         _positive(self, "data", "frames", "stride")
-        if self.prompt.count("{}") != 1:
-            raise UserError(f'data.prompt: "{self.prompt}" must hold {{}} once, where the label goes')
+        _template("data.prompt", self.prompt)
+        if self.randaugment is not None and not RANDAUGMENT.fullmatch(self.randaugment):
+            raise UserError(
+                f'data.randaugment: "{self.randaugment}" is no policy; write one such as '
+                "rand-m7-n4-mstd0.5-inc1, with m its magnitude and n its number of changes"
+            )
         if not 1.0 <= self.scale[0] <= self.scale[1] < inf:
             raise UserError(f"data.scale: {list(self.scale)} must be two numbers, 1 <= smallest <= largest")
 
@@ -74,6 +84,7 @@ class VisualAdapter:
     temporal_difference: bool = True
     fusion: Literal["parallel", "sequential"] = "parallel"
     site: Literal["attention", "mlp", "both"] = "attention"  # released: mlp on K400, both on SSv2
+    projections: Literal["separate", "shared"] = "separate"  # released: separate; Eq. 6-7 read: shared
     layers: Literal["all", "none", "front", "back"] | tuple[int, ...] = "all"  # counted from 1
     bottleneck: float = 0.5  # as a share of the width: 384 of 768
 
@@ -90,7 +101,8 @@ class VisualAdapter:
 class TextAdapter:
     """Text adapter, Eq. 9."""
 
-    layers: int | Literal["all"] = 1  # the last n
+    site: Literal["attention", "mlp", "both"] = "mlp"  # released: mlp on K400, both on SSv2
+    layers: int | Literal["all"] = 1  # the last n; released: 1 on K400, all on SSv2
     bottleneck: float = 0.75  # as a share of the width: 384 of 512
     initialisation: Literal["zero", "pytorch"] = "zero"  # of the up-projection; released: pytorch
 
@@ -130,12 +142,14 @@ class Weights:
 class Decoder:
     """The multi-task decoder, Eq. 10-12."""
 
-    heads: tuple[str, ...] = HEADS  # released: cmlm never masks a word and its loss is NaN
+    heads: tuple[str, ...] = HEADS  # released: [contrastive, cmc, vc]: its cmlm never masks a word
     weights: Weights = field(default_factory=Weights)
+    contrastive_target: Literal["share", "softmax"] = "share"  # released: softmax of 10 times the match
     cmc_logits: Literal["plain", "softmax"] = "plain"  # released: softmax, then cross-entropy's own
     mask_rate: float = 0.2  # share of the label's words that CMLM masks, at least one
     mask_words: Literal["label", "prompt"] = "label"  # released: prompt, its "a video of" included
     vc_feature: Literal["joint", "width"] = "joint"  # v of Eq. 3; released: width, before the projection
+    vc_initialisation: Literal["pytorch", "normal"] = "pytorch"  # released: normal, of deviation 0.02
     vc_dropout: float = 0.0  # released: 0.5
     temporal_convolution: bool = False  # released: true, a residual one after the projection
 
@@ -189,11 +203,14 @@ class Evaluate:
     split: str = "test"
     crops: int = 1
     clips: int = 1
-    batch: int = 32
+    batch: int = 32  # views at once
     zero_shot: tuple[str, ...] = ("ucf101", "hmdb51")
+    templates: tuple[str, ...] = ()  # of zero-shot, text features averaged over them; empty: data.prompt
 
     def __post_init__(self) -> None:
         _positive(self, "evaluate", "clips", "batch")
+        for template in self.templates:
+            _template("evaluate.templates", template)
         if self.crops not in (1, 3, 4):
             raise UserError(
                 f"evaluate.crops: {self.crops} must be 1 (centre), 3 (ends and centre) or 4 (as released)"

@@ -128,8 +128,10 @@ class TrainVideos(Dataset[Sample | Broken]):
             frames,
             self.pixels,
             generator("view", self.seed, epoch, path),
+            crop=data.crop,
             scale=data.scale,
             flip=data.flip,
+            randaugment=data.randaugment,
         )
         return Sample(video=video, class_id=self.videos.class_ids[index], index=index)
 

@@ -1,17 +1,22 @@
-"""From decoded frames to what the backbone expects: short side to S, crop, normalise.
+"""From decoded frames to what the backbone expects: augment, resize, crop, normalise.
 
-One draw for a whole view: all its frames are resized, cropped and flipped alike, so that nothing moves
-that did not move. Cropping comes before the conversion to float, since bytes are four times cheaper.
+One draw for a whole view: all its frames are augmented, resized, cropped and flipped alike, so that nothing
+moves that did not move. Cropping comes before the conversion to float, since bytes are four times cheaper.
 """
 
+import math
+import random
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
+
+AREA, ASPECT, TRIES = (0.08, 1.0), (3 / 4, 4 / 3), 10  # of the random resized crop (Szegedy et al., 2015)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +33,64 @@ def train_view(
     pixels: Pixels,
     generator: np.random.Generator,
     *,
+    crop: str = "short_side",
     scale: tuple[float, float] = (1.0, 1.0),
     flip: bool = False,
+    randaugment: str | None = None,
 ) -> Tensor:
     """A random view, (T, 3, S, S), of frames (T, H, W, 3).
 
-    The short side is set to a random length in S * scale, a random S x S crop is taken, and where `flip`
-    is set half of the views are mirrored. As the released code on K400, whose scale is (1, 1.15).
+    Cropped by `short_side`: the short side is set to a random length in S * scale and a random S x S crop
+    is taken; with the scale (1, 1.15) and `flip` it is the released code on K400. Cropped by `resized`: a
+    random part of the frame's area and aspect, resized to S x S; with RandAugment before it, the released
+    code on SSv2.
 
     Args:
         frames: bytes as decoded.
         pixels: what the backbone expects.
         generator: the only source of randomness.
-        scale: smallest and largest short side, as multiples of S.
+        crop: short_side or resized.
+        scale: of `short_side`, smallest and largest short side as multiples of S.
         flip: mirror half of the views.
+        randaugment: timm's name of a policy, such as rand-m7-n4-mstd0.5-inc1.
     """
     S = pixels.size
     # All draws are made whatever the options, so that an option changes nothing but its own effect.
     short, down, right, mirror = generator.random(4)
-    low, high = round(S * scale[0]), round(S * scale[1])
-    resized = _short_side(_planes(frames), low + int(short * (high - low + 1)))
-    height, width = resized.shape[-2:]
-    top, left = int(down * (height - S + 1)), int(right * (width - S + 1))
-    view = resized[..., top : top + S, left : left + S]
+    policy_seed, crop_seed = (int(seed) for seed in generator.integers(2**32, size=2))
+    if randaugment is not None:
+        frames = augmented(frames, randaugment, policy_seed)
+    if crop == "resized":
+        view = _resized_crop(_planes(frames), S, np.random.default_rng(crop_seed))
+    else:
+        low, high = round(S * scale[0]), round(S * scale[1])
+        resized = _short_side(_planes(frames), low + int(short * (high - low + 1)))
+        height, width = resized.shape[-2:]
+        top, left = int(down * (height - S + 1)), int(right * (width - S + 1))
+        view = resized[..., top : top + S, left : left + S]
     return _normalise(view.flip(-1) if flip and mirror < 0.5 else view, pixels)
+
+
+def augmented(frames: npt.NDArray[np.uint8], policy: str, seed: int) -> npt.NDArray[np.uint8]:
+    """RandAugment (Cubuk et al., 2020) of frames (T, H, W, 3): one draw, the same for every frame.
+
+    timm draws from Python's and numpy's global generators for each picture. Here they start each frame at
+    `seed`, below 2**32, and are given back as they were.
+    """
+    from timm.data.auto_augment import rand_augment_transform
+
+    augment = rand_augment_transform(policy, {"interpolation": Image.Resampling.BICUBIC})
+    kept, kept_numpy = random.getstate(), np.random.get_state()
+    try:
+        made = []
+        for frame in frames:
+            random.seed(seed)
+            np.random.seed(seed)
+            made.append(np.asarray(augment(Image.fromarray(frame))))
+    finally:
+        random.setstate(kept)
+        np.random.set_state(kept_numpy)
+    return np.stack(made)
 
 
 def test_views(frames: npt.NDArray[np.uint8], pixels: Pixels, crops: int) -> Tensor:
@@ -86,6 +125,27 @@ def _short_side(frames: Tensor, length: int) -> Tensor:
         return frames
     size = [length, width * length // height] if height < width else [height * length // width, length]
     return tv.resize(frames, size, interpolation=InterpolationMode.BICUBIC, antialias=True)
+
+
+def _resized_crop(frames: Tensor, S: int, generator: np.random.Generator) -> Tensor:
+    """Frames (T, 3, H, W) -> (T, 3, S, S): a part of random area and aspect, at a random place.
+
+    Where no part that fits is drawn, the largest one in the middle whose aspect is allowed.
+    """
+    H, W = frames.shape[-2:]
+    for _ in range(TRIES):
+        area = H * W * generator.uniform(*AREA)
+        aspect = math.exp(generator.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
+        height, width = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
+        if 0 < height <= H and 0 < width <= W:
+            top = int(generator.integers(H - height + 1))
+            left = int(generator.integers(W - width + 1))
+            break
+    else:
+        height, width = min(H, round(W * ASPECT[1])), min(W, round(H * ASPECT[1]))
+        top, left = (H - height) // 2, (W - width) // 2
+    part = frames[..., top : top + height, left : left + width]
+    return tv.resize(part, [S, S], interpolation=InterpolationMode.BICUBIC, antialias=True)
 
 
 def _normalise(view: Tensor, pixels: Pixels) -> Tensor:

@@ -69,7 +69,7 @@ def predict(
         batch = collate(opened)
         scores: Iterator[Scores] = iter(())
         if len(batch.class_ids):
-            by_head = probabilities(run.model, batch.videos, features)
+            by_head = probabilities(run.model, batch.videos, features, batch=views.batch)
             scores = iter(by_head["vc" if "vc" in by_head and not zero_shot else "eq11"])
         for file, video in zip(some, opened, strict=True):
             yield video if isinstance(video, Broken) else Prediction(file, next(scores))

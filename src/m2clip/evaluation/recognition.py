@@ -1,6 +1,7 @@
 """Multi-view recognition: softmax scores averaged over the views of a video, then top-k."""
 
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -19,7 +20,14 @@ Scores = NDArray[np.float32]
 
 @torch.no_grad()
 def score(
-    model: VideoCLIP, videos: TestVideos, labels: Tensor, *, batch: int, workers: int, title: str = "evaluate"
+    model: VideoCLIP,
+    videos: TestVideos,
+    labels: Tensor,
+    *,
+    batch: int,
+    workers: int,
+    title: str = "evaluate",
+    others: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Scores]:
     """Scores of every video of a split, in the order of its manifest.
 
@@ -27,12 +35,14 @@ def score(
         model: trained, on its device.
         videos: with K views each.
         labels: label features (C, E) that Eq. 11 compares with.
-        batch: views at once.
+        batch: the most views that the model sees at once; of one video more may be in the CPU's memory.
         workers: processes that decode.
         title: for the progress bar.
+        others: of further origins the label features (C', E) that Eq. 11 compares with, in the same pass.
 
     Returns:
-        Probabilities (videos, C) by origin, `eq11` and `vc`, each the mean of the views' softmax.
+        Probabilities (videos, C) by origin, `eq11`, `vc` and those of `others`, each the mean of the
+        views' softmax.
 
     Raises:
         UserError: when a video cannot be read or scored: no part of a test set stands for the whole.
@@ -41,7 +51,9 @@ def score(
     scores: dict[str, list[Scores]] = {}
     with tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
         for loaded in test_batches(videos, batch=batch, workers=workers):
-            for origin, mean in probabilities(model, loaded.videos, labels).items():
+            for origin, mean in probabilities(
+                model, loaded.videos, labels, batch=batch, others=others
+            ).items():
                 scores.setdefault(origin, []).append(mean)
             bar.update(len(loaded.class_ids))
     whole = {origin: np.concatenate(parts) for origin, parts in scores.items()}
@@ -55,12 +67,30 @@ def score(
 
 
 @torch.no_grad()
-def probabilities(model: VideoCLIP, videos: Tensor, labels: Tensor) -> dict[str, Scores]:
-    """The mean of the views' softmax by origin: videos (B, K, T, 3, H, W), labels (C, E) -> (B, C)."""
-    views = rearrange(videos, "B K T C H W -> (B K) T C H W").to(labels.device)
+def probabilities(
+    model: VideoCLIP,
+    videos: Tensor,
+    labels: Tensor,
+    *,
+    batch: int,
+    others: Mapping[str, Tensor] | None = None,
+) -> dict[str, Scores]:
+    """The mean of the views' softmax by origin: videos (B, K, T, 3, H, W), labels (C, E) -> (B, C).
+
+    The model sees `batch` views at once, if need be a part of a video's K.
+    """
+    views = rearrange(videos, "B K T C H W -> (B K) T C H W")
+    parts: dict[str, list[Tensor]] = {}
+    for some in views.split(batch):
+        features = model.encode_video(some.to(labels.device))
+        logits = model.logits(features, labels)
+        for origin, other in (others or {}).items():
+            logits[origin] = model.logits(features, other)["eq11"]
+        for origin, values in logits.items():
+            parts.setdefault(origin, []).append(values.softmax(dim=1))
     return {
-        origin: reduce(logits.softmax(dim=1), "(B K) C -> B C", "mean", K=videos.shape[1]).cpu().numpy()
-        for origin, logits in model.logits(model.encode_video(views), labels).items()
+        origin: reduce(torch.cat(some), "(B K) C -> B C", "mean", K=videos.shape[1]).cpu().numpy()
+        for origin, some in parts.items()
     }
 
 
@@ -85,3 +115,9 @@ def confusion(scores: Scores, class_ids: NDArray[np.int64]) -> NDArray[np.int64]
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (class_ids, scores.argmax(axis=1)), 1)
     return counts
+
+
+def class_accuracy(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of each class's videos that are right, in percent, of a confusion (C, C); NaN without videos."""
+    videos = counts.sum(axis=1)
+    return np.divide(100 * counts.diagonal(), videos, out=np.full(len(counts), np.nan), where=videos > 0)

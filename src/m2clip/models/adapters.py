@@ -1,7 +1,7 @@
 """The adapters: TED-Adapter (Eq. 6-8) for the image tower, text adapter (Eq. 9) for the text tower.
 
-Every adapter maps tokens to tokens of the same shape and is the identity as it starts, so that training
-starts from CLIP. What the paper leaves open is a parameter in `config.py`.
+Every adapter maps tokens to tokens of the same shape and by default is the identity as it starts, so that
+training starts from CLIP. What the paper leaves open is a parameter in `config.py`.
 """
 
 from collections.abc import Callable
@@ -51,15 +51,18 @@ class TemporalEnhancement(nn.Module):
 class TemporalDifference(nn.Module):
     """z_D,t = Conv2D((z_t - z_{t-1}) W_dn) W_up, Eq. 7: what moved, on the grid of patches.
 
-    The first frame's difference is zero; the class token gets nothing.
+    The first frame's difference is zero; the class token gets nothing. With `shared`, W_dn and W_up are
+    those of Eq. 6, as its letters read; the paper's 16 M parameters are met only with a pair for each.
     """
 
-    def __init__(self, width: int, bottleneck: int, grid: tuple[int, int]) -> None:
+    def __init__(
+        self, width: int, bottleneck: int, grid: tuple[int, int], shared: TemporalEnhancement | None = None
+    ) -> None:
         super().__init__()
         self.grid = grid
-        self.down = projection(width, bottleneck)
+        self.down = shared.down if shared else projection(width, bottleneck)
         self.conv = depthwise(bottleneck, (3, 3))
-        self.up = projection(bottleneck, width)
+        self.up = shared.up if shared else projection(bottleneck, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, 1 + H W, D) -> (B, T, 1 + H W, D), to be added to the tokens."""
@@ -103,9 +106,10 @@ class TextAdapter(nn.Module):
         bottleneck = round(width * config.bottleneck)
         self.down = nn.Linear(width, bottleneck)
         self.up = nn.Linear(bottleneck, width)
+        for bias in (self.down.bias, self.up.bias):
+            nn.init.zeros_(bias)
         if config.initialisation == "zero":
-            for tensor in (self.down.bias, self.up.weight, self.up.bias):
-                nn.init.zeros_(tensor)
+            nn.init.zeros_(self.up.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(N, L, D) -> (N, L, D)."""
@@ -128,7 +132,8 @@ def ted_adapter(config: VisualAdapter, width: int, grid: tuple[int, int]) -> TED
     """A TED-Adapter for a tower of this width and patch grid."""
     bottleneck = round(width * config.bottleneck)
     enhancement = TemporalEnhancement(width, bottleneck) if config.temporal_enhancement else None
-    difference = TemporalDifference(width, bottleneck, grid) if config.temporal_difference else None
+    shared = enhancement if config.projections == "shared" else None
+    difference = TemporalDifference(width, bottleneck, grid, shared) if config.temporal_difference else None
     return TEDAdapter(enhancement, difference, config.fusion)
 
 

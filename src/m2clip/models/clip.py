@@ -7,7 +7,7 @@ door before each. With no adapters both towers give what open_clip's own encoder
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -54,14 +54,18 @@ class ImageTower(nn.Module):
         self.joint = self.width if visual.proj is None else int(visual.proj.shape[-1])
 
     def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, 3, H, W) -> class tokens after the last norm (B, T, D), projected ones v_t (B, T, E)."""
+        """(B, T, 3, H, W) -> class tokens after the last layer (B, T, D), projected ones v_t (B, T, E)."""
         batch, frames = video.shape[:2]
         tokens = self.visual._embeds(video.flatten(0, 1)).unflatten(0, (batch, frames))
         for block in self.blocks:
             tokens = block(tokens)
         pooled, _ = self.visual._pool(tokens.flatten(0, 1))
         projected = pooled if self.visual.proj is None else pooled @ self.visual.proj
-        return pooled.unflatten(0, (batch, frames)), projected.unflatten(0, (batch, frames))
+        return tokens[:, :, 0], projected.unflatten(0, (batch, frames))
+
+    def normed(self, tokens: Tensor) -> Tensor:
+        """Class tokens through the last norm, (..., D) -> (..., D)."""
+        return self.visual.ln_post(tokens)
 
 
 class TextTower(nn.Module):
@@ -99,6 +103,17 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """(N, L) -> (N, E)."""
         return self.pool(self.tokens(self.trunk(ids)), ids)
+
+    def bare(self, ids: Tensor) -> Tensor:
+        """(N, L) -> (N, E) as CLIP itself reads them, past all adapters."""
+        tokens = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
+        blocks = nn.ModuleList(AdaptedBlock(cast(AdaptedBlock, block).block) for block in self.blocks)
+        return self.pool(self._run(tokens, blocks), ids)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether any block has an adapter."""
+        return self.first_adapted < len(self.blocks)
 
     @property
     def first_adapted(self) -> int:

@@ -21,16 +21,17 @@ def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
     return F.normalize(video, dim=-1) @ F.normalize(text, dim=-1).T / temperature
 
 
-def contrastive_loss(logits: Tensor, class_ids: Tensor) -> Tensor:
+def contrastive_loss(logits: Tensor, class_ids: Tensor, variant: str = "share") -> Tensor:
     """Eq. 10: KL divergence to the label-match matrix, averaged over both directions.
 
     Args:
         logits: (B, B), videos of the batch against the texts of their labels.
-        class_ids: (B,); two videos of one label are a positive pair, so that a row may have several ones,
-            which are normalised to sum to 1.
+        class_ids: (B,); two videos of one label are a positive pair, so that a row may have several ones.
+        variant: how a row of ones and zeros becomes a distribution. share: the ones share it; softmax: of
+            10 times the row, ActionCLIP's and the released code's, which leaves e^-10 to a negative pair.
     """
     match = (class_ids[:, None] == class_ids[None]).to(logits.dtype)
-    target = match / match.sum(dim=1, keepdim=True)
+    target = (10 * match).softmax(dim=1) if variant == "softmax" else match / match.sum(dim=1, keepdim=True)
     video_to_text = F.kl_div(logits.log_softmax(dim=1), target, reduction="batchmean")
     text_to_video = F.kl_div(logits.T.log_softmax(dim=1), target, reduction="batchmean")
     return (video_to_text + text_to_video) / 2
@@ -81,10 +82,15 @@ class CMLM(nn.Module):
 class VC(nn.Module):
     """Visual classification: a linear layer on the video feature."""
 
-    def __init__(self, width: int, classes: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, classes: int, dropout: float = 0.0, initialisation: str = "pytorch"
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(width, classes)
+        if initialisation == "normal":
+            nn.init.normal_(self.linear.weight, std=0.02)
+            nn.init.zeros_(self.linear.bias)
 
     def forward(self, video: Tensor) -> Tensor:
         """(B, E) -> logits (B, C)."""

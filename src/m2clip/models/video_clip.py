@@ -25,7 +25,10 @@ from m2clip.seeds import number
 
 @dataclass(frozen=True)
 class VideoFeatures:
-    """What the image tower says of a batch: v_t (B, T, E), v (B, E), and v before the projection (B, D)."""
+    """What the image tower says of a batch: v_t (B, T, E), v (B, E), and what is not projected (B, D).
+
+    `width` is the mean of the frames' class tokens, then normed, as the released code does it.
+    """
 
     frames: Tensor
     joint: Tensor
@@ -57,7 +60,10 @@ class VideoCLIP(nn.Module):
             )
         if "vc" in self.heads:
             features = width if decoder.vc_feature == "width" else joint
-            self.vc = seeded(number(seed, "vc"), lambda: VC(features, classes, decoder.vc_dropout))
+            self.vc = seeded(
+                number(seed, "vc"),
+                lambda: VC(features, classes, decoder.vc_dropout, decoder.vc_initialisation),
+            )
         self._trunk: Tensor | None = None
 
     @property
@@ -67,15 +73,19 @@ class VideoCLIP(nn.Module):
 
     def encode_video(self, video: Tensor) -> VideoFeatures:
         """(B, T, 3, H, W), normalised -> features of the video, Eq. 1-3."""
-        width, frames = self.image(video)
+        tokens, frames = self.image(video)
         if self.after is not None:
             frames = self.after(frames)
-        return VideoFeatures(frames, frames.mean(dim=1), width.mean(dim=1))
+        return VideoFeatures(frames, frames.mean(dim=1), self.image.normed(tokens.mean(dim=1)))
 
-    def encode_labels(self, prompts: Prompts | None = None) -> Tensor:
-        """Text features w (C, E), Eq. 4-5: of the labels trained on, or of others for zero-shot."""
-        if prompts is not None:
-            return self.text(prompts.ids.to(self.temperature.device))
+    def encode_labels(self, prompts: Prompts | None = None, *, adapted: bool = True) -> Tensor:
+        """Text features w (C, E), Eq. 4-5: of the labels trained on, or of others for zero-shot.
+
+        With `adapted` false the text adapters are left out, and the features are CLIP's own.
+        """
+        if prompts is not None or not adapted:
+            ids = (prompts or self.prompts).ids.to(self.temperature.device)
+            return self.text(ids) if adapted else self.text.bare(ids)
         ids = self.prompts.ids.to(self.temperature.device)
         if self._trunk is None:  # frozen, and the prompts never change: computed once
             with torch.no_grad():
@@ -95,7 +105,9 @@ class VideoCLIP(nn.Module):
         if self.reads_text:
             logits = similarity(features.joint, self.encode_labels(), self.temperature)
             if "contrastive" in self.heads:
-                losses["contrastive"] = contrastive_loss(logits[:, class_ids], class_ids)
+                losses["contrastive"] = contrastive_loss(
+                    logits[:, class_ids], class_ids, self.config.contrastive_target
+                )
             if "cmc" in self.heads:
                 losses["cmc"] = cmc_loss(logits, class_ids, self.config.cmc_logits)
         if self.cmlm is not None:

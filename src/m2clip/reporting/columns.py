@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from m2clip.reporting import outcomes, ticks
 from m2clip.reporting.correlation import Correlations
@@ -51,16 +52,31 @@ def views(row: Row) -> str | None:
     return None if None in counts else " × ".join(map(str, counts))
 
 
-def zero_shot(row: Row, dataset: str) -> Value | None:
-    """Mean and standard deviation over splits; of several seeds, each split is their mean first."""
-    names = dict.fromkeys(
-        name for run in row.measured for name in look(run.metrics, "zero_shot", dataset, "splits") or {}
-    )
-    splits = [row.value("zero_shot", dataset, "splits", name, "top1") for name in names]
+def zero_shot(row: Row, dataset: str, *under: str) -> Value | None:
+    """Mean and standard deviation over splits; of several seeds, each split is their mean first.
+
+    Args:
+        row: as run here.
+        dataset: tested on.
+        under: keys below the dataset's, such as no_text_adapter.
+    """
+    path = ("zero_shot", dataset, *under, "splits")
+    names = dict.fromkeys(name for run in row.measured for name in look(run.metrics, *path) or {})
+    splits = [row.value(*path, name, "top1") for name in names]
     over = summary(split.mean for split in splits if split)
     if over is None or not all(splits):
         return None
     return replace(over, mark=splits[0].mark if splits[0] else "")
+
+
+def half(row: Row, dataset: str) -> Value | None:
+    """Mean and standard deviation over draws of half of the classes, each draw averaged over seeds."""
+    mean = row.value("zero_shot", dataset, "half", "top1")
+    draws = [look(run.metrics, "zero_shot", dataset, "half", "draws") for run in row.measured]
+    if mean is None or not all(draws):
+        return None
+    over = summary(fmean(seeds) for seeds in zip(*draws, strict=True))
+    return replace(over, mark=mean.mark) if over else None
 
 
 def title(row: Row, context: Context) -> str:
@@ -119,9 +135,29 @@ def _ticked(key: str) -> tuple[Column, Fill]:
     return Column(key, ticks.HEADERS[key]), lambda row, _: ticks.cell(key, row)
 
 
+def _zero_shot_columns(dataset: str, names: Names) -> dict[str, tuple[Column, Fill]]:
+    """One set by every protocol: splits, full set, half of the classes, and past the text adapters."""
+
+    def column(ending: str, told: str, fill: Callable[[Row], Value | None]) -> tuple[Column, Fill]:
+        header = f"Zero-shot {names.dataset(dataset)}{told}, top-1, %"
+        return Column(f"{dataset}{ending}_top1", header, ("", "_std")), lambda row, _: fill(row)
+
+    return {
+        dataset: column("", "", lambda row: zero_shot(row, dataset)),
+        f"{dataset}_full": column(
+            "_full", " full set", lambda row: row.value("zero_shot", dataset, "full", "top1")
+        ),
+        f"{dataset}_half": column("_half", " half of the classes", lambda row: half(row, dataset)),
+        f"{dataset}_no_text_adapter": column(
+            "_no_text_adapter",
+            " without text adapters",
+            lambda row: zero_shot(row, dataset, "no_text_adapter"),
+        ),
+    }
+
+
 def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
     """Every column by its key, with what fills it."""
-    ucf, hmdb = names.dataset("ucf101"), names.dataset("hmdb51")
     spread, interval = ("", "_std"), ("", "_low", "_high")
     return {
         "label": (Column("label", "Row", text=True), lambda row, _: row.label),
@@ -130,14 +166,8 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
         "views": (Column("views", "Frames × crops × clips"), lambda row, _: views(row)),
         "top1": (Column("top1", "Top-1, %", spread), lambda row, _: row.value("supervised", "top1")),
         "top5": (Column("top5", "Top-5, %", spread), lambda row, _: row.value("supervised", "top5")),
-        "ucf101": (
-            Column("ucf101_top1", f"Zero-shot {ucf}, top-1, %", spread),
-            lambda row, _: zero_shot(row, "ucf101"),
-        ),
-        "hmdb51": (
-            Column("hmdb51_top1", f"Zero-shot {hmdb}, top-1, %", spread),
-            lambda row, _: zero_shot(row, "hmdb51"),
-        ),
+        **_zero_shot_columns("ucf101", names),
+        **_zero_shot_columns("hmdb51", names),
         "chance": (Column("chance", "Chance, %"), _chance),
         "videos": (
             Column("videos", "Test videos"),

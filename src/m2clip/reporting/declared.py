@@ -26,9 +26,15 @@ TICKS = (
     "front", "back", "te", "td", "sequential", "parallel",
     "reads_text", "tuned_clip",
 )  # fmt: skip
+ZERO_SHOT = tuple(
+    f"{dataset}_{protocol}"
+    for dataset in ("ucf101", "hmdb51")
+    for protocol in ("full", "half", "no_text_adapter")
+)
 COLUMNS = (
     *DEFAULT,
     *TICKS,
+    *ZERO_SHOT,
     "pretraining",
     "gmacs",
     "site",

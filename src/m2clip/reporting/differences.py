@@ -32,7 +32,9 @@ def between(config: Run, other: Run) -> list[str]:
     """Every setting that decides a number and is not the other's, as `key=value`."""
     theirs = dict(_flat(plain(other)))
     mine = {key: value for key, value in _flat(plain(config)) if key not in SILENT}
-    return [f"{key}={_text(value)}" for key, value in mine.items() if _text(value) != _text(theirs[key])]
+    return [
+        f"{key}={written(value)}" for key, value in mine.items() if written(value) != written(theirs[key])
+    ]
 
 
 def label(config: Run, profile: Profile) -> str:
@@ -49,10 +51,10 @@ def _flat(nested: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tup
             yield ".".join((*path, key)), value
 
 
-def _text(value: Any) -> str:
+def written(value: Any) -> str:
     """As one would type it after -S: lists in brackets, true, false and null."""
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)

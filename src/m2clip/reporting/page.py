@@ -65,7 +65,7 @@ def _head(report: Report) -> str:
         text += " ([its card](../../experiments/backbone/README.md))." if accuracies else ""
     return (
         f"{text}\n\nRendered by the stage `report` from the files of the runs; a value that is not there is "
-        f"shown as {MISSING}.\n"
+        f"shown as {MISSING}. What the paper and its released code do differently: [audit.md](audit.md).\n"
     )
 
 

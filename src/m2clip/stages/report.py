@@ -8,7 +8,7 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import correlation, declared, explored, facts, figures, results, tables
+from m2clip.reporting import audit, correlation, declared, explored, facts, figures, results, tables
 from m2clip.reporting.columns import Context
 from m2clip.reporting.making import make_table, of_table
 from m2clip.reporting.names import Names
@@ -48,6 +48,7 @@ def main() -> None:
         backbone=backbone, card=_card(backbone), figures=drawn,
     )  # fmt: skip
     _write(folder / "README.md", page(report))
+    _write(folder / "audit.md", audit.page(profile, rows.seeds(), context.names))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
     _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
     _write(folder / "plots" / "main_confusion.csv", explored.predictions(found[rows.MAIN]))
@@ -78,7 +79,7 @@ def _clear(folder: Path) -> None:
     """So that a removed row or table leaves nothing behind; data sheets are not this stage's."""
     for name in ("tables", "figures", "plots"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("README.md", "main.json"):
+    for name in ("README.md", "audit.md", "main.json"):
         (folder / name).unlink(missing_ok=True)
 
 

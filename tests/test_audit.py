@@ -1,0 +1,171 @@
+"""The audit says what the config says: every switch, both of its values, and a row that changes it alone."""
+
+import dataclasses
+import json
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+import made_up_runs as made
+from m2clip import rows
+from m2clip.config import Run
+from m2clip.errors import UserError
+from m2clip.parsing import build, plain
+from m2clip.reporting import audit, outcomes
+from m2clip.reporting.differences import between, paper, written
+from m2clip.reporting.names import Names
+from m2clip.reporting.tables import shown
+from m2clip.runs import RunKey
+
+CONFIG = made.ROOT / "src/m2clip/config.py"
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """The real declarations, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    made.declare(tmp_path)
+
+
+def switches():
+    return {switch.key: switch for switch in audit.read().switches}
+
+
+def sections(kind=Run, path=""):
+    """Key path of every config dataclass by its name."""
+    found = {kind.__name__: path}
+    for name, hint in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            found |= sections(hint, f"{path}.{name}".lstrip("."))
+    return found
+
+
+def commented():
+    """What the comments of config.py say that the released code has, by key path."""
+    found, path = {}, ""
+    for line in CONFIG.read_text().splitlines():
+        if begins := re.match(r"class (\w+):", line):
+            path = sections().get(begins[1], "")
+        if told := re.match(r"    (\w+): .*# (?:.*; )?released: (.*)$", line):
+            found[f"{path}.{told[1]}"] = told[2]
+    return found
+
+
+def look(key, config=None):
+    value = plain(config or Run())
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def test_every_released_value_in_the_config_stands_in_the_audit():
+    told, known = commented(), switches()
+    assert len(told) > 15
+    for key, comment in told.items():
+        assert key in known, key
+        for whose, value in known[key].values.items():
+            if whose != "paper" and value != known[key].values["paper"]:
+                assert written(value) in comment, (key, comment)
+    assert set(known) - set(told) == {"train.clip_gradient"}
+    assert CONFIG.read_text().count("# released") + CONFIG.read_text().count("; released") == len(told)
+
+
+def test_values_are_the_defaults_the_rows_and_listed_in_params():
+    params, released = rows.params(), {name: rows.resolve(name) for name in ("released", "released-ssv2")}
+    for key, switch in switches().items():
+        section, *_, last = key.split(".")
+        below = params[section]
+        for part in key.split(".")[1:-1]:
+            below = below[part]
+        assert last in below, f"params.yaml lists {key}"
+        assert written(look(key)) == written(switch.values[switch.ours]), key
+        on_k400 = switch.values["released"]
+        on_ssv2 = switch.values.get("ssv2", on_k400)
+        for name, value in (("released", on_k400), ("released-ssv2", on_ssv2)):
+            assert written(look(key, released[name])) == written(value), (name, key)
+
+
+def test_the_released_rows_change_nothing_else():
+    keys = set(switches())
+    for name, dataset in (("released", "k400"), ("released-ssv2", "ssv2")):
+        profile = rows.profile(made.PROFILE)
+        changed = between(rows.resolve(name, profile), paper(profile, dataset))
+        assert {text.partition("=")[0] for text in changed} <= keys | {"data.dataset", "evaluate.crops"}
+
+
+def test_the_row_of_a_switch_changes_it_alone_to_the_other_value():
+    profile = rows.profile(made.PROFILE)
+    for key, switch in switches().items():
+        assert bool(switch.row) != bool(switch.cost), f"{key}: a row or a word on its cost"
+        if switch.row:
+            (other,) = {"paper", "released"} - {switch.ours}
+            changed = between(rows.resolve(switch.row, profile), paper(profile, "k400"))
+            assert changed == [f"{key}={written(switch.values[other])}"]
+
+
+def test_an_unknown_key_or_value_is_named():
+    made.edit("experiments/audit.yaml", lambda content: content["switches"][0].update(key="decoder.sites"))
+    with pytest.raises(UserError, match=r"audit.yaml: Site of the TED-Adapter: unknown key decoder.sites"):
+        audit.read()
+    made.edit(
+        "experiments/audit.yaml",
+        lambda content: content["switches"][0].update(key="data.crop"),
+    )
+    with pytest.raises(UserError, match=r"data.crop: expected one of short_side, resized, got 'attention'"):
+        audit.read()
+
+
+def rendered():
+    return audit.page(rows.profile(made.PROFILE), [0], Names(("k400", "ucf101")))
+
+
+def line(page, what):
+    (found,) = [line for line in page.splitlines() if line.startswith(f"| {what} |")]
+    return [cell.strip() for cell in found.strip("|").split(" | ")]
+
+
+def test_costs_are_steps_from_main_or_not_measured():
+    configs = made.resolve()
+    for row in ("main", "site-mlp"):
+        made.run(row, configs[row])
+    page = rendered()
+    numbers = {
+        row: json.loads(RunKey(made.PROFILE, row, 0).metrics.read_text()) for row in ("main", "site-mlp")
+    }
+    *_, top1, unseen = line(page, "Site of the TED-Adapter")
+    points = numbers["site-mlp"]["supervised"]["top1"] - numbers["main"]["supervised"]["top1"]
+    assert re.match(rf"{re.escape(shown(outcomes.Step(points)))} \\\[.*, .*\\\]$", top1)
+    mean = {
+        row: sum(part["top1"] for part in of["zero_shot"]["ucf101"]["splits"].values()) / 3
+        for row, of in numbers.items()
+    }
+    assert unseen.startswith(shown(outcomes.Step(mean["site-mlp"] - mean["main"])))
+    assert line(page, "Dropout before VC")[-2:] == [audit.NOT_MEASURED] * 2
+    assert line(page, "RandAugment")[-2] == "only on SSv2"
+    assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
+    assert line(page, "All of these on K400")[-2:] == [audit.NOT_MEASURED] * 2
+    assert "trained on stand-in K400" in page and "3.7" in page
+
+
+def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
+    made.edit("params.yaml", lambda content: content["decoder"].update(cmc_logits="softmax"))
+    configs = made.resolve()
+    for row in ("main", "site-mlp"):
+        made.run(row, configs[row])
+    page = rendered()
+    assert line(page, "Site of the TED-Adapter")[-2:] == [audit.NOT_MEASURED] * 2
+    assert "`main` is not the paper's model as it stands" in page
+
+
+def test_an_empty_folder_gives_a_page_without_costs():
+    Path("experiments/audit.yaml").write_text("{}")
+    assert "not measured" in rendered() and "is not the paper's" not in rendered()
+    assert build(audit.Audit, {}).switches == ()
+
+
+def test_upper_case_in_the_released_prompt_is_no_other_token(make_model):
+    prompts = [make_model({"data": {"prompt": f"{start} video of {{}}"}})[0].prompts for start in "aA"]
+    assert prompts[0].ids.tolist() == prompts[1].ids.tolist()
+    assert prompts[0].vocabulary == prompts[1].vocabulary
