@@ -1,7 +1,7 @@
 """Rows: which config each line of a table is run with (DESIGN, decision 1). No torch.
 
-A run's config is the code's defaults, then the profile, then the profile's recipe for the dataset, then the
-row. The row `main` takes its differences from params.yaml.
+A run's config is the code's defaults, then the profile, then the profile's recipe for the dataset and the
+one for the row, then the row. The row `main` takes its differences from params.yaml.
 """
 
 from dataclasses import dataclass, field, replace
@@ -46,6 +46,9 @@ class Profile:
     train: dict[str, Any] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
     datasets: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, Any] = field(
+        default_factory=dict
+    )  # recipes of rows that have their own, such as a rival's
     standin: dict[str, Any] = field(default_factory=dict)  # by dataset: how many videos are made
     videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
     prepare: Prepare = field(default_factory=Prepare)
@@ -73,6 +76,9 @@ def profile(name: str | None = None) -> Profile:
             f"{PARAMS}: profile: there is no profile {name}{meant(name, known)}; known are {known}"
         )
     found = build(Profile, {**read_mapping(path), "name": name}, source=str(path))
+    for row in found.rows:
+        if row not in rows():
+            raise UserError(f"{path}: rows: there is no row {row}{meant(row, rows())}")
     return _check_sets(found, path)
 
 
@@ -122,7 +128,7 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     dataset = merge(common, over).get("data", {}).get("dataset", "k400")
     if dataset not in DATASETS:
         raise UserError(f"{source}: data.dataset: there is no dataset {dataset}{meant(dataset, DATASETS)}")
-    recipe = base.datasets.get(dataset, {})
+    recipe = merge(base.datasets.get(dataset, {}), base.rows.get(row, {}))
     build(Run, merge(common, recipe), source=f"experiments/profiles/{base.name}.yaml")
     try:
         config = build(Run, merge(merge(common, recipe), over))
