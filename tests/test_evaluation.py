@@ -17,9 +17,9 @@ from m2clip.errors import UserError
 from m2clip.evaluation.recognition import confusion, ranks, score, top
 from m2clip.evaluation.trained import open_trained
 from m2clip.evaluation.zero_shot import by_split
+from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import pixels_of
 from m2clip.parsing import merge, plain
-from m2clip.training.checkpoint import save_adapters
 
 CLASS_IDS = np.array([0, 1, 2, 2, 4, 0])
 
