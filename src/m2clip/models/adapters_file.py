@@ -41,8 +41,12 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 def save_adapters(path: Path, trainable: Mapping[str, nn.Parameter], about: Mapping[str, Any]) -> None:
     """Adapters and heads as safetensors; `about` (config, labels, backbone's digest) goes into its header."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in trainable.items()}
-    header = {"m2clip": json.dumps(about, sort_keys=True)}
-    write_atomically(path, lambda part: safetensors.torch.save_file(tensors, part, metadata=header))
+    write_atomically(path, lambda part: safetensors.torch.save_file(tensors, part, metadata=header(about)))
+
+
+def header(about: Mapping[str, Any]) -> dict[str, str]:
+    """What safetensors keeps of `about`, always with the same bytes."""
+    return {"m2clip": json.dumps(about, sort_keys=True)}
 
 
 def load_adapters(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
