@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 
 from m2clip.errors import UserError
-from m2clip.training.checkpoint import fill, load_adapters, save_adapters, save_state
+from m2clip.models.adapters_file import fill, load_adapters, save_adapters
+from m2clip.training.checkpoint import save_state
 
 ABOUT = {"config": {"inputs": {"backbone": "ab"}, "train": {"lr": 0.1}}, "labels": ["a", "è"], "seed": 3}
 

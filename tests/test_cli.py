@@ -13,7 +13,7 @@ import torch
 
 import tiny_runs
 import video_files
-from m2clip import cli
+from m2clip import api, cli
 from m2clip.config import Evaluate
 from m2clip.data.dataset import TestVideos
 from m2clip.errors import UserError
@@ -155,9 +155,9 @@ def test_videos_are_found_at_any_depth_and_each_once(tmp_path, monkeypatch):
         Path(name).write_bytes(b"")
     Path("folder.mp4").mkdir()
     names = ["a/b/c.avi", "a/x.mkv", "a/y.mov", "a/z.webm", "b.MP4"]
-    assert [str(path) for path in cli.find([Path()])] == names
+    assert [str(path) for path in api.find([Path()])] == names
     places = [Path("odd.m4v"), Path("a/x.mkv"), Path("a"), Path("a/x.mkv")]
-    assert [str(path) for path in cli.find(places)] == [
+    assert [str(path) for path in api.find(places)] == [
         "odd.m4v",
         "a/x.mkv",
         "a/b/c.avi",
@@ -165,9 +165,9 @@ def test_videos_are_found_at_any_depth_and_each_once(tmp_path, monkeypatch):
         "a/z.webm",
     ]
     with pytest.raises(UserError, match=r"^no video in folder.mp4; looked for .avi .mkv .mov .mp4 .webm$"):
-        cli.find([Path("folder.mp4")])
+        api.find([Path("folder.mp4")])
     with pytest.raises(UserError, match=r"^none: there is no such file or folder$"):
-        cli.find([Path("a"), Path("none")])
+        api.find([Path("a"), Path("none")])
 
 
 def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path):
@@ -221,7 +221,7 @@ def test_predictions_come_as_they_are_made(save, manifest, tmp_path, monkeypatch
     run, opened = open_trained(save(tmp_path / "adapters.safetensors"), "cpu"), []
     probe = library.probe
     monkeypatch.setattr(library, "probe", lambda path: opened.append(path) or probe(path))
-    files = cli.find([manifest.folder]) * 1000
+    files = api.find([manifest.folder]) * 1000
     answers = library.predict(
         run, files, library.encode(run, None), Evaluate(crops=3, clips=1, batch=7), zero_shot=False
     )

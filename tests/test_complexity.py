@@ -24,7 +24,8 @@ TEXT_WIDTH, TEXT_BOTTLENECK = 512, 384
 
 
 def count(differences=None, frames=8):
-    return complexity(build(Run, differences or {}), LABELS, frames)
+    (cost,) = complexity(build(Run, differences or {}), LABELS, (frames,))
+    return cost
 
 
 def block_macs(tokens, width):

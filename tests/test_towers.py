@@ -10,7 +10,7 @@ from open_clip.transformer import QuickGELU
 from safetensors.torch import load_file
 
 import plain_model as plain
-from m2clip.models.clip import open_backbone
+from m2clip.models.opening import open_backbone
 
 SENTENCES = ["a video of pole vault", "a video of shooting goal (soccer)", "unboxing"]
 EVERYWHERE = {"adapters": {"visual": {"site": "both"}, "text": {"layers": "all"}}}

@@ -9,9 +9,9 @@ from m2clip.backbones import digest
 from m2clip.config import Run
 from m2clip.data import annotations, preparing
 from m2clip.data.dataset import TrainVideos
+from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import build_model, pixels_of
 from m2clip.parsing import build, merge, plain
-from m2clip.training.checkpoint import save_adapters
 from m2clip.training.loop import train
 
 LABELS = ("pole vault", "tai chi", "unboxing")

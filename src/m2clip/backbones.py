@@ -7,11 +7,28 @@ import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError, meant
+
+SIZES = {"vision_cfg": ("layers", "width", "patch_size", "image_size"), "text_cfg": ("layers", "width")}
+# What else a plain ViT's model config may say; any other key is a tower that models/clip.py does not open.
+PLAIN = {
+    "vision_cfg": ("head_width", "mlp_ratio", "ls_init_value", "act_kwargs", "norm_kwargs"),
+    "text_cfg": (
+        "heads",
+        "context_length",
+        "vocab_size",
+        "mlp_ratio",
+        "ls_init_value",
+        "act_kwargs",
+        "norm_kwargs",
+    ),
+}
+WHOLE = ("embed_dim", "quick_gelu", "init_logit_scale", *SIZES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +65,10 @@ def shape_of(backbone: Backbone) -> Shape:
         config = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"backbone.config: {path}: not valid JSON: {error}") from None
-    if not _is_plain(config):
+    if odd := _odd(config):
         raise UserError(
-            f"backbone.name: {backbone.name} is not a CLIP with a plain ViT; take one such as ViT-B-16"
+            f"backbone.name: {backbone.name} is not a CLIP with a plain ViT and CLIP's text tower: its model "
+            f"config has {odd}; take one such as ViT-B-16"
         )
     vision, text = config["vision_cfg"], config["text_cfg"]
     side = vision["image_size"] // vision["patch_size"]
@@ -65,18 +83,23 @@ def shape_of(backbone: Backbone) -> Shape:
     )
 
 
-def _is_plain(config: dict[str, Any]) -> bool:
-    """Whether models/clip.py can open it: a ViT, and the causal text tower that CLIP has."""
-    vision, text = config.get("vision_cfg", {}), config.get("text_cfg", {})
-    sizes = [vision.get(key) for key in ("layers", "width", "patch_size", "image_size")]
-    sizes += [text.get("layers"), text.get("width"), config.get("embed_dim")]
-    others = {"timm_model_name", "attentional_pool", "hf_model_name", "hf_tokenizer_name", "no_causal_mask"}
-    return (
-        all(isinstance(size, int) for size in sizes)
-        and not others & (vision.keys() | text.keys())
-        and not config.get("custom_text", False)
-        and text.get("pool_type", "argmax") == "argmax"
-    )
+def _odd(config: Any) -> str:
+    """What in a model config models/clip.py cannot open, or nothing: a ViT, and CLIP's causal text tower."""
+    towers = config if isinstance(config, dict) else {}
+    for section, sizes in SIZES.items():
+        tower = towers.get(section)
+        if not isinstance(tower, dict):
+            return f"no {section}"
+        default = {"pool_type": "tok" if section == "vision_cfg" else "argmax"}
+        for key, value in tower.items():
+            if key not in (*sizes, *PLAIN[section]) and value and default.get(key) != value:
+                return f"{section}.{key} {value}"
+        for key in sizes:
+            if type(tower.get(key)) is not int:
+                return f"{section}.{key} {tower.get(key, 'left out')}"
+    if type(towers.get("embed_dim")) is not int:
+        return f"embed_dim {towers.get('embed_dim', 'left out')}"
+    return next((f"{key} {value}" for key, value in towers.items() if key not in WHOLE and value), "")
 
 
 def _open_clip_configs() -> Path:
@@ -86,17 +109,37 @@ def _open_clip_configs() -> Path:
     return Path(spec.origin).parent / "model_configs"
 
 
+def weights_file(backbone: Backbone) -> Path | None:
+    """The file that the weights are in, or None where they are called by one of open_clip's tags.
+
+    Raises:
+        UserError: for a file that is not there.
+    """
+    path = Path(backbone.pretrained)
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise UserError(f"backbone.pretrained: there is no file {path}; `make backbone` makes the stand-in's")
+    return None
+
+
 def digest(backbone: Backbone) -> str:
     """What a run is pinned to: sha256 of weights and model config, or the name of open_clip's weights."""
-    found = hashlib.sha256()
-    weights = Path(backbone.pretrained)
-    if weights.suffix and not weights.is_file():
-        raise UserError(
-            f"backbone.pretrained: there is no file {weights}; `make backbone` makes the stand-in's"
-        )
-    found.update(weights.read_bytes() if weights.is_file() else backbone.pretrained.encode())
+    weights = weights_file(backbone)
+    if weights is None:
+        found = hashlib.sha256(backbone.pretrained.encode())
+    else:
+        about = weights.stat()
+        found = _sha256(weights, about.st_size, about.st_mtime_ns).copy()
     found.update(Path(backbone.config).read_bytes() if backbone.config else backbone.name.encode())
     return found.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, size: int, changed: int) -> Any:
+    """Of a file as it is now: gigabytes, which many rows share."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256")
 
 
 def adapted_layers(layers: str | tuple[int, ...], total: int) -> tuple[int, ...]:

@@ -4,9 +4,10 @@ The convention is the one that the peers' published numbers follow: `FlopCounter
 multiply-adds of matrix products and convolutions, the products inside attention included, one view.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -50,8 +51,8 @@ class Complexity:
         return sum(self.trainable.values())
 
 
-def complexity(config: Run, labels: tuple[str, ...], frames: int) -> Complexity:
-    """Count a config.
+def complexity(config: Run, labels: tuple[str, ...], frames: Iterable[int]) -> list[Complexity]:
+    """Count a config for each number of frames.
 
     Args:
         config: of the run; its backbone's weights need not exist.
@@ -64,14 +65,18 @@ def complexity(config: Run, labels: tuple[str, ...], frames: int) -> Complexity:
     model, _ = build_model(config, labels, seed=0, device="meta")
     model.eval()
     size = shape_of(config.backbone).image_size
-    view = torch.empty(1, frames, 3, size, size, device="meta")
-    return Complexity(
-        trainable=_trainable(model),
-        frozen=sum(weight.numel() for weight in model.parameters() if not weight.requires_grad),
-        frames=frames,
-        macs_view=multiply_adds(lambda: model.encode_video(view)),
-        macs_text=multiply_adds(model.encode_labels),
-    )
+    trainable, macs_text = _trainable(model), multiply_adds(model.encode_labels)
+    frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
+    costs = []
+    for count in frames:
+        view = torch.empty(1, count, 3, size, size, device="meta")
+        macs_view = multiply_adds(partial(model.encode_video, view))
+        costs.append(
+            Complexity(
+                trainable=trainable, frozen=frozen, frames=count, macs_view=macs_view, macs_text=macs_text
+            )
+        )
+    return costs
 
 
 def multiply_adds(compute: Callable[[], object]) -> int:

@@ -1,16 +1,16 @@
 """A trained run, opened again: adapters and heads back in their frozen CLIP."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from m2clip import backbones
-from m2clip.config import Run
+from m2clip.config import Backbone, Run
 from m2clip.errors import UserError
+from m2clip.models.adapters_file import fill, load_adapters
 from m2clip.models.factory import build_model
 from m2clip.models.video_clip import VideoCLIP
 from m2clip.parsing import build
-from m2clip.training.checkpoint import fill, load_adapters
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,13 @@ class TrainedRun:
     tokenizer: Any
 
 
-def open_trained(path: Path, device: str) -> TrainedRun:
+def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> TrainedRun:
     """Open what the train stage saved.
+
+    Args:
+        path: of the adapters.
+        device: where to.
+        backbone: where the backbone's files lie here, if not where the config says.
 
     Raises:
         UserError: when the file is missing, does not fit, or was trained on another backbone.
@@ -32,10 +37,11 @@ def open_trained(path: Path, device: str) -> TrainedRun:
     tensors, about = load_adapters(path)
     content = about["config"]
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(path))
+    config = replace(config, backbone=backbone or config.backbone)
     trained_on, here = content["inputs"]["backbone"], backbones.digest(config.backbone)
     if trained_on != here:
         raise UserError(
-            f"{path}: was trained on a backbone with digest {trained_on[:12]}, "
+            f"{path}: was trained on a backbone {config.backbone.name} with digest {trained_on[:12]}, "
             f"{config.backbone.pretrained} has {here[:12]}; take the same weights or train again"
         )
     labels = tuple(about["labels"])

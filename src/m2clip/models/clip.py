@@ -4,16 +4,11 @@ open_clip's blocks are not copied: an AdaptedBlock holds one and re-states its t
 door before each. With no adapters both towers give what open_clip's own encoders give, to the bit.
 """
 
-import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-
-from m2clip.config import Backbone
-from m2clip.errors import UserError, meant
 
 
 class AdaptedBlock(nn.Module):
@@ -129,52 +124,3 @@ class TextTower(nn.Module):
         for block in blocks:
             tokens = block(tokens, attn_mask=mask)
         return tokens
-
-
-def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
-    """The frozen CLIP of the config and its tokenizer.
-
-    On the meta device no weights are read.
-
-    Raises:
-        UserError: for an unknown name, a missing file or weights that do not fit.
-    """
-    import open_clip
-
-    if config.config is not None:
-        if not Path(config.config).is_file():
-            raise UserError(f"backbone.config: there is no file {config.config}")
-        open_clip.add_model_config(config.config)
-    known = open_clip.list_models()
-    if config.name not in known:
-        raise UserError(f"backbone.name: open_clip has no model {config.name}{meant(config.name, known)}")
-    if device != "meta":
-        _check_there(config)
-    if device == "meta":
-        logging.disable(logging.WARNING)  # that no weights are loaded is what is wanted here
-        with torch.device("meta"):
-            clip = open_clip.create_model(config.name, device="meta")
-        logging.disable(logging.NOTSET)
-    else:
-        # OpenAI's weights want QuickGELU; open_clip would only warn and compute something else.
-        tag = open_clip.pretrained.get_pretrained_cfg(config.name, config.pretrained)
-        try:
-            clip = open_clip.create_model(
-                config.name,
-                pretrained=config.pretrained,
-                device=device,
-                force_quick_gelu=tag.get("quick_gelu", False),
-            )
-        except Exception as error:  # whatever a damaged file makes open_clip, torch or safetensors raise
-            raise UserError(
-                f"backbone.pretrained: {config.pretrained}: {' '.join(str(error).split())[:300]}"
-            ) from None
-    for parameter in clip.parameters():
-        parameter.requires_grad_(False)
-    return clip.eval(), open_clip.get_tokenizer(config.name)
-
-
-def _check_there(config: Backbone) -> None:
-    path = Path(config.pretrained)
-    if path.suffix in (".safetensors", ".pt", ".bin") and not path.is_file():
-        raise UserError(f"backbone.pretrained: there is no file {path}")

@@ -9,7 +9,8 @@ import torch
 from m2clip.backbones import shape_of
 from m2clip.config import Run
 from m2clip.data.transforms import Pixels
-from m2clip.models.clip import ImageTower, TextTower, open_backbone
+from m2clip.models.clip import ImageTower, TextTower
+from m2clip.models.opening import open_backbone
 from m2clip.models.prompts import make_prompts
 from m2clip.models.video_clip import VideoCLIP
 
@@ -42,11 +43,14 @@ def build_model(
 
 
 def pixels_of(model: VideoCLIP) -> Pixels:
-    """What the model's CLIP expects of a frame."""
+    """What the model's CLIP expects of a frame, as its own preprocessing says.
+
+    Its interpolation is bicubic for every plain ViT that open_clip has weights of, and so is that of
+    `data/transforms.py`.
+    """
     visual: Any = model.image.visual
-    size = visual.image_size
-    side = size[0] if isinstance(size, tuple) else size
-    return Pixels(size=side, mean=tuple(visual.image_mean), std=tuple(visual.image_std))
+    told = visual.preprocess_cfg
+    return Pixels(size=visual.image_size[0], mean=tuple(told["mean"]), std=tuple(told["std"]))
 
 
 def device_name() -> str:

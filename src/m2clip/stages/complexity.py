@@ -6,7 +6,7 @@ the profile; no weights are needed.
 
 import argparse
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def full_size(row: str, differences: Mapping[str, Any]) -> Run:
 
 
 def lines(
-    declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: Iterable[int]
+    declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: tuple[int, ...]
 ) -> list[dict[str, str]]:
     """One line for every row and number of frames, in the order of `declared`.
 
@@ -60,8 +60,8 @@ def lines(
         frames: of a view.
     """
     configs = {row: full_size(row, differences) for row, differences in declared.items()}
-    counted = lru_cache(maxsize=None)(lambda config, count: complexity(config, labels, count))
-    return [line(row, config, counted(config, count)) for row, config in configs.items() for count in frames]
+    counted = lru_cache(maxsize=None)(lambda config: complexity(config, labels, frames))
+    return [line(row, config, cost) for row, config in configs.items() for cost in counted(config)]
 
 
 def line(row: str, config: Run, cost: Complexity) -> dict[str, str]:

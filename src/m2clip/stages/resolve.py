@@ -39,7 +39,7 @@ def main() -> None:
                 | {
                     "inputs": {
                         "videos": pins[config.data.dataset],
-                        "backbone": pins[config.backbone.pretrained],
+                        "backbone": pins[repr(config.backbone)],
                         "method": pins[config.method],
                     }
                 },
@@ -68,7 +68,7 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
                     sets[dataset] = manifest.read(Path("data") / profile / dataset)
                     pins[dataset] = sets[dataset].digest()
             _check_splits(config, sets)
-            pins[config.backbone.pretrained] = backbones.digest(config.backbone)
+            pins[repr(config.backbone)] = backbones.digest(config.backbone)
         except UserError as error:
             raise UserError(f"row {row}: {error}") from None
         pins[config.method] = _sha256(rows.method_file(config.method))

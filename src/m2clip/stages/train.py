@@ -15,10 +15,11 @@ from m2clip.data.dataset import TrainVideos
 from m2clip.data.decoded import Decoded
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
+from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, read_yaml
 from m2clip.tracking.live import live
-from m2clip.training.checkpoint import checkpoint_folder, forget, save_adapters
+from m2clip.training.checkpoint import checkpoint_folder, forget
 from m2clip.training.loop import Trained, train, write_history
 
 

@@ -1,0 +1,126 @@
+"""What other programs may call: labels of any videos, by a checkpoint.
+
+    from m2clip.api import predict
+    for answer in predict("clips/", checkpoint="FOLDER"):
+        print(answer.path, answer.labels or answer.error)
+
+Nothing here imports torch before it is asked for a prediction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2clip.config import Evaluate
+from m2clip.errors import UserError
+
+if TYPE_CHECKING:
+    from m2clip.data.dataset import Broken
+    from m2clip.evaluation.predict import Prediction
+    from m2clip.evaluation.trained import TrainedRun
+
+VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """A label and its probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The likeliest labels of a video, the best first; or none, and why it cannot be used."""
+
+    path: Path
+    labels: tuple[Label, ...] = ()
+    error: str | None = None
+
+
+def predict(
+    videos: str | Path | Iterable[str | Path],
+    checkpoint: str | Path,
+    labels: Sequence[str] | None = None,
+    top: int = 5,
+    *,
+    backbone: str | Path | None = None,
+    crops: int = 1,
+    clips: int = 1,
+    batch: int = 32,
+    device: str | None = None,
+) -> list[Answer]:
+    """The likeliest labels of videos, one answer a video; a broken one has an error and the rest goes on.
+
+    Args:
+        videos: files, or folders that are searched at any depth.
+        checkpoint: a folder that `m2clip export` wrote.
+        labels: to choose from, zero-shot by Eq. 11; None: those it was trained on.
+        top: labels a video.
+        backbone: the file of the backbone's weights, where it is not found by itself.
+        crops: spatial views of each clip: 1, 3 or 4.
+        clips: temporal samples of a video.
+        batch: views at once.
+        device: cpu or cuda; None: a GPU where there is one.
+
+    Raises:
+        UserError: for a file that is not there, a checkpoint that does not fit its backbone, or labels
+            where the run reads no text.
+    """
+    files = find([Path(videos)] if isinstance(videos, str | Path) else [Path(video) for video in videos])
+    views = Evaluate(crops=crops, clips=clips, batch=batch)
+    if labels is not None and (isinstance(labels, str) or not labels):
+        raise UserError(f"labels: expected a list of labels, got {labels!r}")
+    if top < 1:
+        raise UserError(f"top: {top} must be 1 or more")
+    import torch
+
+    from m2clip.evaluation.checkpoint import open_checkpoint
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    run = open_checkpoint(Path(checkpoint), device, Path(backbone) if backbone else None)
+    return list(answers(run, files, None if labels is None else tuple(labels), top, views))
+
+
+def answers(
+    run: "TrainedRun", files: Sequence[Path], labels: tuple[str, ...] | None, top: int, views: Evaluate
+) -> Iterator[Answer]:
+    """One answer a video, as they come.
+
+    Raises:
+        UserError: before the first, for labels where the run reads no text.
+    """
+    from m2clip.evaluation import predict as library
+
+    features = library.encode(run, labels)
+    found = library.predict(run, files, features, views, zero_shot=labels is not None)
+    return (_answer(each, labels or run.labels, top) for each in found)
+
+
+def _answer(found: "Prediction | Broken", labels: tuple[str, ...], top: int) -> Answer:
+    from m2clip.data.dataset import Broken
+
+    if isinstance(found, Broken):
+        return Answer(path=Path(found.path), error=found.reason)
+    best = (-found.scores).argsort(kind="stable")[:top]
+    likeliest = (Label(label=labels[index], probability=float(found.scores[index])) for index in best)
+    return Answer(path=found.path, labels=tuple(likeliest))
+
+
+def find(places: Sequence[Path]) -> list[Path]:
+    """The videos that files and folders stand for, each once.
+
+    Raises:
+        UserError: for a path that does not exist, or when there is no video.
+    """
+    found: dict[Path, None] = {}
+    for place in places:
+        if not place.exists():
+            raise UserError(f"{place}: there is no such file or folder")
+        inside = sorted(file for file in place.rglob("*") if file.suffix.lower() in VIDEOS and file.is_file())
+        found |= dict.fromkeys(inside if place.is_dir() else [place])
+    if not found:
+        raise UserError(f"no video in {', '.join(map(str, places))}; looked for {' '.join(VIDEOS)}")
+    return list(found)

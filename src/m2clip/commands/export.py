@@ -1,0 +1,69 @@
+"""`m2clip export`: a finished run as a checkpoint, a folder that can be taken away."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from m2clip import rows, runs
+from m2clip.commands.asked import key_of
+from m2clip.errors import UserError
+from m2clip.reporting import card
+from m2clip.reporting.names import Names
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser's."""
+    parser = commands.add_parser(
+        "export",
+        help="a trained and evaluated run as a folder to take away",
+        description="Write a run as a checkpoint: adapters.safetensors, config.yaml, labels.txt\n"
+        "and README.md, the model card with the run's numbers. `m2clip predict --checkpoint DIR` opens it.",
+        epilog="example:\n  m2clip export main/1 m2clip-k400",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", metavar="ROW[/SEED]", help="a run of the profile that params.yaml names")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
+    parser.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    """Write the checkpoint; the exit code."""
+    key = key_of(arguments.run, f"{arguments.run}:")
+    metrics, provenance = _told(key.metrics), _told(key.provenance)
+    from m2clip.evaluation.checkpoint import Saved, write_checkpoint
+    from m2clip.models.adapters_file import load_adapters
+
+    tensors, about = load_adapters(key.adapters)
+    config = about["config"]
+    trained = provenance.get("config_sha"), provenance.get("seed")
+    if trained != (runs.digest(config), about["seed"]):
+        raise UserError(
+            f"{key.adapters}: is not the run that {key.folder} tells of (config {runs.digest(config)}, there "
+            f"{trained[0]}); run dvc repro, or dvc checkout"
+        )
+    told = card.Told(
+        key=key,
+        names=Names(tuple(rows.profile().standin)),
+        config=config,
+        metrics=metrics,
+        provenance=provenance,
+        evaluation=_told(key.evaluation),
+        labels=len(about["labels"]),
+        parameters=sum(tensor.numel() for tensor in tensors.values()),
+    )
+    write_checkpoint(arguments.folder, Saved(tensors=tensors, about=about), card.page(told))
+    print(f"{key} is in {arguments.folder}")
+    return 0
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What a file of the run says."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: there is no such file; train and evaluate the run first (dvc repro)"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None

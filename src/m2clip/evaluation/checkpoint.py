@@ -1,0 +1,143 @@
+"""A checkpoint: a trained run as a folder that can be taken away.
+
+    adapters.safetensors   adapters and heads; config, labels and seed in its header
+    config.yaml            the same config, to read; only backbone.pretrained may be changed in it
+    labels.txt             the same labels, one a line in class-id order
+    README.md              the model card
+    <backbone>.json        open_clip's model config, where open_clip does not know the backbone's name
+
+The backbone's weights are not in it. They are one of open_clip's, or a file: where it is said to be, else at
+the config's path from the working folder, else in the checkpoint's folder. A digest tells others from them.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import yaml
+from torch import Tensor
+
+from m2clip.config import Backbone, Run
+from m2clip.data.labels import read_labels
+from m2clip.errors import UserError
+from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.models.adapters_file import header, load_adapters
+from m2clip.parsing import build, read_mapping
+
+ADAPTERS, CONFIG, LABELS, CARD = "adapters.safetensors", "config.yaml", "labels.txt", "README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What a run's file of adapters holds: its tensors, and config, labels and seed."""
+
+    tensors: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
+    """Write all files of a checkpoint, or none.
+
+    Args:
+        folder: a new or an empty one.
+        saved: of the run; paths of its backbone are made to hold on another machine.
+        card: the page about it.
+
+    Raises:
+        UserError: when there is something in the folder, or it cannot be written.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"{folder}: is not an empty folder; name a new one")
+    config, model_config = _portable(saved.about["config"])
+    about = saved.about | {"config": config}
+    part = None
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        part.chmod(0o755)  # mkdtemp's is for its owner alone
+        safetensors.torch.save_file(saved.tensors, part / ADAPTERS, metadata=header(about))
+        (part / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        (part / LABELS).write_text("".join(f"{label}\n" for label in about["labels"]), encoding="utf-8")
+        (part / CARD).write_text(card, encoding="utf-8")
+        if model_config is not None:
+            shutil.copyfile(model_config, part / model_config.name)
+        for file in part.iterdir():
+            file.chmod(0o644)  # safetensors' is for its owner alone, too
+        part.replace(folder)
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+        raise UserError(f"{folder}: cannot be written: {' '.join(str(error).split())}") from error
+
+
+def _portable(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
+    """The config without paths of this machine, and the model config that goes into the folder."""
+    backbone = dict(config["backbone"])
+    model_config = Path(backbone["config"]) if backbone.get("config") else None
+    weights = Path(backbone["pretrained"])
+    if weights.is_absolute() or ".." in weights.parts:
+        backbone["pretrained"] = weights.name
+    if model_config is not None:
+        backbone["config"] = model_config.name
+    return {**config, "backbone": backbone}, model_config
+
+
+def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> TrainedRun:
+    """Open a checkpoint.
+
+    Args:
+        folder: of the checkpoint.
+        device: where to.
+        weights: the file of the backbone's weights, where it is not found by itself.
+
+    Raises:
+        UserError: when a file is missing, does not go with the others, or the backbone is another.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; `m2clip export ROW DIR` writes a checkpoint")
+    path = folder / ADAPTERS
+    about = load_adapters(path)[1]
+    content = read_mapping(folder / CONFIG)
+    config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(folder / CONFIG))
+    if _without_weights(content) != _without_weights(about["config"]):
+        raise UserError(
+            f"{folder / CONFIG}: is not the config that {ADAPTERS} was trained with; only "
+            "backbone.pretrained may be changed, to where the file is"
+        )
+    if read_labels(folder / LABELS) != tuple(about["labels"]):
+        raise UserError(
+            f"{folder / LABELS}: these are not the labels that {ADAPTERS} was trained with; give others "
+            "with --labels"
+        )
+    return open_trained(path, device, _found(config.backbone, folder, weights))
+
+
+def _without_weights(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**config, "backbone": {**config["backbone"], "pretrained": None}}
+
+
+def _found(backbone: Backbone, folder: Path, weights: Path | None) -> Backbone:
+    """The backbone with its files where they lie here."""
+    named = Path(backbone.pretrained)
+    is_file = bool(named.suffix) or len(named.parts) > 1
+    if weights is not None and not is_file:
+        raise UserError(
+            f"{folder}: was trained on open_clip's {backbone.pretrained} of {backbone.name}, which open_clip "
+            "finds by itself; leave --backbone out"
+        )
+    if weights is None and is_file:
+        places = (named, folder / named.name)
+        weights = next((place for place in places if place.is_file()), None)
+        if weights is None:
+            raise UserError(
+                f"{folder}: the weights of its backbone {backbone.name} are neither at {named} from here nor "
+                f"at {folder / named.name}; say where they are with --backbone FILE"
+            )
+    if weights is not None and not weights.is_file():
+        raise UserError(f"--backbone {weights}: there is no such file")
+    model_config = str(folder / backbone.config) if backbone.config else None
+    return replace(backbone, config=model_config, pretrained=str(weights) if weights else backbone.pretrained)
