@@ -68,7 +68,7 @@ def _head(report: Report) -> str:
         text += f"> **Stand-in data.** {STANDIN}\n\n"
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
     if known := accuracies(report):
-        text += f" {known} ([its card](../../experiments/backbone/README.md))."
+        text += f" {known[:-1]} ([its card](../../experiments/backbone/README.md))."
     text += " The same with sortable tables and what stands behind each number: [index.html](index.html)."
     return (
         f"{text}\n\nRendered by the stage `report` from the files of the runs; a value that is not there is "
@@ -80,7 +80,7 @@ def accuracies(report: Report) -> str:
     """What the backbone names before any training, from its card; nothing where it has none."""
     told = look(report.card, "zero_shot") or {}
     known = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
-    return f"Zero-shot on stills it was not trained on, it names {known}" if known else ""
+    return f"Zero-shot on stills it was not trained on, it names {known}." if known else ""
 
 
 def ran(report: Report) -> Listing:

@@ -6,7 +6,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from m2clip.reporting import page as markdown
-from m2clip.reporting.html import papers
 from m2clip.reporting.html.parts import HERE, Section, rendered
 from m2clip.reporting.html.sections import after, before
 from m2clip.reporting.html.sources import all_sources
@@ -24,7 +23,7 @@ def page(report: Report, folder: Path, more: Sequence[Section] = ()) -> str:
         more: sections to stand after the paper's figures, such as claims and audit.
     """
     sections = [*before(report, folder), *more, *after(report, folder)]
-    behind = [*all_sources(report, papers.FILES), *(one for part in more for one in part.sources)]
+    behind = [*all_sources(report), *(one for part in more for one in part.sources)]
     names = [report.context.names.dataset(name) for name in report.datasets]
     standin = bool(report.context.names.standins)
     intro = [

@@ -5,7 +5,7 @@ from m2clip.reporting.html.parts import Cell, Grid, Group
 from m2clip.reporting.names import MISSING
 
 TABLES = ("table1_k400", "table2_ssv2", "table3_zero_shot")
-FILES = (*TABLES, "table4_components", "fig4a_ted_adapter", "fig4c_decoder")
+FILES = {"fig1": ("table1_k400", "table3_zero_shot"), "fig2a": TABLES}
 UNPRINTED = {  # figures whose values the paper draws and does not print
     "fig2a": "Of ST-Adapter with a text branch the paper draws bars without printing their values.",
     "fig2b": "The paper draws its maps without printing a value.",

@@ -1,8 +1,9 @@
 """What stands behind numbers: a run, a file of the paper's numbers, the counts at full size, a data sheet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from m2clip.reporting import facts, published
+from m2clip.reporting.html import papers
 from m2clip.reporting.html.parts import Source
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.page import Report
@@ -65,16 +66,13 @@ def of_sheet(profile: str, dataset: str, shown: str) -> Source:
     return Source(key=f"data-{dataset}", title=f"Data sheet: {shown}", facts=told)
 
 
-def all_sources(report: Report, files: Sequence[str]) -> Iterator[Source]:
-    """Every source that a number of the page may name.
-
-    Args:
-        report: the page's.
-        files: of the paper's numbers.
-    """
+def all_sources(report: Report) -> Iterator[Source]:
+    """Every source that a number of the page may name."""
+    files = [name for table in report.tables for name in papers.FILES.get(table.name, ())]
+    files += [spec.published for table in report.tables if (spec := report.specs[table.name]).published]
     for row in report.rows:
         yield from (of_run(row, run) for run in row.measured)
-    yield from (of_published(name) for name in files)
+    yield from (of_published(name) for name in dict.fromkeys(files))
     yield COUNTED
     for dataset in report.datasets:
         yield of_sheet(report.profile, dataset, report.context.names.dataset(dataset))
