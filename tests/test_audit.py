@@ -118,7 +118,8 @@ def test_an_unknown_key_or_value_is_named():
 
 
 def rendered():
-    return audit.page(rows.profile(made.PROFILE), [0], Names(("k400", "ucf101")))
+    profile = rows.profile(made.PROFILE)
+    return audit.page(profile.name, audit.audited(profile, [0], Names(("k400", "ucf101"))))
 
 
 def line(page, what):

@@ -13,7 +13,7 @@ from m2clip.stages import complexity as stage
 
 ROOT = Path(__file__).parents[1]
 LABELS = (ROOT / stage.LABELS).read_text(encoding="utf-8").splitlines()
-ROWS = yaml.safe_load((ROOT / "tests/whole/rows.yaml").read_text(encoding="utf-8"))["rows"]
+ROWS = yaml.safe_load((ROOT / "experiments/rows.yaml").read_text(encoding="utf-8"))["rows"]
 # ViT-B/16: width, patches, tokens, layers, joint space; the text tower's width; tokens of the longest prompt.
 D, M, L, LAYERS, E, TEXT, LONGEST = 768, 14 * 14, 14 * 14 + 1, 12, 512, 512, 11
 HALF, THREE_QUARTERS = 384, 384

@@ -13,7 +13,7 @@ import yaml
 from m2clip.stages import smoke
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("prepare", "sheets", "resolve", "train", "evaluate", "complexity", "report")
+STAGES = ("prepare", "sheets", "resolve", "train", "evaluate", "complexity", "pictures", "report")
 BIN = Path(sys.executable).parent
 
 
@@ -91,7 +91,13 @@ def stage_files(stage: str) -> set[str]:
 def test_deps_are_the_files_that_a_real_run_loads(reproduced, stage):
     definition = yaml.safe_load((reproduced.folder / "dvc.yaml").read_text())["stages"][stage]
     command = definition.get("do", definition)["cmd"]
-    for name, value in {"profile": "smoke", "item.row": "main", "item.seed": "0", "item": "hmdb51"}.items():
+    for name, value in {
+        "profile": "smoke",
+        "seeds[0]": "0",
+        "item.row": "main",
+        "item.seed": "0",
+        "item": "hmdb51",
+    }.items():
         command = command.replace(f"${{{name}}}", value)
     reproduced.environment["PYTHONPROFILEIMPORTTIME"] = "1"  # every import of every process, told on stderr
     text = reproduced.run(*command.split())

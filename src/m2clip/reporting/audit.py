@@ -16,7 +16,7 @@ from m2clip.reporting.differences import difference, written
 from m2clip.reporting.names import Names
 from m2clip.reporting.outcomes import Step
 from m2clip.reporting.results import Row, load
-from m2clip.reporting.tables import escape_markdown, markdown_rows, shown
+from m2clip.reporting.tables import Listing, escape_markdown, shown
 from m2clip.rows import MAIN, Profile
 
 AUDIT = Path("experiments/audit.yaml")
@@ -82,28 +82,46 @@ def read() -> Audit:
     return audit
 
 
-def page(profile: Profile, seeds: Sequence[int], names: Names) -> str:
-    """The whole page, with what the runs of this profile measured."""
+@dataclass(frozen=True)
+class Audited:
+    """The audit with what the runs of a profile measured."""
+
+    switches: Listing
+    how: str
+    others: Listing
+    slips: tuple[tuple[str, str], ...]  # what the paper says of its numbers, and why that cannot be
+
+
+def audited(profile: Profile, seeds: Sequence[int], names: Names) -> Audited:
+    """Read the declared differences and the runs that tried them."""
     audit = read()
     wanted = [MAIN, ALL, *(switch.row for switch in audit.switches if switch.row)]
     rows = {row.name: row for row in load(profile, dict.fromkeys(wanted), seeds, {})}
     main = rows[MAIN]
     of_paper = main.config is None or not difference(main.config, profile)
-    slips = "\n".join(f"- {escape_markdown(slip.said)} {escape_markdown(slip.why)}" for slip in audit.slips)
     others = [[other.what, other.paper, other.released, other.ours] for other in audit.others]
-    return (
-        f"# The paper and its released code, profile `{profile.name}`\n\n"
-        f"Rendered from [{AUDIT}](../../{AUDIT}) by the stage `report`. The default follows the paper's "
-        "text and equations, and where they leave two readings its numbers.\n\n"
-        f"## Switches\n\n{_switches(audit, rows, main if of_paper else None, names)}\n"
-        f"{_how(main, names, of_paper)}\n"
-        "## Other differences\n\n"
-        + markdown_rows(["Difference", "The paper", "The released code", "Here"], others, [True] * 4)
-        + f"\n## What the paper's own numbers cannot mean\n\n{slips}\n"
+    return Audited(
+        switches=_switches(audit, rows, main if of_paper else None, names),
+        how=_how(main, names, of_paper),
+        others=Listing(["Difference", "The paper", "The released code", "Here"], others, [True] * 4),
+        slips=tuple((slip.said, slip.why) for slip in audit.slips),
     )
 
 
-def _switches(audit: Audit, rows: dict[str, Row], main: Row | None, names: Names) -> str:
+def page(profile: str, found: Audited) -> str:
+    """The whole page."""
+    slips = "\n".join(f"- {escape_markdown(said)} {escape_markdown(why)}" for said, why in found.slips)
+    return (
+        f"# The paper and its released code, profile `{profile}`\n\n"
+        f"Rendered from [{AUDIT}](../../{AUDIT}) by the stage `report`. The default follows the paper's "
+        "text and equations, and where they leave two readings its numbers.\n\n"
+        f"## Switches\n\n{found.switches.markdown()}\n{found.how}\n"
+        f"## Other differences\n\n{found.others.markdown()}"
+        f"\n## What the paper's own numbers cannot mean\n\n{slips}\n"
+    )
+
+
+def _switches(audit: Audit, rows: dict[str, Row], main: Row | None, names: Names) -> Listing:
     headers = [
         "Difference", "The paper", "The released code", "Key", "Paper's value", "Released value", "Here",
         "Row", "Top-1, points", f"Zero-shot {names.dataset(UNSEEN)}, points",
@@ -114,7 +132,7 @@ def _switches(audit: Audit, rows: dict[str, Row], main: Row | None, names: Names
         told = [switch.what, switch.paper, switch.released, switch.key, written(switch.values["paper"])]
         lines.append([*told, _released(switch), switch.ours, switch.row, *measured])
     lines.append(["All of these on K400", *[""] * 6, ALL, *_cost(rows[ALL], main)])
-    return markdown_rows(headers, lines, [True] * 8 + [False] * 2)
+    return Listing(headers, lines, [True] * 8 + [False] * 2)
 
 
 def _released(switch: Switch) -> str:

@@ -52,7 +52,10 @@ PUBLISHED = (
     "fig4a_ted_adapter",
     "fig4c_decoder",
 )
-FIGURES = ("curves", "confusion", "scatter", "bars", "correlation", "steps", "text_layers")
+FIGURES = (
+    "curves", "confusion", "gains", "head_curves", "reversed_pairs",
+    "scatter", "published_scatter", "bars", "correlation", "named_correlation", "steps", "text_layers",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,24 @@
-"""The figures that a table asks for, drawn from the table's rows; each comes with its caption."""
+"""The figures that a table asks for, drawn from the table's rows; each has its caption and its text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2clip.reporting import bars, confusion, curves, maps, scatter, steps, text_layers
+from m2clip.reporting import (
+    alts,
+    bars,
+    confusion,
+    curves,
+    gains,
+    head_curves,
+    maps,
+    named_maps,
+    published_scatter,
+    reversed_pairs,
+    scatter,
+    steps,
+    text_layers,
+)
 from m2clip.reporting.columns import Context, title
 from m2clip.reporting.results import Row
 
@@ -12,29 +26,40 @@ CURVES = (
     "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean."
 )
 CONFUSION = "for what the videos of each label are taken; the diagonal is right."
+GAINS = "of each label the share of its test videos that is right, under CLIP and after training."
 Draw = Callable[[Sequence[Row], Context, Path], str | None]
-KINDS: dict[str, Draw] = {
-    "scatter": scatter.draw,
-    "bars": bars.draw,
-    "correlation": maps.draw,
-    "steps": steps.draw,
-    "text_layers": text_layers.draw,
+Describe = Callable[[Sequence[Row], Context], str]
+KINDS: dict[str, tuple[str, Draw, Describe]] = {  # by the ending of the file's name
+    "scatter": ("", scatter.draw, alts.scattered),
+    "published_scatter": ("-published", published_scatter.draw, alts.published_scattered),
+    "bars": ("", bars.draw, alts.barred),
+    "correlation": ("", maps.draw, alts.mapped),
+    "named_correlation": ("-names", named_maps.draw, alts.mapped),
+    "steps": ("", steps.draw, alts.stepped),
+    "text_layers": ("", text_layers.draw, alts.layered),
+    "head_curves": ("-heads", head_curves.draw, alts.headed),
+    "reversed_pairs": ("-reversed", reversed_pairs.draw, alts.turned),
 }
 WITH_BARS = {"scatter", "bars", "text_layers"}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by the name of its files; without a caption nothing could be drawn yet."""
+    """A figure by the name of its files and its kind; without a caption nothing could be drawn yet.
+
+    alt: what it shows, for who does not see it.
+    """
 
     name: str
+    kind: str
     caption: str | None
+    alt: str = ""
 
 
 def draw(
     name: str, kinds: Sequence[str], rows: Sequence[Row], context: Context, folder: Path
 ) -> list[Figure]:
-    """The figures of a table's rows; the name is the table's, but for curves and confusions."""
+    """The figures of a table's rows; the name is the table's, but for those drawn row by row."""
     found: list[Figure] = []
     trained = [row for row in rows if row.trained]
     for kind in kinds:
@@ -42,10 +67,15 @@ def draw(
             found += _curves(trained, context, folder)
         elif kind == "confusion":
             found += _confusions(trained, context, folder)
+        elif kind == "gains":
+            found += _gains(rows, context, folder)
         else:
-            caption = KINDS[kind](rows, context, folder / name)
+            ending, drawn, told = KINDS[kind]
+            caption = drawn(rows, context, folder / f"{name}{ending}")
             over = f" {_over(rows)}" if kind in WITH_BARS else ""
-            found.append(Figure(name, None if caption is None else f"{caption}{over}"))
+            alt = "" if caption is None else told(rows, context)
+            whole = None if caption is None else f"{caption}{over}"
+            found.append(Figure(f"{name}{ending}", kind, whole, alt))
     return found
 
 
@@ -60,7 +90,7 @@ def _curves(trained: Sequence[Row], context: Context, folder: Path) -> list[Figu
     if not trained:
         return []
     curves.draw(trained, context.names, folder / "curves")
-    return [Figure("curves", CURVES)]
+    return [Figure("curves", "curves", CURVES, alts.curved(trained, context))]
 
 
 def _confusions(trained: Sequence[Row], context: Context, folder: Path) -> list[Figure]:
@@ -73,5 +103,23 @@ def _confusions(trained: Sequence[Row], context: Context, folder: Path) -> list[
         confusion.draw(matrix, title(row, context), folder / name)
         if len(matrix) > confusion.MOST:
             caption += f" Of {len(matrix)} labels, the {confusion.MOST} recognised least."
-        found.append(Figure(name, caption))
+        alt = f"{title(row, context)}. {alts.confused(matrix)}"
+        found.append(Figure(name, "confusion", caption, alt))
+    return found
+
+
+def _gains(rows: Sequence[Row], context: Context, folder: Path) -> list[Figure]:
+    """Of each trained row beside the row of CLIP itself."""
+    found = []
+    for row in rows:
+        clip = gains.of_clip(rows, row) if row.trained else None
+        labels = gains.gains(row, clip) if clip else None
+        if clip is None or not labels:
+            continue
+        name, head = f"gains-{row.name}", title(row, context)
+        gains.draw(labels, row, clip, head, folder / name)
+        caption = f"{head}: {GAINS}"
+        if len(labels) > gains.MOST:
+            caption += f" Of {len(labels)} labels, {gains.MOST // 2} at each end."
+        found.append(Figure(name, "gains", caption, alts.gained(labels, head)))
     return found

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from m2clip.reporting import levels
+from m2clip.reporting.audit import Audited
 from m2clip.reporting.columns import Context, title, views
+from m2clip.reporting.declared import Spec
 from m2clip.reporting.figures import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row, SeedRun, is_number, look
-from m2clip.reporting.tables import Table, escape_markdown, markdown, markdown_rows, shown
+from m2clip.reporting.tables import Listing, Table, escape_markdown, markdown, shown
 
 FACTS = {
     "splits": "Videos by split",
@@ -21,6 +24,17 @@ FACTS = {
     "invalid_percent": "Invalid, %",
 }
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
+STANDIN = (
+    "The videos are generated and the backbone is a small CLIP pre-trained on still pictures of the same "
+    "generated world. Such numbers say nothing about the paper's. What the paper printed is marked as "
+    "published; between the two only steps from a reference row compare, and they share no axis."
+)
+SHEET = "six frames of some videos"
+LEVELS = "The levels were decided before any ablation was run."
+CONVERGED = (
+    "± is twice the standard error of the change. The learning rate falls to zero, which levels any curve at "
+    "its end: a level curve says that this recipe is finished, not that a longer one would give no more."
+)
 WIDTH = 420  # pixels of a figure drawn for a column
 
 
@@ -36,6 +50,8 @@ class Report:
     backbone: str
     card: Mapping[str, Any] | None
     figures: Mapping[str, Sequence[Figure]]
+    specs: Mapping[str, Spec]
+    audit: Audited
 
 
 def page(report: Report) -> str:
@@ -51,25 +67,26 @@ def _head(report: Report) -> str:
     names = [report.context.names.dataset(name) for name in report.datasets]
     text = f"# M²-CLIP, profile `{report.profile}`\n\n"
     if report.context.names.standins:
-        text += (
-            "> **Stand-in data.** The videos are generated and the backbone is a small CLIP pre-trained on "
-            "still pictures of the same generated world. Such numbers say nothing about the paper's. What "
-            "the paper printed is marked as published; between the two only steps from a reference row "
-            "compare, and they share no axis.\n\n"
-        )
+        text += f"> **Stand-in data.** {STANDIN}\n\n"
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
-    if report.card:
-        told = look(report.card, "zero_shot") or {}
-        accuracies = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
-        text += f" Zero-shot on stills it was not trained on, it names {accuracies}" if accuracies else ""
-        text += " ([its card](../../experiments/backbone/README.md))." if accuracies else ""
+    if known := accuracies(report):
+        text += f" {known[:-1]} ([its card](../../experiments/backbone/README.md))."
+    text += " The same with sortable tables and what stands behind each number: [index.html](index.html)."
     return (
         f"{text}\n\nRendered by the stage `report` from the files of the runs; a value that is not there is "
         f"shown as {MISSING}. What the paper and its released code do differently: [audit.md](audit.md).\n"
     )
 
 
-def _ran(report: Report) -> str:
+def accuracies(report: Report) -> str:
+    """What the backbone names before any training, from its card; nothing where it has none."""
+    told = look(report.card, "zero_shot") or {}
+    known = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
+    return f"Zero-shot on stills it was not trained on, it names {known}." if known else ""
+
+
+def ran(report: Report) -> Listing:
+    """Every row: what it was trained with, for how long, of which commit."""
     headers = (
         "Row", "Dataset", "Seeds", "Steps", "Batch", "Learning rate", "τ", "Frames × crops × clips",
         "Training, min", "Commit",
@@ -88,21 +105,28 @@ def _ran(report: Report) -> str:
                 ", ".join(dict.fromkeys(_commit(run) for run in row.measured)) or MISSING,
             ]
         )
-    machines = dict.fromkeys(_machine(run) for row in report.rows for run in row.measured)
-    text = "## What ran\n\n" + markdown_rows(
-        headers, lines, [True, True, True, False, False, False, False, True, True, True]
-    )
-    missing = [f"`{run.key}`" for row in report.rows for run in row.runs if not run.metrics]
-    if missing:
-        text += f"\nNot run yet: {', '.join(missing)}.\n"
-    stale = [f"`{key}`" for row in report.rows for key in row.stale]
-    if stale:
-        text += f"\nMade with another config than the declared one, so left out: {', '.join(stale)}.\n"
+    return Listing(headers, lines, [True, True, True, False, False, False, False, True, True, True])
+
+
+def apart(report: Report) -> dict[str, list[str]]:
+    """What is not as declared, and the machines: lists by what they are of, those that are not empty."""
     dropped = sorted({path for row in report.rows for run in row.measured for path in _dropped(run)})
-    if dropped:
-        text += f"\nLeft out of training as unreadable: {len(dropped)} videos, such as `{dropped[0]}`.\n"
-    if machines:
-        text += f"\nMachine: {'; '.join(machines)}.\n"
+    found = {
+        "Not run yet": [str(run.key) for row in report.rows for run in row.runs if not run.metrics],
+        "Made with another config than the declared one, so left out": [
+            str(key) for row in report.rows for key in row.stale
+        ],
+        f"Left out of training as unreadable, {len(dropped)} in all": dropped[:1],
+        "Machine": list(dict.fromkeys(_machine(run) for row in report.rows for run in row.measured)),
+    }
+    return {name: values for name, values in found.items() if values}
+
+
+def _ran(report: Report) -> str:
+    text = f"## What ran\n\n{ran(report).markdown()}"
+    for name, values in apart(report).items():
+        quoted = [escape_markdown(value) if name == "Machine" else f"`{value}`" for value in values]
+        text += f"\n{name}: {('; ' if name == 'Machine' else ', ').join(quoted)}.\n"
     return text
 
 
@@ -136,7 +160,7 @@ def _machine(run: SeedRun) -> str:
     machine = look(run.provenance, "machine") or {}
     told = [machine.get("system"), machine.get("processor"), f"{machine.get('cores', MISSING)} cores"]
     told.append(f"trained on {look(run.provenance, 'device') or MISSING}")
-    return escape_markdown(", ".join(str(part) for part in told if part))
+    return ", ".join(str(part) for part in told if part)
 
 
 def _results(report: Report) -> str:
@@ -149,40 +173,47 @@ def _results(report: Report) -> str:
         files = ", ".join(f"[{name}](tables/{table.name}.{name})" for name in ("md", "csv", "tex"))
         parts.append(f"### {escape_markdown(table.title)}\n\n{markdown(table)}{notes}\nAs {files}.\n")
         for figure in report.figures.get(table.name, ()):
-            drawn = _figure(figure.name, figure.caption) if figure.caption else "The figure has no run yet.\n"
-            parts.append(drawn)
+            parts.append(_figure(figure) if figure.caption else "The figure has no run yet.\n")
     return "## Results\n\n" + "\n".join(parts)
 
 
-def _figure(name: str, caption: str) -> str:
+def _figure(figure: Figure) -> str:
+    alt = escape(" ".join(figure.alt.split()))
     return (
-        f'<img src="figures/{name}.png" width="{WIDTH}" alt="{name}">\n\n'
-        f"{escape_markdown(caption)} [PDF](figures/{name}.pdf)\n"
+        f'<img src="figures/{figure.name}.png" width="{WIDTH}" alt="{alt}">\n\n'
+        f"{escape_markdown(figure.caption or '')} [PDF](figures/{figure.name}.pdf)\n"
     )
+
+
+def facts(report: Report) -> Listing:
+    """A line for each dataset."""
+    lines = []
+    for dataset in report.datasets:
+        known = report.context.facts.get(dataset) or {}
+        lines.append([report.context.names.dataset(dataset), *(shown(known.get(key)) for key in FACTS)])
+    return Listing(["Dataset", *FACTS.values()], lines, [True, True] + [False] * 6)
 
 
 def _data(report: Report) -> str:
-    lines, sheets = [], []
-    for dataset in report.datasets:
-        facts, name = report.context.facts.get(dataset), report.context.names.dataset(dataset)
-        lines.append([name, *(shown((facts or {}).get(key)) for key in FACTS)])
-        if facts:
-            sheets.append(f"### {name}\n\n![{name}: six frames of some videos](data/{dataset}.png)\n")
-    return "\n".join(
-        ["## Data\n", markdown_rows(["Dataset", *FACTS.values()], lines, [True, True] + [False] * 6), *sheets]
-    )
+    names = {dataset: report.context.names.dataset(dataset) for dataset in report.datasets}
+    there = [dataset for dataset in report.datasets if report.context.facts.get(dataset)]
+    sheets = [f"### {names[name]}\n\n![{names[name]}: {SHEET}](data/{name}.png)\n" for name in there]
+    return "\n".join(["## Data\n", facts(report).markdown(), *sheets])
+
+
+def informative(report: Report) -> Listing:
+    """The levels that the stand-in world was to reach."""
+    found = levels.levels(report.rows, report.context)
+    lines = [[level.asked, shown(level.measured), shown(level.verdict())] for level in found]
+    return Listing(["Level", "Measured", "Met"], lines, [True, True, True])
 
 
 def _levels(report: Report) -> str:
-    found = levels.levels(report.rows, report.context)
-    lines = [[level.asked, shown(level.measured), shown(level.verdict())] for level in found]
-    return (
-        "## Data card: is it informative\n\nThe levels were decided before any ablation was run.\n\n"
-        + markdown_rows(["Level", "Measured", "Met"], lines, [True, True, True])
-    )
+    return f"## Data card: is it informative\n\n{LEVELS}\n\n{informative(report).markdown()}"
 
 
-def _convergence(report: Report) -> str:
+def converged(report: Report) -> Listing:
+    """How the loss of each trained run ends."""
     headers = ["Row", "Seed", "Loss, last tenth of the steps", "Loss, tenth before", "Change", "Verdict"]
     lines = []
     for row in report.rows:
@@ -193,10 +224,8 @@ def _convergence(report: Report) -> str:
                 change = f"{found.last - found.before:+.3f} ± {found.noise:.3f}"
                 numbers = [f"{found.last:.3f}", f"{found.before:.3f}", change, found.verdict]
             lines.append([title(row, report.context), str(run.key.seed), *numbers])
-    return (
-        "## Has training converged\n\n"
-        + markdown_rows(headers, lines, [True, False, False, False, False, True])
-        + "\n± is twice the standard error of the change. The learning rate falls to zero, which levels any "
-        "curve at its end: a level curve says that this recipe is finished, not that a longer one would give "
-        "no more.\n"
-    )
+    return Listing(headers, lines, [True, False, False, False, False, True])
+
+
+def _convergence(report: Report) -> str:
+    return f"## Has training converged\n\n{converged(report).markdown()}\n{CONVERGED}\n"

@@ -1,24 +1,18 @@
 """A data sheet: some videos of a dataset as six frames each, and one line of facts."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from m2clip.data import video
 from m2clip.data.manifest import VALID, Manifest
-from m2clip.reporting.style import MM, PAGE, paper, wrapped
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from m2clip.reporting.style import MM, PAGE, paper, save_small, wrapped
 
 LABELS, FRAMES = 8, 6
 SIDE = 34 * MM  # for the labels
-DPI = 150
 
 
 @dataclass(frozen=True)
@@ -75,18 +69,7 @@ def draw(shown: Sequence[Strip], caption: str, path: Path) -> None:
             x = (SIDE + (at + 0.5) * side) / PAGE
             figure.text(x, 1 - 3.6 * MM / height, text, ha="center", fontsize=7)
         figure.text(2 * MM / PAGE, 1.6 * MM / height, caption, fontsize=7)
-        _save(figure, path)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    """In 256 colours, a third of the size of what matplotlib would write."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=DPI)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    colours = Image.open(stream).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
-    colours.save(path, format="PNG", optimize=True)
+        save_small(figure, path)
 
 
 def facts(dataset: str, manifest: Manifest) -> pd.DataFrame:

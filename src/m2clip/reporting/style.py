@@ -1,5 +1,6 @@
 """How every figure looks: sizes of a paper's column, one colour per head, the same bytes every time."""
 
+import io
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -53,6 +54,7 @@ RC: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 300,
 }
+PICTURE_DPI = 150
 FORMATS = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
 
 
@@ -101,3 +103,14 @@ def save(figure: "Figure", path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for ending, metadata in FORMATS.items():
         figure.savefig(path.with_name(f"{path.name}.{ending}"), metadata=metadata)
+
+
+def save_small(figure: "Figure", path: Path) -> None:
+    """A figure of photographs, in 256 colours: a third of the size of what matplotlib would write."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=PICTURE_DPI)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colours = Image.open(stream).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
+    colours.save(path, format="PNG", optimize=True)

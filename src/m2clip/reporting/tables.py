@@ -111,10 +111,18 @@ def markdown(table: Table) -> str:
     return _lines(headers, lines, [column.text for column in table.columns])
 
 
-def markdown_rows(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[bool]) -> str:
-    """A Markdown table from plain texts, escaped; columns that are no text are set to the right."""
-    escaped = [[escape_markdown(cell) for cell in row] for row in rows]
-    return _lines([escape_markdown(header) for header in headers], escaped, texts)
+@dataclass(frozen=True)
+class Listing:
+    """A plain table: headers, rows of texts, and which columns are text; the others are set to the right."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: Sequence[bool]
+
+    def markdown(self) -> str:
+        """Escaped."""
+        escaped = [[escape_markdown(cell) for cell in row] for row in self.rows]
+        return _lines([escape_markdown(header) for header in self.headers], escaped, self.texts)
 
 
 def _lines(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[bool]) -> str:

@@ -10,6 +10,7 @@ from m2clip import rows
 from m2clip.errors import UserError, guarded
 from m2clip.reporting import audit, correlation, declared, explored, facts, figures, results, tables
 from m2clip.reporting.columns import Context
+from m2clip.reporting.html import page as html
 from m2clip.reporting.making import make_table, of_table
 from m2clip.reporting.names import Names
 from m2clip.reporting.page import Report, page
@@ -45,10 +46,12 @@ def main() -> None:
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
-        backbone=backbone, card=_card(backbone), figures=drawn,
+        backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
+        audit=audit.audited(profile, rows.seeds(), context.names),
     )  # fmt: skip
     _write(folder / "README.md", page(report))
-    _write(folder / "audit.md", audit.page(profile, rows.seeds(), context.names))
+    _write(folder / "audit.md", audit.page(profile.name, report.audit))
+    _write(folder / "index.html", html.page(report, folder))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
     _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
     _write(folder / "plots" / "main_confusion.csv", explored.predictions(found[rows.MAIN]))
@@ -79,7 +82,7 @@ def _clear(folder: Path) -> None:
     """So that a removed row or table leaves nothing behind; data sheets are not this stage's."""
     for name in ("tables", "figures", "plots"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("README.md", "audit.md", "main.json"):
+    for name in ("README.md", "audit.md", "index.html", "main.json"):
         (folder / name).unlink(missing_ok=True)
 
 

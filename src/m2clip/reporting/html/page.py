@@ -1,0 +1,45 @@
+"""reports/<profile>/index.html: one file that needs no network and shows what is behind a number."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from m2clip.reporting import page as markdown
+from m2clip.reporting.html.parts import HERE, Section, rendered
+from m2clip.reporting.html.sections import after, before
+from m2clip.reporting.html.sources import all_sources
+from m2clip.reporting.page import Report
+
+REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
+
+
+def page(report: Report, folder: Path, more: Sequence[Section] = ()) -> str:
+    """The whole page.
+
+    Args:
+        report: what the stage found.
+        folder: reports/<profile>, where the figures have been drawn.
+        more: sections to stand after the paper's figures, such as claims and audit.
+    """
+    sections = [*before(report, folder), *more, *after(report, folder)]
+    behind = [*all_sources(report), *(one for part in more for one in part.sources)]
+    names = [report.context.names.dataset(name) for name in report.datasets]
+    standin = bool(report.context.names.standins)
+    intro = [
+        f"Profile {report.profile}. Data: {', '.join(names)}. Backbone: {report.backbone}.",
+        markdown.accuracies(report),
+        "A number opens what it was made of; a header sorts its table; a value that is not there is shown "
+        "as — and sorted last.",
+    ]
+    return rendered(
+        "page.html", title=f"M²-CLIP, profile {report.profile}", standin=standin,
+        about=markdown.STANDIN if standin else REAL, intro=[text for text in intro if text],
+        sections=sections, sources={one.key: one for one in behind}.values(),
+        style=_raw("style.css"), script=_raw("script.js"),
+    )  # fmt: skip
+
+
+def _raw(name: str) -> Markup:
+    """A file of ours that goes into the page as it is."""
+    return Markup((HERE / name).read_text(encoding="utf-8"))

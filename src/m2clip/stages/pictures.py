@@ -1,0 +1,71 @@
+"""`pictures PROFILE ROW SEED`: adapters and some test videos -> what the temporal difference adds, drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from m2clip import rows, runs
+from m2clip.data import manifest
+from m2clip.data.dataset import Broken, TestVideos
+from m2clip.data.manifest import Manifest
+from m2clip.data.transforms import Pixels
+from m2clip.errors import UserError, guarded
+from m2clip.evaluation.temporal_difference import norms
+from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.models.factory import device_name, pixels_of
+from m2clip.reporting import differences, motion, sheets
+from m2clip.reporting.motion import Strip
+from m2clip.reporting.names import Names
+
+VIDEOS = 6
+
+
+def main() -> None:
+    """Write reports/<profile>/pictures/temporal_difference.{json,png}."""
+    key = runs.of_arguments()
+    profile = rows.profile(key.profile)
+    run = open_trained(key.adapters, device := device_name())
+    dataset = run.config.data.dataset
+    data = manifest.read(Path("data") / profile.name / dataset)
+    split = sheets.test_split(data)
+    strips = _strips(run, data, split, device)
+    path = motion.folder(profile.name) / motion.NAME
+    path.with_suffix(".png").unlink(missing_ok=True)
+    name = f"{differences.label(run.config, profile)} on {Names(tuple(profile.standin)).dataset(dataset)}"
+    picture = motion.describe(strips, f"{name}, {split} split, seed {key.seed}") if strips else motion.NONE
+    motion.write(picture, path.with_suffix(".json"))
+    if strips:
+        motion.draw(strips, path.with_suffix(".png"))
+    print(f"{path}: {len(strips)} videos")
+
+
+def _strips(run: TrainedRun, data: Manifest, split: str, device: str) -> list[Strip]:
+    """The first test video of labels spread evenly over the class ids; none without temporal difference."""
+    pixels = pixels_of(run.model)
+    videos = TestVideos(data, split, run.config.data, pixels)
+    first = data.rows(split).drop_duplicates("class_id").sort_values("class_id")
+    places = np.linspace(0, len(first) - 1, min(VIDEOS, len(first))).round().astype(int)
+    found = []
+    for index, label in first["label"].iloc[places].items():
+        opened = videos[int(str(index))]
+        if isinstance(opened, Broken):
+            raise UserError(f"{data.folder}: {opened}")
+        added = norms(run.model, opened.video.to(device))
+        if added is None:
+            return []
+        found.append(Strip(str(label), _seen(opened.video[0], pixels), added[0].cpu().numpy()))
+    return found
+
+
+def _seen(view: Tensor, pixels: Pixels) -> np.ndarray:
+    """A normalised view (T, 3, S, S) as the pixels that it was made of, (T, S, S, 3)."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (pixels.mean, pixels.std))
+    frames = (view * std + mean).clamp(0, 1) * 255
+    return rearrange(frames.round().byte(), "T C H W -> T H W C").numpy()
+
+
+if __name__ == "__main__":
+    guarded(main)

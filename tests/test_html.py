@@ -1,0 +1,271 @@
+"""The page of the report: whole by a parser, alive in a real browser; labels that look like markup."""
+
+import csv
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+import browser
+import made_up_runs as made
+from m2clip.reporting.html.parts import Cell, Grid, Group, Section, Source, grid
+from m2clip.reporting.tables import escape_latex, escape_markdown
+from m2clip.rows import rows
+from m2clip.stages import report
+
+HARD = "<b>&|_%$#{}\\\"'</script>"
+VOID = {"meta", "img", "input", "br", "link"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """All rows but `te`, with hard labels of a row and of classes, rendered by the stage."""
+    root = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr("sys.argv", ["report", made.PROFILE])
+        patch.setattr(made, "LABELS", [HARD, *made.LABELS[1:]])
+        made.declare(root)
+        made.edit("experiments/tables.yaml", lambda content: content["labels"].update({"ted": HARD}))
+        configs = made.resolve()
+        for row in rows():
+            if row != "te":
+                made.run(row, configs[row])
+        made.complexity(configs)
+        report.main()
+    return root / "reports" / made.PROFILE
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+class Reader(HTMLParser):
+    """Every element with its attributes, the text of table cells, and whether tags are closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.open, self.cells = [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag in ("td", "th"):
+            self.cells.append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            self.cells[-1] += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def test_one_whole_file_that_asks_nothing_of_a_network(page):
+    read = Reader(page)
+    assert not read.open
+    for _, attributes in read.found:
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:")), attributes[name]
+    assert not read.all("link")
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest", page)
+    assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[^\"]*", "", page))
+    assert len(page) < 6_000_000
+
+
+def test_names_lead_somewhere_and_pictures_have_texts(page):
+    read = Reader(page)
+    ids = Counter(attributes["id"] for _, attributes in read.found if "id" in attributes)
+    assert set(ids.values()) == {1}
+    links = [a["href"][1:] for a in read.all("a") if a["href"].startswith("#")]
+    assert set(links) <= set(ids)
+    numbers = [a for a in read.all("a") if a.get("class") == "number"]
+    assert len(numbers) > 100
+    for number in numbers:
+        assert {f"source-{key}" for key in number["data-sources"].split()} <= set(ids)
+        json.loads(number["data-facts"])
+    images = read.all("img")
+    assert len(images) > 10
+    assert all(len(image["alt"]) > 20 for image in images)
+    assert all("scope" in head for head in read.all("th"))
+
+
+def test_what_ran_is_said_first(page):
+    top = page[: page.index("<nav")]
+    assert "Stand-in data." in top
+    assert f"Profile {made.PROFILE}" in top
+    assert "standin-ViT-S-16" in top
+    assert f"{made.PROFILE}/te/0" in page, "what has not run is named"
+
+
+def test_published_and_measured_rows_are_never_in_one_group(page):
+    for body in re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL):
+        heading = re.search(r"rowgroup.*?<span>(.*?)</span>", body)
+        if heading and heading[1].startswith("Published"):
+            assert "run-" not in body
+    table = page[page.index('id="table1"') : page.index('id="table2"')]
+    assert 'data-sources="published-table1_k400"' in table
+    assert "run-main-0" in table
+
+
+def test_hard_labels_in_every_format(folder, page):
+    for text in (page, (folder / "README.md").read_text(), (folder / "tables/table4.md").read_text()):
+        assert "<b>&" not in text
+    assert page.count("</script>") == 1
+    assert HARD in Reader(page).cells
+    alts = [image["alt"] for image in Reader(page).all("img")]
+    assert sum(HARD in alt for alt in alts) > 2
+    markdown = (folder / "tables/table4.md").read_text()
+    assert f"| {escape_markdown(HARD)} |" in markdown
+    assert (
+        len({line.count("|") - line.count("\\|") for line in markdown.splitlines() if line[:1] == "|"}) == 1
+    )
+    with (folder / "tables/table4.csv").open(newline="") as file:
+        assert HARD in {line["label"] for line in csv.DictReader(file)}
+    latex = (folder / "tables/table4.tex").read_text()
+    expected = (
+        r"\textless{}b\textgreater{}\&\textbar{}\_\%\$\#\{\}\textbackslash{}"
+        "\"'" + r"\textless{}/script\textgreater{}"
+    )
+    assert escape_latex(HARD) == expected
+    assert f"\n{expected} & " in latex
+
+
+def test_a_section_of_another_module_has_its_place_and_sources(folder, monkeypatch):
+    from m2clip.reporting.html import page as html
+
+    monkeypatch.chdir(folder.parents[1])
+    monkeypatch.setattr("sys.argv", ["report", made.PROFILE])
+    whole = html.page
+    table = Grid(
+        key="claims-table", title="Claims", headers=("Claim", "Ours"), texts=(True, False),
+        groups=(Group("", ((Cell("a & b", "a & b"), Cell("+1.0", 1.0, ("claim-1",), (("Rule", "<i>"),))),)),),
+    )  # fmt: skip
+    claims = Section(
+        "claims", "Claims", grid(table), (Source(key="claim-1", title="C1", facts=(("k", "v"),)),)
+    )
+    monkeypatch.setattr(report.html, "page", lambda *given: whole(*given, (claims,)))
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    report.main()
+    text = (folder / "index.html").read_text()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    places = [text.index(f'<section id="{key}">') for key in ("figures", "claims", "pictures", "sources")]
+    assert places == sorted(places)
+    assert 'id="source-claim-1"' in text
+    assert "a &amp; b" in text
+    assert "<i>" not in text
+
+
+SORT = """
+const made = document.getElementById("made");
+const table = made.nextElementSibling.querySelector("table");
+const cell = (row) => row.cells[1]?.textContent.trim() ?? "head";
+const read = () => [...table.tBodies].map((body) => [...body.rows].map(cell));
+const head = table.tHead.rows[0].cells[1], button = head.querySelector("button");
+const told = [read()];
+for (let at = 0; at < 3; at++) {
+  button.focus();
+  button.click();
+  told.push([head.getAttribute("aria-sort"), read()]);
+}
+return [...told, document.activeElement === button];
+"""
+
+
+def test_sorting_keeps_groups_apart_and_missing_values_last(page, tmp_path):
+    numbers = ((10.0, None, 9.5, -1.0), (2.0, None, 30.0))
+    groups = tuple(
+        Group(f"g{at}", tuple((Cell("x"), Cell("—" if n is None else f"{n:g}", n)) for n in part))
+        for at, part in enumerate(numbers)
+    )
+    table = Grid(key="made", title="Made", headers=("Row", "N"), texts=(True, False), groups=groups)
+    whole = page.replace('<main id="content">', f'<main id="content">{grid(table)}')
+    before, up, down, again, focused = browser.run(whole, SORT, tmp_path)
+    assert before == [["head", "10", "—", "9.5", "-1"], ["head", "2", "—", "30"]]
+    assert up == ["ascending", [["head", "-1", "9.5", "10", "—"], ["head", "2", "30", "—"]]]
+    assert down == ["descending", [["head", "10", "9.5", "-1", "—"], ["head", "30", "2", "—"]]]
+    assert again == ["none", before]
+    assert focused
+
+
+OPEN = """
+const links = [...document.querySelectorAll("#table4 + div a.number")];
+const link = links.find((one) => one.dataset.sources === "run-ted-0");
+link.focus();
+link.click();
+const dialog = document.getElementById("behind");
+const told = { open: dialog.open, inside: dialog.contains(document.activeElement) };
+told.text = dialog.textContent;
+told.bold = dialog.querySelector("b");
+dialog.querySelector("button").click();
+await new Promise((done) => setTimeout(done, 50));
+return { ...told, closed: !dialog.open, back: document.activeElement === link, tab: link.tabIndex };
+"""
+
+
+def test_a_number_opens_its_provenance(page, tmp_path):
+    told = browser.run(page, OPEN, tmp_path)
+    assert (told["open"], told["inside"], told["closed"], told["back"], told["tab"]) == (True,) * 4 + (0,)
+    assert HARD in told["text"]
+    assert told["bold"] is None
+    for name in (f"experiments/runs/{made.PROFILE}/ted/0/metrics.json", "ted.train.yaml", "Seed"):
+        assert name in told["text"]
+
+
+THEME = """
+const colour = () => getComputedStyle(document.body).backgroundColor;
+const button = document.getElementById("theme");
+const told = [colour()];
+for (let at = 0; at < 3; at++) { button.click(); told.push([button.textContent.trim(), colour()]); }
+return told;
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_light_and_dark(page, tmp_path, dark):
+    white, black = "rgb(255, 255, 255)", "rgb(18, 20, 23)"
+    first, *chosen = browser.run(page, THEME, tmp_path, dark=dark)
+    system = black if dark else white
+    assert first == system
+    assert chosen == [["Theme: light", white], ["Theme: dark", black], ["Theme: system", system]]
+
+
+WIDE = """
+const beyond = [...document.querySelectorAll("main *, header *")].filter((one) =>
+  !one.closest(".scroll") && !one.closest(".skip") && one.getBoundingClientRect().right > innerWidth + 1);
+const shown = [...document.images].every((one) => one.naturalWidth > 0);
+const named = beyond.map((one) => one.outerHTML.slice(0, 80));
+return [innerWidth, document.documentElement.scrollWidth, named, shown];
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_window(page, tmp_path, width):
+    inner, whole, beyond, shown = browser.run(page, WIDE, tmp_path, width=width)
+    assert inner == width
+    assert whole <= width
+    assert not beyond
+    assert shown
+
+
+def test_figures_are_described_by_their_numbers(folder):
+    text = (folder / "README.md").read_text()
+    alts = dict(re.findall(r'<img src="figures/(\S+)" width="\d+" alt="([^"<>]*)">', text))
+    steps = (folder / "tables/fig4c.csv").read_text()
+    top = {line["row"]: float(line["top1"]) for line in csv.DictReader(steps.splitlines())}
+    assert f"{top['cmc'] - top['contrastive']:+.1f}" in alts["fig4c.png"]
+    assert (
+        "M2-CLIP 83.4 % on K400, zero-shot 78.7 % on UCF101 and 47.1 % on HMDB51"
+        in alts["fig1-published.png"]
+    )
+    assert "0 with" not in alts["fig4b.png"]

@@ -1,0 +1,140 @@
+"""Pictures beyond the paper's: what the temporal difference adds, gains over CLIP, time-reversed pairs."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+import plain_model
+import tiny_runs
+from m2clip.data.standin.templates import PAIRS, TEMPLATES
+from m2clip.errors import UserError
+from m2clip.evaluation.temporal_difference import norms
+from m2clip.models.adapters import TemporalDifference
+from m2clip.reporting import gains, motion, reversed_pairs
+from m2clip.runs import RunKey
+from m2clip.stages import pictures
+
+KEY = RunKey("tiny", "main", 0)
+
+
+@pytest.mark.parametrize("layers", ["all", (2,)])
+def test_norms_are_those_of_equation_7(make_model, layers):
+    model, _ = make_model({"adapters": {"visual": {"layers": layers}}})
+    video = torch.randn(2, 3, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    seen = []
+    for part in model.image.modules():
+        if isinstance(part, TemporalDifference):
+            weights = {name: value.detach().numpy() for name, value in part.named_parameters()}
+            part.register_forward_pre_hook(lambda _, given, w=weights: seen.append((given[0].detach(), w)))
+    told = norms(model, video)
+    expected = np.zeros((2, 3, 4, 4))
+    for tokens, weights in seen:
+        for one, frames in enumerate(tokens.numpy()):
+            added = plain_model.difference(frames, weights, (4, 4))[:, 1:]
+            expected[one] += np.sqrt((added**2).sum(-1)).reshape(3, 4, 4) / len(seen)
+    assert len(seen) == (3 if layers == "all" else 1)
+    np.testing.assert_allclose(told.numpy(), expected, rtol=1e-6)
+    assert not any(part._forward_hooks for part in model.image.modules()), "nothing stays behind"
+
+
+def test_no_norms_without_a_temporal_difference(make_model):
+    model, _ = make_model({"adapters": {"visual": {"temporal_difference": False}}})
+    assert norms(model, torch.zeros(1, 2, 3, 32, 32, dtype=torch.float64)) is None
+
+
+@pytest.fixture
+def drawn(backbone, make_model, tmp_path, monkeypatch):
+    """The stage on three videos: what it tells, and its picture if there is one."""
+    monkeypatch.chdir(tmp_path)
+    tiny_runs.prepare_videos(tmp_path / "data/tiny/k400", count=3)
+    Path("experiments/profiles").mkdir(parents=True)
+    Path("experiments/profiles/tiny.yaml").write_text(yaml.safe_dump({"standin": {"k400": {"test": 3}}}))
+    monkeypatch.setattr(sys, "argv", ["pictures", "tiny", "main", "0"])
+
+    def go(visual):
+        differences = {"data": {"frames": 3}, "adapters": {"visual": visual}}
+        tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
+        pictures.main()
+        folder = motion.folder("tiny")
+        assert json.loads((folder / f"{motion.NAME}.json").read_text())["alt"]
+        picture = folder / f"{motion.NAME}.png"
+        return motion.read("tiny"), picture.read_bytes() if picture.exists() else None
+
+    return go
+
+
+def test_the_stage_draws_the_same_each_time_and_nothing_where_there_is_nothing(drawn):
+    told, content = drawn({})
+    assert "stand-in K400, test split, seed 0" in told.caption
+    assert all(label in told.alt for label in tiny_runs.LABELS)
+    assert drawn({}) == (told, content)
+    with Image.open(motion.folder("tiny") / f"{motion.NAME}.png") as image:
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 20
+    told, content = drawn({"temporal_difference": False})
+    assert (told.caption, content) == (None, None)
+
+
+def test_frames_are_shown_as_they_were_before_normalising(backbone, make_model):
+    from m2clip.data.transforms import test_views
+    from m2clip.models.factory import pixels_of
+
+    model, _ = make_model()
+    pixels = pixels_of(model)
+    frames = np.random.default_rng(0).integers(0, 256, (2, pixels.size, pixels.size, 3), np.uint8)
+    assert (pictures._seen(test_views(frames, pixels, 1)[0], pixels) == frames).all()
+
+
+def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert motion.read("tiny") is None
+    motion.folder("tiny").mkdir(parents=True)
+    (motion.folder("tiny") / f"{motion.NAME}.json").write_text('{"alt": 1}')
+    with pytest.raises(UserError, match=r"temporal_difference.json: expected caption and alt"):
+        motion.read("tiny")
+
+
+def matrix_of(counts, labels):
+    return pd.DataFrame(counts, index=pd.Index(labels, name="label"), columns=labels)
+
+
+def test_shares_of_reversed_pairs_by_counting_videos():
+    random = np.random.default_rng(1)
+    labels = [*TEMPLATES, "something else"]
+    counts = random.integers(0, 9, (len(labels), len(labels)))
+    reverse = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
+    tally = {"right": 0, "reverse": 0, "other": 0}
+    for true, row in zip(labels, counts, strict=True):
+        for taken, count in zip(labels, row, strict=True):
+            if true in reverse:
+                kind = "right" if taken == true else "reverse" if taken == reverse[true] else "other"
+                tally[kind] += count
+    told = reversed_pairs.shares(matrix_of(counts, labels))
+    total = sum(tally.values())
+    assert vars(told) == pytest.approx({kind: 100 * count / total for kind, count in tally.items()})
+    assert reversed_pairs.shares(matrix_of([[1, 0], [0, 1]], ["a", "b"])) is None
+
+
+class OfCounts:
+    """A row of which only the confusion matrix is asked."""
+
+    def __init__(self, counts):
+        self.runs = (type("Run", (), {"confusion": matrix_of(counts, ["a", "b", "c"])}),)
+
+
+def test_gains_are_differences_of_recall_from_the_largest():
+    clip = OfCounts([[1, 3, 0], [0, 4, 0], [0, 0, 0]])
+    row = OfCounts([[4, 0, 0], [2, 1, 1], [0, 0, 0]])
+    found = gains.gains(row, clip)
+    assert [(one.label, one.clip, one.row, one.points) for one in found] == [
+        ("a", 25.0, 100.0, 75.0),
+        ("b", 100.0, 25.0, -75.0),
+    ]
+    many = [gains.Gain(f"{at}", 0.0, 100.0 - at) for at in range(60)]
+    assert [one.label for one in gains.extremes(many)] == [f"{at}" for at in (*range(20), *range(40, 60))]
