@@ -8,7 +8,19 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import correlation, declared, explored, facts, figures, results, tables
+from m2clip.reporting import (
+    claims,
+    claims_page,
+    correlation,
+    declared,
+    explored,
+    facts,
+    figures,
+    provenance,
+    results,
+    tables,
+    verdicts,
+)
 from m2clip.reporting.columns import Context
 from m2clip.reporting.making import make_table, of_table
 from m2clip.reporting.names import Names
@@ -22,7 +34,8 @@ def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets."""
     profile = rows.profile(sys.argv[1])
     asked = declared.read(rows.params().get("tables"), rows.rows())
-    names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN)))
+    stated = claims.read(rows.rows())
+    names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
     found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}
     shown = [found[name] for name in asked.rows()]
     datasets = _datasets(shown)
@@ -42,6 +55,11 @@ def main() -> None:
         name: figures.draw(name, spec.figures, *of_table(spec, shown, context), folder / "figures")
         for name, spec in asked.tables.items()
     }
+    judged = verdicts.judge(stated, found.values(), context)
+    _write(folder / "claims.md", claims_page.markdown(judged, found.values(), context, profile.name))
+    _write(folder / "claims.csv", claims_page.comma_separated(judged))
+    origins = provenance.origins(asked, judged, found.values(), context)
+    _write(folder / "provenance.csv", provenance.comma_separated(origins))
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
@@ -78,7 +96,7 @@ def _clear(folder: Path) -> None:
     """So that a removed row or table leaves nothing behind; data sheets are not this stage's."""
     for name in ("tables", "figures", "plots"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("README.md", "main.json"):
+    for name in ("README.md", "main.json", "claims.md", "claims.csv", "provenance.csv"):
         (folder / name).unlink(missing_ok=True)
 
 
