@@ -30,6 +30,7 @@ def declare(root):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.safetensors"))
     for name in ("rows.yaml", "tables.yaml"):
         shutil.copy(WHOLE / name, root / "experiments" / name)
+    shutil.copy(ROOT / "experiments" / "claims.yaml", root / "experiments")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["tables"] = list(yaml.safe_load((WHOLE / "tables.yaml").read_text())["tables"])
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -62,6 +62,10 @@ class Copy:
             if "labels" in content:
                 content["labels"] = {k: v for k, v in content["labels"].items() if k in kept}
             path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path = self.folder / "experiments/claims.yaml"
+        claims = yaml.safe_load(path.read_text())["claims"]
+        kept = {k: v for k, v in claims.items() if {v["better"], *v["worse"]} <= {"main", "clip"}}
+        path.write_text(yaml.safe_dump({"claims": kept}, sort_keys=False))
         params = yaml.safe_load((self.folder / "params.yaml").read_text()) | {"tables": ["main"]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 

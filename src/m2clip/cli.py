@@ -20,6 +20,7 @@ from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError, guarded, meant
 from m2clip.runs import RunKey
+from m2clip.tracing import add_trace as _add_trace
 
 if TYPE_CHECKING:
     from m2clip.data.dataset import Broken
@@ -44,6 +45,7 @@ def main() -> None:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_predict(commands)
+    _add_trace(commands)
     arguments = parser.parse_args()
     guarded(lambda: _do(arguments))
 

@@ -36,6 +36,7 @@ class Report:
     backbone: str
     card: Mapping[str, Any] | None
     figures: Mapping[str, Sequence[Figure]]
+    claims: str
 
 
 def page(report: Report) -> str:
@@ -143,7 +144,10 @@ def _results(report: Report) -> str:
     """Every table in the order of params.yaml, and below it what is drawn of it."""
     runs = sum(len(row.runs) for row in report.rows)
     there = sum(len(row.measured) for row in report.rows)
-    parts = [f"{there} of {runs} runs are here ([what ran](#what-ran)).\n"]
+    parts = [
+        f"{there} of {runs} runs are here ([what ran](#what-ran)). [Claims of the paper](claims.md): "
+        f"{report.claims}. [Where each number comes from](provenance.csv).\n"
+    ]
     for table in report.tables:
         notes = "".join(f"\n{escape_markdown(note)}\n" for note in table.all_notes())
         files = ", ".join(f"[{name}](tables/{table.name}.{name})" for name in ("md", "csv", "tex"))

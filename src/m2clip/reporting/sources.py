@@ -59,12 +59,7 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
     if key in METRICS:
         return tuple(_metrics(row, METRICS[key]))
     if key in CONFIG:
-        layers = (
-            [Source(Path(row.config.backbone.config), LAYERS[key])]
-            if _shaped(key, row) and row.config
-            else []
-        )
-        return (*_config(row, CONFIG[key]), *layers)
+        return (*_config(row, CONFIG[key]), *_layers(row, key))
     if key == "label":
         return (_label(row, place.labels),)
     if key == "chance":

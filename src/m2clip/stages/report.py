@@ -64,6 +64,7 @@ def main() -> None:
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn,
+        claims=claims_page.summary(judged),
     )  # fmt: skip
     _write(folder / "README.md", page(report))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
