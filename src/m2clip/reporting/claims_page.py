@@ -9,8 +9,8 @@ from m2clip.reporting.columns import Context
 from m2clip.reporting.intervals import Interval
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row
-from m2clip.reporting.tables import escape_markdown, markdown_rows
-from m2clip.reporting.verdicts import VERDICTS, Judged, signed
+from m2clip.reporting.tables import escape_markdown, markdown_rows, signed
+from m2clip.reporting.verdicts import VERDICTS, Judged
 
 RULE = """\
 The rule was fixed before any of these numbers was seen. What is judged is the difference per test video

@@ -11,6 +11,7 @@ from m2clip.reporting.claims import Claim
 from m2clip.reporting.columns import Context
 from m2clip.reporting.outcomes import Difference
 from m2clip.reporting.results import Row, is_number, look
+from m2clip.reporting.tables import signed
 
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this size", "not run yet"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING)
@@ -45,12 +46,6 @@ class Judged:
     def told(self) -> str:
         """`holds (one seed)`."""
         return f"{self.verdict} ({', '.join(self.remarks)})" if self.remarks else self.verdict
-
-
-def signed(number: float, digits: int = 1) -> str:
-    """`+1.0`, `−1.0`, and `0.0` without a sign."""
-    text = f"{number:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def judge(claims: Mapping[str, Claim], rows: Iterable[Row], context: Context) -> list[Judged]:
