@@ -246,7 +246,7 @@ def test_every_cell_of_every_table_is_made_again_from_its_files(seeds):
                 assert AGAIN.get(column.key, tick)(origin) == origin.value, origin
                 assert {run.key for run in origin.runs} == {s.run for s in origin.sources if s.run}
                 followed += 1
-    assert followed > 700
+    assert followed > 600
 
 
 def test_a_run_s_facts_are_those_of_its_files():
