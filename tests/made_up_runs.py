@@ -30,6 +30,7 @@ def declare(root):
     shutil.copy(ROOT / "experiments/audit.yaml", root / "experiments")
     for name in ("rows.yaml", "tables.yaml"):
         shutil.copy(ROOT / "experiments" / name, root / "experiments" / name)
+    shutil.copy(ROOT / "experiments" / "claims.yaml", root / "experiments")
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")
 
 

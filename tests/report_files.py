@@ -32,6 +32,8 @@ TABLES = {
         }
     },
 }
+CLAIM = {"says": "M2-CLIP is better", "section": "A & B", "better": "main", "worse": ["fake-clip"]}
+CLAIMS = {"better": CLAIM | {"set": "k400"}}
 LABELS = ("a_b & 50% <x>", "c|d $1", "plain")
 
 
@@ -46,6 +48,7 @@ def declare(differences=None, seeds=(0,), tables=None):
     write_yaml(Path("experiments/rows.yaml"), {"rows": differences or ROWS})
     write_yaml(Path("experiments/tables.yaml"), tables or TABLES)
     write_yaml(Path("experiments/audit.yaml"), {})
+    write_yaml(Path("experiments/claims.yaml"), {"claims": CLAIMS})
     write_yaml(Path("params.yaml"), {"profile": "fake", "seeds": list(seeds), "tables": ["main"]})
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import browser
 import made_up_runs as made
-from m2clip.reporting.html.parts import Cell, Grid, Group, Section, Source, grid
+from m2clip.reporting.html.parts import Cell, Grid, Group, grid
 from m2clip.reporting.tables import escape_latex, escape_markdown
 from m2clip.rows import rows
 from m2clip.stages import report
@@ -140,30 +140,14 @@ def test_hard_labels_in_every_format(folder, page):
     assert f"\n{expected} & " in latex
 
 
-def test_a_section_of_another_module_has_its_place_and_sources(folder, monkeypatch):
-    from m2clip.reporting.html import page as html
-
-    monkeypatch.chdir(folder.parents[1])
-    monkeypatch.setattr("sys.argv", ["report", made.PROFILE])
-    whole = html.page
-    table = Grid(
-        key="claims-table", title="Claims", headers=("Claim", "Ours"), texts=(True, False),
-        groups=(Group("", ((Cell("a & b", "a & b"), Cell("+1.0", 1.0, ("claim-1",), (("Rule", "<i>"),))),)),),
-    )  # fmt: skip
-    claims = Section(
-        "claims", "Claims", grid(table), (Source(key="claim-1", title="C1", facts=(("k", "v"),)),)
-    )
-    monkeypatch.setattr(report.html, "page", lambda *given: whole(*given, (claims,)))
-    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    report.main()
+def test_claims_and_the_audit_stand_between_figures_and_pictures(folder):
     text = (folder / "index.html").read_text()
-    for path, content in kept.items():
-        path.write_bytes(content)
-    places = [text.index(f'<section id="{key}">') for key in ("figures", "claims", "pictures", "sources")]
+    order = ("figures", "claims", "audit", "pictures", "sources")
+    places = [text.index(f'<section id="{key}">') for key in order]
     assert places == sorted(places)
-    assert 'id="source-claim-1"' in text
-    assert "a &amp; b" in text
-    assert "<i>" not in text
+    claims, audit = text[places[1] : places[2]], text[places[2] : places[3]]
+    assert "ted-over-clip" in claims and "undecided at this size" in claims and "*" not in claims
+    assert "Site of the TED-Adapter" in audit and "214" in audit
 
 
 SORT = """

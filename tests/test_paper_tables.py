@@ -168,8 +168,9 @@ def test_steps_are_plain_arithmetic():
     step = outcomes.step(loaded["te"], loaded["main"])
     apart = 100 * (other - one)
     assert step.points == pytest.approx(apart.mean())
-    half = 1.96 * np.std(apart, ddof=1) / len(apart) ** 0.5
-    assert (step.low, step.high) == pytest.approx((apart.mean() - half, apart.mean() + half))
+    draws = np.random.default_rng(7).integers(len(apart), size=(20000, len(apart)))
+    ends = np.percentile(apart[draws].mean(axis=1), (2.5, 97.5))
+    assert (step.low, step.high) == pytest.approx(tuple(ends), abs=100 / len(apart))
     assert outcomes.step(loaded["td"], loaded["main"]) is None
     assert outcomes.step(loaded["main"], None) is None
     RunKey(made.PROFILE, "te", 0).outcomes.unlink()
@@ -191,13 +192,13 @@ def test_error_bars_over_videos_and_over_seeds():
     top1 = [run.metrics["supervised"]["top1"] for run in many.runs]
     share = top1[0] / 100
     plain_error = 100 * (share * (1 - share) / (made.VIDEOS - 1)) ** 0.5
-    assert outcomes.spread(alone, "k400") == pytest.approx(1.96 * plain_error)
+    assert outcomes.spread(alone, "k400") == pytest.approx(1.96 * plain_error, rel=0.05)
     assert outcomes.spread(many, "k400") == pytest.approx(np.std(top1, ddof=1))
     kept = alone.runs[0].outcomes["ucf101"]
     found = outcomes.tested(alone, "ucf101")
     splits = alone.runs[0].metrics["zero_shot"]["ucf101"]["splits"].values()
-    assert (found.hits * found.weights).sum() == pytest.approx(np.mean([split["top1"] for split in splits]))
-    assert found.weights.sum() == pytest.approx(1)
+    means = (found.hits * found.members).sum(axis=1) / found.members.sum(axis=1)
+    assert means.mean() == pytest.approx(np.mean([split["top1"] for split in splits]))
     draws = np.random.default_rng(0).integers(made.VIDEOS, size=(4000, made.VIDEOS))
     members = np.array([[bit == "1" for bit in part] for part in kept["splits"].values()])
     means = [

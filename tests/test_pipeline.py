@@ -143,6 +143,21 @@ def test_first_run_runs_all_and_second_nothing(reproduced):
     assert not reproduced.ran(reproduced.run("dvc", "repro"))
 
 
+def test_another_clone_of_the_commit_gives_the_same_numbers_to_the_digit(reproduced, tmp_path):
+    """In another folder, with nothing that DVC or we keep of the first: videos, training and scores anew."""
+    other = tmp_path / "another" / "clone"
+    reproduced.run("git", "clone", "-q", str(reproduced.folder), str(other))
+    result = subprocess.run(
+        [BIN / "dvc", "repro", "evaluate@main-0"],
+        cwd=other, capture_output=True, text=True, check=False, env=environment(tmp_path),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert {"prepare@k400", "train@main-0", "evaluate@main-0"} <= reproduced.ran(result.stdout)
+    for name in ("metrics.json", "outcomes.json", "confusion.csv", "history.csv", "label_features.npy"):
+        path = f"experiments/runs/smoke/main/0/{name}"
+        assert (other / path).read_bytes() == (reproduced.folder / path).read_bytes(), name
+
+
 def test_everything_scored_is_what_the_manifest_has(reproduced):
     numbers = reproduced.metrics("main")
     assert numbers["supervised"]["videos"] == 36

@@ -225,7 +225,8 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     check_figures(first)
     figures = ("curves", "confusion-main", "confusion-fake-ssv2")
     assert {Path(path).name for path in first} == {
-        "k400.csv", "README.md", "audit.md", "index.html", "main.json",
+        "k400.csv", "README.md", "audit.md", "claims.md", "claims.csv", "provenance.csv", "index.html",
+        "main.json",
         "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
         *(f"main.{ending}" for ending in ("md", "csv", "tex")),
         *(f"{name}.png" for name in figures), *(f"{name}.pdf" for name in figures),

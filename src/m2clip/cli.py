@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 
+from m2clip import tracing
 from m2clip.commands import export, predict
 from m2clip.errors import guarded
 
@@ -22,6 +23,7 @@ def main() -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (predict, export):
         command.add(commands)
+    tracing.add_trace(commands)
     arguments = parser.parse_args()
     guarded(lambda: _do(arguments))
 

@@ -154,6 +154,11 @@ def read_provenance(key: RunKey) -> dict[str, Any] | None:
     return _json(key.provenance)
 
 
+def read_evaluation(key: RunKey) -> dict[str, Any] | None:
+    """evaluation.json: where the run's numbers come from."""
+    return _json(key.evaluation)
+
+
 def read_history(key: RunKey) -> list[LogLine] | None:
     """history.csv, one line per log step."""
     if not key.history.exists():

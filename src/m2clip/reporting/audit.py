@@ -11,7 +11,6 @@ from typing import Any
 from m2clip.config import Run
 from m2clip.parsing import build, read_yaml
 from m2clip.reporting import outcomes
-from m2clip.reporting.columns import zero_shot
 from m2clip.reporting.differences import difference, written
 from m2clip.reporting.names import Names
 from m2clip.reporting.outcomes import Step
@@ -158,14 +157,7 @@ def _cost(row: Row, main: Row | None) -> list[str]:
 
 
 def _unseen(row: Row, main: Row) -> Step | None:
-    ours, theirs = zero_shot(row, UNSEEN), zero_shot(main, UNSEEN)
-    if ours is None or theirs is None:
+    found = outcomes.difference(row, main, UNSEEN)
+    if found is None:
         return None
-    points = ours.mean - theirs.mean
-    one, other = outcomes.tested(row, UNSEEN), outcomes.tested(main, UNSEEN)
-    if one is None or other is None or len(one.hits) != len(other.hits):
-        return Step(points)
-    half = outcomes.error(one.hits - other.hits, one.weights)
-    return (
-        Step(points) if half is None else Step(points, points - outcomes.Z * half, points + outcomes.Z * half)
-    )
+    return Step(found.points, *((found.interval.low, found.interval.high) if found.interval else ()))

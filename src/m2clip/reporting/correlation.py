@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2clip.reporting.outcomes import Array
-from m2clip.reporting.results import Row
+from m2clip.reporting.intervals import Array
+from m2clip.reporting.results import Row, SeedRun
 
 MOST = 40
 
@@ -38,8 +38,13 @@ def off_diagonal(matrix: Array) -> Array:
 
 def matrix(row: Row) -> Array | None:
     """(C, C), the mean over seeds; None where nothing was evaluated."""
-    found = [np.corrcoef(run.label_features) for run in row.measured if run.label_features is not None]
+    found = [one for run in row.measured if (one := of_run(run)) is not None]
     return np.mean(found, axis=0) if found else None
+
+
+def of_run(run: SeedRun) -> Array | None:
+    """(C, C) of one seed."""
+    return None if run.label_features is None else np.corrcoef(run.label_features)
 
 
 def names(row: Row) -> tuple[str, ...]:

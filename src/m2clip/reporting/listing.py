@@ -25,7 +25,7 @@ def cells(published: Published, line: Line, keys: tuple[str, ...]) -> tuple[Cell
 def _cell(published: Published, line: Line, key: str) -> Cell:
     """What the paper prints; what it leaves empty is missing."""
     if key == "label":
-        return _label(line)
+        return label(line)
     if key == "views":
         counts = [line.cells.get(part) or None for part in ("frames", "crops", "clips")]
         return None if counts == [None] * 3 else " × ".join(count or "—" for count in counts)
@@ -43,7 +43,7 @@ def _cell(published: Published, line: Line, key: str) -> Cell:
     return line.cells.get(key)
 
 
-def _label(line: Line) -> str:
+def label(line: Line) -> str:
     """`AIM ViT-B/16 (Yang et al. 2023, ICLR'23)`; a backbone that the name ends in is said once."""
     method, backbone = line.cells["method"], line.cells.get("backbone", "")
     if backbone and not method.endswith(backbone):

@@ -1,4 +1,4 @@
-"""How sure a number is: intervals over the test videos, and the paired step between two rows."""
+"""How sure a number is: intervals over the test videos, and the paired difference between two rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from m2clip.reporting import intervals
+from m2clip.reporting.intervals import Array, Interval
 from m2clip.reporting.results import Row, SeedRun, is_number, look, summary
-
-Z = 1.96  # of a 95 % interval
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -24,42 +23,57 @@ class Step:
 
 @dataclass(frozen=True)
 class Tested:
-    """Of each video of a set: percent of the seeds that were right, and its share of the accuracy."""
+    """Of each video of a set: percent of the seeds that were right, (N,), and which split has it, (S, N)."""
 
     hits: Array
-    weights: Array
+    members: Array
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Points of one row over another on a set: of each seed, their mean, and its interval over the videos.
+
+    seeds: those that both rows have, in the order of by_seed. videos: how many were tested; None, as the
+    interval, where the outcomes of the videos are not kept.
+    """
+
+    points: float
+    seeds: tuple[int, ...]
+    by_seed: tuple[float, ...]
+    interval: Interval | None = None
+    videos: int | None = None
 
 
 def tested(row: Row, dataset: str) -> Tested | None:
     """A row on the set that it was trained for, or zero-shot on another; None where nothing was kept."""
-    found = [_hits(run, dataset, row.dataset == dataset) for run in row.measured]
-    if not found or any(hits is None or len(hits) != len(found[0] or ()) for hits in found):
-        return None
-    hits = np.mean([_numbers(hits or "") for hits in found], axis=0) * 100
-    if row.dataset == dataset:
-        return Tested(hits, np.full(len(hits), 1 / len(hits)))
-    splits = look(row.measured[0].outcomes, dataset, "splits") or {}
-    weights = [_numbers(bits) / bits.count("1") for bits in splits.values() if "1" in bits]
-    return Tested(hits, np.mean(weights, axis=0)) if weights else None
+    return _mean([_of_run(run, dataset, row.dataset) for run in row.measured])
 
 
-def _hits(run: SeedRun, dataset: str, supervised: bool) -> str | None:
+def _of_run(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
+    supervised = dataset == own
     head = look(run.metrics, "supervised", "head") if supervised else "eq11"
     bits = look(run.outcomes, dataset, "hits", str(head))
-    return bits if isinstance(bits, str) and bits else None
+    if not isinstance(bits, str) or not bits:
+        return None
+    if supervised:
+        return Tested(100 * _numbers(bits), np.ones((1, len(bits))))
+    splits = look(run.outcomes, dataset, "splits") or {}
+    members = [_numbers(part) for name, part in splits.items() if name.startswith("test") and "1" in part]
+    return Tested(100 * _numbers(bits), np.array(members)) if members else None
+
+
+def _mean(found: list[Tested | None]) -> Tested | None:
+    """Over seeds; None unless all were tested on the same videos."""
+    there = [one for one in found if one is not None]
+    if not there or len(there) < len(found):
+        return None
+    if any(not np.array_equal(one.members, there[0].members) for one in there):
+        return None
+    return Tested(np.mean([one.hits for one in there], axis=0), there[0].members)
 
 
 def _numbers(bits: str) -> Array:
     return np.array([bit == "1" for bit in bits], float)
-
-
-def error(values: Array, weights: Array) -> float | None:
-    """Standard error of a weighted mean over videos; with equal weights, deviation / sqrt(n)."""
-    count = int((weights > 0).sum())
-    if count < 2:
-        return None
-    apart = values - (weights * values).sum()
-    return float(np.sqrt((weights**2 * apart**2).sum() * count / (count - 1)))
 
 
 def spread(row: Row, dataset: str) -> float | None:
@@ -68,8 +82,8 @@ def spread(row: Row, dataset: str) -> float | None:
         over = summary(top1(run, dataset, row.dataset) for run in row.measured)
         return over.std if over else None
     found = tested(row, dataset)
-    half = error(found.hits, found.weights) if found else None
-    return None if half is None else Z * half
+    interval = intervals.over_videos(found.hits, found.members) if found else None
+    return interval.half if interval else None
 
 
 def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:
@@ -81,18 +95,52 @@ def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:
     return float(np.mean(numbers)) if numbers and all(map(is_number, numbers)) else None
 
 
+def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
+    """The evaluated runs of each seed that all rows have; a row that trains nothing has one run for all."""
+    found = [{run.key.seed: run for run in row.measured} for row in rows]
+    seeds = [set(runs) for row, runs in zip(rows, found, strict=True) if row.trained or not runs]
+    common = set.intersection(*seeds) if seeds else set.intersection(*map(set, found))
+    return {
+        seed: tuple(runs.get(seed) or next(iter(runs.values())) for runs in found) for seed in sorted(common)
+    }
+
+
+def difference(one: Row, other: Row, dataset: str) -> Difference | None:
+    """Top-1 of a row minus that of another on a set, of the seeds that both have, paired by video."""
+    pairs = by_seed([one, other])
+    apart, videos = {}, []
+    for seed, (ours, theirs) in pairs.items():
+        numbers = top1(ours, dataset, one.dataset), top1(theirs, dataset, other.dataset)
+        if not all(map(is_number, numbers)):
+            return None
+        apart[seed] = float(numbers[0] or 0) - float(numbers[1] or 0)
+        videos.append(_paired(_of_run(ours, dataset, one.dataset), _of_run(theirs, dataset, other.dataset)))
+    if not apart:
+        return None
+    mean = _mean(videos)
+    return Difference(
+        points=float(np.mean(list(apart.values()))),
+        seeds=tuple(apart),
+        by_seed=tuple(apart.values()),
+        interval=intervals.over_videos(mean.hits, mean.members) if mean else None,
+        videos=int(mean.members.any(axis=0).sum()) if mean else None,
+    )
+
+
+def _paired(ours: Tested | None, theirs: Tested | None) -> Tested | None:
+    """Points of each video of one seed; None unless both were tested on the same videos."""
+    if ours is None or theirs is None or not np.array_equal(ours.members, theirs.members):
+        return None
+    return Tested(ours.hits - theirs.hits, ours.members)
+
+
 def step(row: Row, reference: Row | None) -> Step | None:
     """Top-1 of a row minus that of the reference on the same set; the interval is of paired videos."""
     if reference is None or row.dataset is None or row.dataset != reference.dataset:
         return None
-    ours, theirs = row.value("supervised", "top1"), reference.value("supervised", "top1")
-    if ours is None or theirs is None:
-        return None
     if row.name == reference.name:
-        return Step(0.0, is_reference=True)
-    points = ours.mean - theirs.mean
-    one, other = tested(row, row.dataset), tested(reference, row.dataset)
-    if one is None or other is None or len(one.hits) != len(other.hits):
-        return Step(points)
-    half = error(one.hits - other.hits, one.weights)
-    return Step(points) if half is None else Step(points, points - Z * half, points + Z * half)
+        return Step(0.0, is_reference=True) if row.value("supervised", "top1") else None
+    found = difference(row, reference, row.dataset)
+    if found is None:
+        return None
+    return Step(found.points, *((found.interval.low, found.interval.high) if found.interval else ()))

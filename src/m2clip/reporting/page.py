@@ -7,12 +7,14 @@ from typing import Any
 
 from m2clip.reporting import levels
 from m2clip.reporting.audit import Audited
+from m2clip.reporting.claims_page import summary
 from m2clip.reporting.columns import Context, title, views
 from m2clip.reporting.declared import Spec
 from m2clip.reporting.figures import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row, SeedRun, is_number, look
 from m2clip.reporting.tables import Listing, Table, escape_markdown, markdown, shown
+from m2clip.reporting.verdicts import Judged
 
 FACTS = {
     "splits": "Videos by split",
@@ -52,6 +54,8 @@ class Report:
     figures: Mapping[str, Sequence[Figure]]
     specs: Mapping[str, Spec]
     audit: Audited
+    judged: Sequence[Judged]
+    everything: Sequence[Row]  # also the rows that only claims name
 
 
 def page(report: Report) -> str:
@@ -167,7 +171,10 @@ def _results(report: Report) -> str:
     """Every table in the order of params.yaml, and below it what is drawn of it."""
     runs = sum(len(row.runs) for row in report.rows)
     there = sum(len(row.measured) for row in report.rows)
-    parts = [f"{there} of {runs} runs are here ([what ran](#what-ran)).\n"]
+    parts = [
+        f"{there} of {runs} runs are here ([what ran](#what-ran)). [Claims of the paper](claims.md): "
+        f"{summary(report.judged)}. [Where each number comes from](provenance.csv).\n"
+    ]
     for table in report.tables:
         notes = "".join(f"\n{escape_markdown(note)}\n" for note in table.all_notes())
         files = ", ".join(f"[{name}](tables/{table.name}.{name})" for name in ("md", "csv", "tex"))

@@ -86,8 +86,14 @@ def _step(cell: Step) -> str:
     if cell.is_reference:
         return "reference"
     numbers = [cell.points] if cell.low is None or cell.high is None else [cell.points, cell.low, cell.high]
-    point, *interval = [f"{number:+.1f}".replace("-", "−") for number in numbers]
+    point, *interval = map(signed, numbers)
     return f"{point} [{', '.join(interval)}]" if interval else point
+
+
+def signed(number: float, digits: int = 1) -> str:
+    """`+1.0`, `−1.0`, and `0.0` without a sign."""
+    text = f"{number:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def escape_markdown(text: str) -> str:

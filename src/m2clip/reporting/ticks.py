@@ -99,3 +99,24 @@ READ: dict[str, Callable[[Run], bool | None]] = {
     "reads_text": lambda config: bool({"contrastive", "cmc"} & set(config.decoder.heads)),
     "tuned_clip": lambda config: False,
 }
+
+_VISUAL = "adapters.visual"
+_BRANCHES = (f"{_VISUAL}.temporal_enhancement", f"{_VISUAL}.temporal_difference")
+_SITTING = ("method", f"{_VISUAL}.layers")
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "ted": _SITTING,
+    "text_adapter": ("method", "adapters.text.layers"),
+    "multi_task": ("decoder.heads",),
+    **dict.fromkeys(HEADS, ("decoder.heads",)),
+    "front": _SITTING,
+    "back": _SITTING,
+    "te": (*_SITTING, _BRANCHES[0]),
+    "td": (*_SITTING, _BRANCHES[1]),
+    "sequential": (*_SITTING, *_BRANCHES, f"{_VISUAL}.fusion"),
+    "parallel": (*_SITTING, *_BRANCHES, f"{_VISUAL}.fusion"),
+    "reads_text": ("decoder.heads",),
+    "tuned_clip": ("method",),
+    "site": ("method", f"{_VISUAL}.site"),
+    "text_layers": ("adapters.text.layers",),
+}
+"""The settings by which each of these cells is decided."""

@@ -8,7 +8,20 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import audit, correlation, declared, explored, facts, figures, results, tables
+from m2clip.reporting import (
+    audit,
+    claims,
+    claims_page,
+    correlation,
+    declared,
+    explored,
+    facts,
+    figures,
+    provenance,
+    results,
+    tables,
+    verdicts,
+)
 from m2clip.reporting.columns import Context
 from m2clip.reporting.html import page as html
 from m2clip.reporting.making import make_table, of_table
@@ -16,6 +29,7 @@ from m2clip.reporting.names import Names
 from m2clip.reporting.page import Report, page
 from m2clip.reporting.results import Row
 
+PAGES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main.json", "provenance.csv")
 CARD = Path("experiments/backbone/card.json")
 
 
@@ -23,7 +37,8 @@ def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets."""
     profile = rows.profile(sys.argv[1])
     asked = declared.read(rows.params().get("tables"), rows.rows())
-    names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN)))
+    stated = claims.read(rows.rows())
+    names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
     found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}
     shown = [found[name] for name in asked.rows()]
     datasets = _datasets(shown)
@@ -43,11 +58,17 @@ def main() -> None:
         name: figures.draw(name, spec.figures, *of_table(spec, shown, context), folder / "figures")
         for name, spec in asked.tables.items()
     }
+    judged = verdicts.judge(stated, found.values(), context)
+    _write(folder / "claims.md", claims_page.markdown(judged, found.values(), context, profile.name))
+    _write(folder / "claims.csv", claims_page.comma_separated(judged))
+    origins = provenance.origins(asked, judged, found.values(), context)
+    _write(folder / "provenance.csv", provenance.comma_separated(origins))
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
         audit=audit.audited(profile, rows.seeds(), context.names),
+        judged=judged, everything=tuple(found.values()),
     )  # fmt: skip
     _write(folder / "README.md", page(report))
     _write(folder / "audit.md", audit.page(profile.name, report.audit))
@@ -82,7 +103,15 @@ def _clear(folder: Path) -> None:
     """So that a removed row or table leaves nothing behind; data sheets are not this stage's."""
     for name in ("tables", "figures", "plots"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("README.md", "audit.md", "index.html", "main.json"):
+    for name in (
+        "README.md",
+        "audit.md",
+        "claims.md",
+        "claims.csv",
+        "index.html",
+        "main.json",
+        "provenance.csv",
+    ):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -49,6 +49,10 @@ def copy(repository: Path, folder: Path) -> None:
         path = folder / f"experiments/{name}.yaml"
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         _edit(path, {key: {k: v for k, v in content[key].items() if k in KEPT} for key in sections})
+    path = folder / "experiments/claims.yaml"
+    claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
+    kept = {name: claim for name, claim in claims.items() if {claim["better"], *claim["worse"]} <= set(KEPT)}
+    _edit(path, {"claims": kept})
 
 
 def _edit(path: Path, changes: dict[str, Any]) -> None:

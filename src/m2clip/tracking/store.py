@@ -151,6 +151,31 @@ class Store:
         self.client.delete_run(run.info.run_id)
 
 
+def run_id(key: RunKey, config_sha: str | None) -> str:
+    """MLflow's id of the newest run of a key and a config, or why there is none; nothing is created.
+
+    Args:
+        key: profile, row and seed.
+        config_sha: digest of the train config, as provenance.json has it; None where that is not known.
+    """
+    uri = location()
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        return "no MLflow store here; `make ui` fills one from the files"
+    _quiet()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        experiment = client.get_experiment_by_name(f"m2clip-{key.profile}")
+        query = f"tags.run_key = '{key}'" + (f" and tags.config_sha = '{config_sha}'" if config_sha else "")
+        order = ["attributes.start_time DESC"]
+        found = client.search_runs([experiment.experiment_id], query, order_by=order) if experiment else []
+    except MlflowException as error:
+        return f"the MLflow store {uri} cannot be read: {' '.join(str(error).split())[:200]}"
+    return found[0].info.run_id if found else "not in the MLflow store; `make ui` adds it"
+
+
 def _client(uri: str, own: bool) -> Any:
     """A client whose store exists and has this MLflow's schema; ours is migrated, another's is not."""
     from mlflow import MlflowClient

@@ -1,12 +1,12 @@
 """reports/<profile>/index.html: one file that needs no network and shows what is behind a number."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
 from m2clip.reporting import page as markdown
-from m2clip.reporting.html.parts import HERE, Section, rendered
+from m2clip.reporting.html.conclusions import audit, claims
+from m2clip.reporting.html.parts import HERE, rendered
 from m2clip.reporting.html.sections import after, before
 from m2clip.reporting.html.sources import all_sources
 from m2clip.reporting.page import Report
@@ -14,16 +14,15 @@ from m2clip.reporting.page import Report
 REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
 
 
-def page(report: Report, folder: Path, more: Sequence[Section] = ()) -> str:
+def page(report: Report, folder: Path) -> str:
     """The whole page.
 
     Args:
         report: what the stage found.
         folder: reports/<profile>, where the figures have been drawn.
-        more: sections to stand after the paper's figures, such as claims and audit.
     """
-    sections = [*before(report, folder), *more, *after(report, folder)]
-    behind = [*all_sources(report), *(one for part in more for one in part.sources)]
+    sections = [*before(report, folder), claims(report), audit(report), *after(report, folder)]
+    behind = list(all_sources(report))
     names = [report.context.names.dataset(name) for name in report.datasets]
     standin = bool(report.context.names.standins)
     intro = [

@@ -1,0 +1,151 @@
+"""reports/<profile>/claims.md and claims.csv: every claim with its verdict, the rule above them."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from m2clip.reporting.columns import Context
+from m2clip.reporting.intervals import Interval
+from m2clip.reporting.names import MISSING
+from m2clip.reporting.results import Row
+from m2clip.reporting.tables import Listing, escape_markdown, signed
+from m2clip.reporting.verdicts import VERDICTS, Judged
+
+RULE = """\
+The rule was fixed before any of these numbers was seen. What is judged is the difference per test video
+between two rows, averaged over seeds, with its 95 % bootstrap interval over videos. A claim *holds* if the
+whole interval lies on the paper's side of zero, it *does not hold* if the whole interval lies on the other
+side, else it is *undecided at this size*. The spread between seeds is printed beside it; where seeds
+disagree in sign, or there is but one, the verdict says so.
+
+- **Difference**: top-1, in points, the better row of the claim less the other; of each video the mean over
+  the seeds that both rows have, paired by seed and by video.
+- **Interval**: `scipy.stats.bootstrap` over videos, percentiles of 9,999 draws from a fixed seed. It says
+  what other videos would change, not what other seeds would: that is the spread, the standard deviation of
+  the difference between seeds.
+- **Zero-shot** accuracy is the mean over the three test splits. The unit is a video of their union: one
+  that is in several splits is drawn once, with all of its memberships, and counts in each of them. Videos
+  of no test split count for nothing.
+- **No interval**: correlations of label features and the trade are no mean over videos, and pairs of labels
+  are not independent, so no bootstrap is drawn. Such a claim holds, or does not, if two or more seeds all
+  lie on the same side of zero; of one seed it is undecided.
+- **Trade**: points by which M2-CLIP exceeds, in the accuracy where it exceeds it most, the rival that comes
+  closest to being as good both supervised and zero-shot. Above zero no rival with as many trainable
+  parameters or fewer is.
+- **The paper** printed the difference in its column, where it printed numbers at all. A claim *beyond the
+  paper* asks on our data what the paper asks only on K400, or not at all.
+"""
+STANDIN = """\
+> **Stand-in data.** What was measured here and what the paper printed are of different worlds: their sizes
+> do not compare, only the side of zero on which they lie.
+"""
+HEADERS = (
+    "Claim", "Rows", "Measured on", "The paper", "Here", "95 % interval", "Seeds", "Spread", "Test videos",
+    "Verdict",
+)  # fmt: skip
+COLUMNS = (
+    "claim", "section", "says", "better", "worse", "measure", "set", "direction", "beyond_the_paper",
+    "paper_difference", "difference", "low", "high", "seeds", "by_seed", "spread", "videos", "verdict",
+    "remarks",
+)  # fmt: skip
+
+
+def summary(judged: Sequence[Judged]) -> str:
+    """`12 hold, 3 do not hold, ...`."""
+    words = dict(zip(VERDICTS, ("hold", "do not hold", "undecided at this size", "not run yet"), strict=True))
+    counts = {word: sum(one.verdict == verdict for one in judged) for verdict, word in words.items()}
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+@dataclass(frozen=True)
+class Part:
+    """The claims of one table or figure of the paper."""
+
+    title: str
+    table: Listing
+    notes: tuple[str, ...]
+
+
+def parts(judged: Sequence[Judged], rows: Iterable[Row], context: Context) -> list[Part]:
+    """All claims, in the order in which they are stated."""
+    labels = {row.name: row.label for row in rows}
+    texts = [header in ("Claim", "Rows", "Measured on", "Verdict") for header in HEADERS]
+    found = []
+    for section, some in groupby(judged, key=lambda one: one.claim.section):
+        group = list(some)
+        table = Listing(HEADERS, [_line(one, labels, context) for one in group], texts)
+        found.append(Part(section, table, tuple(one.claim.note for one in group if one.claim.note)))
+    return found
+
+
+def markdown(judged: Sequence[Judged], rows: Iterable[Row], context: Context, profile: str) -> str:
+    """The whole page; one table for each figure or table of the paper."""
+    text = [f"# Claims, profile `{profile}`\n", RULE]
+    if context.names.standins:
+        text.append(STANDIN)
+    text.append(f"{len(judged)} claims: {summary(judged)}. As [csv](claims.csv).\n")
+    for part in parts(judged, rows, context):
+        text.append(f"## {escape_markdown(part.title)}\n\n{part.table.markdown()}")
+        text += [f"{escape_markdown(note)}\n" for note in part.notes]
+    return "\n".join(text)
+
+
+def _line(one: Judged, labels: dict[str, str], context: Context) -> list[str]:
+    claim, found = one.claim, one.difference
+    against = ", ".join(labels[row] for row in claim.worse)
+    kind = "" if claim.measure == "supervised" else f"{claim.measure}, "
+    interval = found.interval if found else None
+    told = f"not run yet: {', '.join(one.missing)}" if one.missing else one.told()
+    return [
+        f"{claim.says} ({one.name})",
+        f"{labels[claim.better]} over {against}",
+        f"{kind}{context.names.dataset(claim.set)}",
+        paper(one),
+        one.value(),
+        f"[{signed(interval.low)}, {signed(interval.high)}]" if interval else MISSING,
+        str(len(found.seeds)) if found else MISSING,
+        f"{one.spread:.{one.digits}f}" if one.spread is not None else MISSING,
+        f"{found.videos:,}" if found and found.videos else MISSING,
+        told,
+    ]
+
+
+def paper(one: Judged) -> str:
+    """The paper's difference, or why there is none."""
+    printed = one.claim.published
+    if printed is None:
+        return "beyond the paper" if one.claim.beyond else "not printed"
+    return f"{signed(printed.difference)} ({printed.better:.1f} against {printed.worse:.1f})"
+
+
+def comma_separated(judged: Sequence[Judged]) -> str:
+    """A line for each claim; what is not there is an empty cell."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for one in judged:
+        claim, found = one.claim, one.difference
+        interval = found.interval if found else None
+        printed = claim.published
+        writer.writerow(
+            [
+                one.name, claim.section, claim.says, claim.better, " ".join(claim.worse), claim.measure,
+                claim.set, claim.direction, str(claim.beyond).lower(),
+                _number(printed.difference if printed else None),
+                _number(found.points if found else None), *map(_number, _ends(interval)),
+                len(found.seeds) if found else "", " ".join(map(_number, found.by_seed)) if found else "",
+                _number(one.spread), (found.videos or "") if found else "", one.verdict,
+                ", ".join(one.remarks),
+            ]
+        )  # fmt: skip
+    return stream.getvalue()
+
+
+def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    return (interval.low, interval.high) if interval else (None, None)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

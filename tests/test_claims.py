@@ -1,0 +1,336 @@
+"""Claims: numbers of the paper are the paper's, intervals a plain bootstrap's, verdicts follow the rule."""
+
+import csv
+import json
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+
+import made_up_runs as made
+from m2clip import rows
+from m2clip.errors import UserError
+from m2clip.reporting import claims, claims_page, intervals, outcomes, published, verdicts
+from m2clip.reporting.intervals import Interval
+from m2clip.reporting.outcomes import Difference
+from m2clip.reporting.results import load
+from m2clip.runs import RunKey
+from m2clip.stages import report
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """The real declarations, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    made.declare(tmp_path)
+    return tmp_path
+
+
+def run(names, seeds=(0,)):
+    """Made-up runs, and the rows as the report loads them."""
+    configs = made.resolve()
+    for row in names:
+        for seed in seeds:
+            made.run(row, configs[row], seed)
+    made.complexity(configs)
+    return {row.name: row for row in load(rows.profile(made.PROFILE), rows.rows(), seeds, {})}
+
+
+def judged(found, *names):
+    stated = claims.read(rows.rows())
+    _, _, context = made.world()
+    chosen = {name: stated[name] for name in names or stated}
+    return {one.name: one for one in verdicts.judge(chosen, found.values(), context)}
+
+
+def bits(row, dataset, seed=0):
+    """Hits (N,) and members (S, N) straight from the file."""
+    kept = json.loads((RunKey(made.PROFILE, row, seed).folder / "outcomes.json").read_text())[dataset]
+    (hits,) = kept["hits"].values()
+    return np.array(list(map(int, hits))), np.array(
+        [list(map(int, part)) for part in kept["splits"].values()]
+    )
+
+
+def test_every_claim_fits_its_rows_and_its_set():
+    profile = rows.profile(made.PROFILE)
+    for name, claim in claims.read(rows.rows()).items():
+        configs = [rows.resolve(row, profile) for row in claim.rows]
+        own = {config.data.dataset for config in configs}
+        assert len(own) == 1, name
+        if claim.measure in ("supervised", "correlation"):
+            assert own == {claim.set}, name
+        else:
+            assert all(claim.set in config.evaluate.zero_shot for config in configs), name
+        assert not (claim.beyond and claim.published), name
+
+
+def test_what_the_paper_asks_of_k400_is_asked_of_ssv2_too_and_marked_as_ours():
+    stated = claims.read(rows.rows())
+    for name, claim in stated.items():
+        if claim.section.startswith(("Table 4", "Figure 4a")) and claim.set == "k400":
+            assert not claim.beyond
+            assert claim.published
+            twin = stated[f"{name}-ssv2"]
+            assert twin.beyond
+            assert twin.says == claim.says
+
+
+def test_the_paper_s_numbers_are_those_of_the_published_files():
+    profile, checked = rows.profile(made.PROFILE), 0
+    for name, claim in claims.read(rows.rows()).items():
+        if claim.published is None:
+            continue
+        table = published.read(claim.published.file)
+        for row, number in zip(claim.rows, (claim.published.better, claim.published.worse), strict=True):
+            line = table.line(rows.resolve(row, profile), profile)
+            if row == "st-adapter":
+                lines = (cells for cells in table.lines if cells.cells["method"] == "ST-Adapter")
+                line = next(line for line in lines if line.cells["frames"] == "8")
+            assert line.number(table.accuracy) == number, (name, row)
+            checked += 1
+        towards = 1 if claim.direction == "higher" else -1
+        assert claim.published.difference * towards > 0, name
+    assert checked == 32
+
+
+def plain_bootstrap(values, members, draws=4000):
+    """Video by video and split by split, with another generator."""
+    random = np.random.default_rng(11)
+    means = []
+    for _ in range(draws):
+        drawn = random.integers(values.size, size=values.size)
+        parts = [values[drawn][part[drawn] > 0].mean() for part in members]
+        means.append(np.mean(parts))
+    return np.percentile(means, (2.5, 97.5))
+
+
+def test_the_interval_is_that_of_a_plain_bootstrap():
+    random = np.random.default_rng(3)
+    values = 100.0 * random.integers(-1, 2, size=300)
+    one = np.ones((1, 300))
+    several = (random.random((3, 300)) < 0.2).astype(float)
+    several[1] = several[0] * (random.random(300) < 0.7)  # videos in two splits, and many in none
+    for members in (one, several):
+        inside = members.any(axis=0)
+        low, high = plain_bootstrap(values[inside], members[:, inside])
+        found = intervals.over_videos(values, members)
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.06 * (high - low))
+    assert intervals.over_videos(values, several) == intervals.over_videos(values, several)
+    assert intervals.over_videos(np.zeros(50), np.ones((1, 50))) == Interval(0, 0)
+    assert intervals.over_videos(np.ones(1), np.ones((1, 1))) is None
+    few = intervals.over_videos(values[:6], np.eye(3).repeat(2, axis=1))
+    assert np.isfinite([few.low, few.high]).all(), "a draw may miss a split"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction", "said"),
+    [
+        (0.1, 2, "higher", "holds"),
+        (-2, -0.1, "higher", "does not hold"),
+        (-0.1, 2, "higher", "undecided at this size"),
+        (0, 2, "higher", "undecided at this size"),
+        (-2, -0.1, "lower", "holds"),
+        (0.1, 2, "lower", "does not hold"),
+    ],
+)
+def test_the_rule_of_the_interval(low, high, direction, said):
+    found = Difference(1.0, (0,), (1.0,), Interval(low, high), 60)
+    assert verdicts.verdict(found, 1 if direction == "higher" else -1) == said
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said", "told"),
+    [
+        ((1.0,), "undecided at this size", ("one seed", "no interval")),
+        ((1.0, 2.0), "holds", ("2 of 3 seeds", "no interval")),
+        ((-1.0, -2.0, -3.0), "does not hold", ("no interval",)),
+        ((-1.0, 2.0, 3.0), "undecided at this size", ("seeds disagree in sign", "no interval")),
+        ((0.0, 2.0, 3.0), "undecided at this size", ("seeds disagree in sign", "no interval")),
+    ],
+)
+def test_the_rule_where_there_is_no_interval(seeds, said, told):
+    found = Difference(fmean(seeds), tuple(range(len(seeds))), seeds)
+    assert (verdicts.verdict(found, 1), verdicts.remarks(found, 3)) == (said, told)
+
+
+def test_differences_are_paired_by_video_and_by_seed():
+    found = run(("main", "ted", "contrastive", "clip", "te"), SEEDS)
+    one = judged(found, "both-over-te")["both-over-te"]
+    apart = [100.0 * (bits("main", "k400", seed)[0] - bits("te", "k400", seed)[0]) for seed in SEEDS]
+    assert one.difference.by_seed == pytest.approx([seed.mean() for seed in apart])
+    assert one.difference.points == pytest.approx(np.mean(apart))
+    assert one.spread == pytest.approx(stdev(seed.mean() for seed in apart))
+    assert one.difference.videos == made.VIDEOS
+    low, high = plain_bootstrap(np.mean(apart, axis=0), np.ones((1, made.VIDEOS)))
+    assert (one.difference.interval.low, one.difference.interval.high) == pytest.approx((low, high), abs=0.8)
+    assert one.told() == verdicts.verdict(one.difference, 1) + (
+        " (seeds disagree in sign)" if len({seed.mean() > 0 for seed in apart}) > 1 else ""
+    )
+
+
+def test_a_seed_that_only_one_row_has_is_left_out_and_clip_is_the_same_under_each():
+    run(("main", "te", "clip", "ted"), SEEDS)
+    RunKey(made.PROFILE, "te", 1).metrics.unlink()
+    for seed in (1, 2):
+        RunKey(made.PROFILE, "clip", seed).metrics.unlink()
+    found = {row.name: row for row in load(rows.profile(made.PROFILE), rows.rows(), SEEDS, {})}
+    one = judged(found, "both-over-te")["both-over-te"]
+    assert one.difference.seeds == (0, 2)
+    assert "2 of 3 seeds" in one.told()
+    ted = judged(found, "ted-over-clip")["ted-over-clip"].difference
+    clip = bits("clip", "k400")[0]
+    assert ted.seeds == SEEDS
+    assert ted.by_seed == pytest.approx([100 * (bits("ted", "k400", s)[0] - clip).mean() for s in SEEDS])
+
+
+def test_zero_shot_is_the_mean_over_splits_and_a_video_counts_in_each_of_its_splits():
+    found = run(("main", "text-0"))
+    theirs = RunKey(made.PROFILE, "text-0", 0).outcomes  # the same splits as the other row, as on real data
+    kept = json.loads(theirs.read_text())
+    own = json.loads(RunKey(made.PROFILE, "main", 0).outcomes.read_text())
+    kept["ucf101"]["splits"] = own["ucf101"]["splits"]
+    theirs.write_text(json.dumps(kept))
+    numbers = json.loads(RunKey(made.PROFILE, "text-0", 0).metrics.read_text())
+    hits, members = bits("text-0", "ucf101")
+    for number, part in enumerate(members, 1):
+        numbers["zero_shot"]["ucf101"]["splits"][f"test{number}"]["top1"] = 100 * hits[part > 0].mean()
+    RunKey(made.PROFILE, "text-0", 0).metrics.write_text(json.dumps(numbers))
+    found = {row.name: row for row in load(rows.profile(made.PROFILE), rows.rows(), (0,), {})}
+    one = judged(found, "one-text-over-none-ucf101")["one-text-over-none-ucf101"].difference
+    apart = 100.0 * (bits("main", "ucf101")[0] - hits)
+    assert one.points == pytest.approx(np.mean([apart[part > 0].mean() for part in members]))
+    inside = members.any(axis=0)
+    assert one.videos == inside.sum() < made.VIDEOS
+    low, high = plain_bootstrap(apart[inside], members[:, inside])
+    assert (one.interval.low, one.interval.high) == pytest.approx((low, high), abs=1.5)
+
+
+def test_correlation_is_of_the_labels_that_the_worse_row_chooses():
+    found = run(("ssv2", "st-adapter-text-ssv2"), SEEDS)
+    one = judged(found, "correlation-falls")["correlation-falls"]
+    means = {}
+    for row in ("ssv2", "st-adapter-text-ssv2"):
+        maps = [
+            np.corrcoef(np.load(RunKey(made.PROFILE, row, s).label_features).astype(float)) for s in SEEDS
+        ]
+        means[row] = [
+            np.mean([m[i, j] for i in range(len(m)) for j in range(len(m)) if i != j]) for m in maps
+        ]
+    expected = np.subtract(means["ssv2"], means["st-adapter-text-ssv2"])
+    assert one.difference.by_seed == pytest.approx(expected)
+    assert one.difference.interval is None
+    assert "no interval" in one.told()
+    signs = set(np.sign(expected))
+    assert one.verdict == (
+        "holds" if signs == {-1} else "does not hold" if signs == {1} else verdicts.UNDECIDED
+    )
+
+
+def test_the_trade_is_over_the_rival_that_comes_closest_in_both():
+    names = ("main", "clip", "st-adapter-text", "ted", "contrastive", "cmc", "cmlm")
+    found = run(names, (0, 1))
+    one = judged(found, "trade-ucf101")["trade-ucf101"].difference
+
+    def point(row, seed):
+        numbers = json.loads(RunKey(made.PROFILE, row, seed).metrics.read_text())
+        splits = numbers["zero_shot"]["ucf101"]["splits"].values()
+        return numbers["supervised"]["top1"], np.mean([split["top1"] for split in splits])
+
+    def exceeded(row, seed):
+        own, other = point("main", seed), point(row, seed)
+        return max(own[0] - other[0], own[1] - other[1])
+
+    rivals = set(names[1:])
+    assert one.by_seed == pytest.approx([min(exceeded(row, seed) for row in rivals) for seed in (0, 1)])
+    closest = min(rivals, key=lambda row: exceeded(row, 0))
+    heavy = (
+        Path("reports/complexity.csv")
+        .read_text()
+        .replace(f"\n{closest},8,16000000", f"\n{closest},8,17000000")
+    )
+    Path("reports/complexity.csv").write_text(heavy)
+    found_again = judged(found, "trade-ucf101")["trade-ucf101"].difference
+    left = rivals - {closest}  # who has more parameters is no rival
+    assert found_again.by_seed == pytest.approx([min(exceeded(row, seed) for row in left) for seed in (0, 1)])
+    assert found_again.by_seed != pytest.approx(one.by_seed)
+    Path("reports/complexity.csv").unlink()
+    assert judged(found, "trade-ucf101")["trade-ucf101"].verdict == "not run yet"
+
+
+def test_the_page_shows_every_claim_and_what_is_missing(monkeypatch):
+    made.resolve()
+    found = run(("main", "te", "clip", "ssv2", "clip-ssv2"))
+    monkeypatch.setattr("sys.argv", ["report", made.PROFILE])
+    contents = []
+    for _ in range(2):
+        report.main()
+        folder = Path("reports") / made.PROFILE
+        contents.append(
+            [(folder / name).read_bytes() for name in ("claims.md", "claims.csv", "provenance.csv")]
+        )
+    assert contents[0] == contents[1]
+    page = (folder / "claims.md").read_text()
+    stated = claims.read(rows.rows())
+    lines = list(csv.DictReader((folder / "claims.csv").open()))
+    assert [line["claim"] for line in lines] == list(stated)
+    for name, one in judged(found).items():
+        shown = [line for line in page.splitlines() if f"({name})" in line]
+        assert len(shown) == 1
+        there = all(row in ("main", "te", "clip", "ssv2", "clip-ssv2") for row in one.claim.rows)
+        assert ("not run yet: " in shown[0]) != there
+        assert (lines[list(stated).index(name)]["difference"] != "") == there
+    assert "nan" not in page
+    assert "**Stand-in data.**" in page
+    assert "Stand-in" not in claims_page.markdown([], [], _real(), "paper")
+    assert "Claims of the paper](claims.md): " in (folder / "README.md").read_text()
+
+
+def _real():
+    from m2clip.reporting.columns import Context
+    from m2clip.reporting.facts import Parameters
+    from m2clip.reporting.names import Names
+
+    return Context(Names(), {}, Parameters([]), rows.Profile())
+
+
+def test_no_number_here_is_a_difference_to_the_paper_s():
+    found = run(("main", "te"))
+    one = judged(found, "both-over-te")["both-over-te"]
+    between = one.difference.points - one.claim.published.difference
+    line = claims_page.comma_separated([one]).splitlines()[1].split(",")
+    told = [float(cell) for cell in line if cell.replace("-", "").replace(".", "").isdigit()]
+    assert all(abs(number - between) > 1e-3 for number in told)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"worse": ["tee"]}, r"claims.both-over-te: there is no row tee \(did you mean te\?\)"),
+        ({"measure": "top1"}, r"claims.both-over-te.measure: expected one of supervised"),
+        ({"worse": ["te", "td"]}, r"claims.both-over-te.worse: expected one row"),
+        ({"sett": "k400"}, r"unknown key claims.both-over-te.sett \(did you mean set\?\)"),
+    ],
+)
+def test_mistakes_in_a_claim_are_named(values, told):
+    made.edit("experiments/claims.yaml", lambda content: content["claims"]["both-over-te"].update(values))
+    with pytest.raises(UserError, match=told):
+        claims.read(rows.rows())
+
+
+def test_a_claim_without_a_side_is_named():
+    made.edit("experiments/claims.yaml", lambda content: content["claims"]["both-over-te"].pop("worse"))
+    with pytest.raises(UserError, match=r"claims.both-over-te.worse: is missing"):
+        claims.read(rows.rows())
+
+
+def test_a_step_and_a_claim_of_the_same_rows_are_the_same_number():
+    found = run(("main", "te"), SEEDS)
+    one = judged(found, "both-over-te")["both-over-te"].difference
+    step = outcomes.step(found["te"], found["main"])
+    assert (step.points, step.low, step.high) == pytest.approx(
+        (-one.points, -one.interval.high, -one.interval.low), abs=0.6
+    )

@@ -1,0 +1,385 @@
+"""Every cell of every table, and every claim, is followed to the files it came from, and made again."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean, stdev
+
+import numpy as np
+import pytest
+import yaml
+
+import made_up_runs as made
+from m2clip import cli, rows, runs, tracing
+from m2clip.errors import UserError
+from m2clip.reporting import claims, provenance, verdicts
+from m2clip.reporting.making import make_table
+from m2clip.reporting.tables import shown
+from m2clip.runs import RunKey
+
+SEEDS = [0, 1, 2]
+INPUTS = {"videos": "11", "backbone": "22", "method": "33"}
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """The real declarations, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    made.declare(tmp_path)
+    return tmp_path
+
+
+def run(seeds=SEEDS, without=()):
+    """Made-up runs of all rows, with where they come from; the world as the command sees it."""
+    made.edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
+    configs = made.resolve()
+    for row, config in configs.items():
+        for seed in seeds if row not in without else ():
+            made.run(row, config, seed)
+            key = RunKey(made.PROFILE, row, seed)
+            told = {"commit": f"{row}-{seed}", "dirty": seed == 1, "command": f"train {row} {seed}"}
+            told |= {"machine": {"system": "Made up", "processor": "none", "cores": 3}, "device": "cpu"}
+            told |= {"seconds": 60.5, "started": "2026-01-01T00:00:00+00:00", "inputs": INPUTS}
+            sha = runs.digest(runs.read_config(key.train_config))
+            key.provenance.write_text(json.dumps(told | {"config_sha": sha}))
+            evaluated = {"commit": f"e-{row}", "dirty": False, "command": f"evaluate {row}", "seconds": 7.0}
+            key.evaluation.write_text(json.dumps(evaluated | {"inputs": {config.data.dataset: "11"}}))
+    made.complexity(configs)
+    sheets = Path("reports") / made.PROFILE / "data"
+    sheets.mkdir(parents=True, exist_ok=True)
+    for dataset in rows.DATASETS:
+        (sheets / f"{dataset}.csv").write_text(f"dataset,labels\n{dataset},40\n")
+    return tracing.load()
+
+
+def read(source):
+    """What lies at a source, as a list: opened here with nothing of ours."""
+    if source.file.suffix == ".npy":
+        return [np.load(source.file).astype(float)]
+    if source.file.suffix == ".csv":
+        place, column = source.key.split(", ")
+        number = int(place.removeprefix("line "))
+        header, *lines = csv.reader(source.file.read_text(encoding="utf-8").splitlines())
+        return [lines[number - 2][header.index(column)]]
+    content = source.file.read_text(encoding="utf-8")
+    found = [json.loads(content) if source.file.suffix == ".json" else yaml.safe_load(content)]
+    for name in source.key.split(".") if source.key else ():
+        found = [item for one in found for item in (one.values() if name == "*" else [one[name]])]
+    return found
+
+
+def values(origin, ending=""):
+    return [value for source in origin.sources if source.key.endswith(ending) for value in read(source)]
+
+
+def mean_of(numbers, origin):
+    spread = f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else ""
+    mark = origin.value.lstrip("0123456789.± ")
+    return f"{fmean(numbers):.1f}{spread}{mark}"
+
+
+def zero_shot(origin):
+    """Splits averaged over seeds, then over splits."""
+    by_seed = [read(source) for source in origin.sources]
+    return mean_of([fmean(split) for split in zip(*by_seed, strict=True)], origin)
+
+
+def over_seeds(origin):
+    numbers = values(origin)
+    return mean_of(numbers if "±" in origin.value else [fmean(numbers)], origin)
+
+
+def by_file(origin, ending):
+    """Numbers of a row and of its reference, by the row's folder."""
+    found = {}
+    for source in origin.sources:
+        if source.key.endswith(ending):
+            found.setdefault(source.file.parts[-3], []).extend(read(source))
+    return list(found.values())
+
+
+def step(origin):
+    if origin.value == "reference":
+        assert origin.row in values(origin)[0]
+        return "reference"
+    if not any(source.run for source in origin.sources):
+        own, reference = map(float, values(origin))
+        return signed(own - reference)
+    ours, theirs = by_file(origin, "supervised.top1")
+    hits = [np.array([list(map(int, bits)) for bits in one]) for one in by_file(origin, tuple(HEADS))]
+    apart = 100.0 * (hits[0].mean(axis=0) - hits[1].mean(axis=0))
+    draws = np.random.default_rng(5).integers(apart.size, size=(20000, apart.size))
+    ends = np.percentile(apart[draws].mean(axis=1), (2.5, 97.5))
+    point, low, high = (plain(part) for part in origin.value.strip("]").replace("[", ",").split(",") if part)
+    assert (low, high) == pytest.approx(tuple(ends), abs=100 / apart.size + 0.1)
+    assert point == pytest.approx(fmean(ours) - fmean(theirs), abs=0.051)
+    assert not origin.value.startswith(("+0.0", "−0.0")), "zero has no sign"
+    return origin.value
+
+
+HEADS = ("hits.vc", "hits.eq11")
+
+
+def plain(text):
+    return float(text.replace("−", "-"))
+
+
+def signed(number):
+    text = f"{abs(number):.1f}"
+    return text if text == "0.0" else f"{'−' if number < 0 else '+'}{text}"
+
+
+def correlation(origin):
+    maps = {}
+    for source in origin.sources:
+        maps.setdefault(source.run.row, []).append(np.corrcoef(read(source)[0]))
+    whole = np.mean(maps[origin.row], axis=0)
+    return f"{(whole.sum() - len(whole)) / (len(whole) ** 2 - len(whole)):.3f}"
+
+
+def label(origin):
+    if origin.row:
+        return values(origin)[0] if "labels" in origin.sources[0].key else "M2-CLIP"
+    told = {source.key.split(", ")[1]: read(source)[0] for source in origin.sources}
+    method, backbone = told["method"], told.get("backbone", "")
+    name = method if not backbone or method.endswith(backbone) else f"{method} {backbone}"
+    told["citation"] = told["citation"].replace("this paper", "the paper")
+    return f"{name} ({', '.join(filter(None, (told['citation'], told.get('venue'))))})"
+
+
+def count(origin):
+    (number,) = values(origin)
+    digits = 2 if origin.column == "parameters_m" else 1
+    return f"{float(number) / (1e6 if digits == 2 else 1):.{digits}f}" if origin.row else number
+
+
+def published(origin):
+    numbers = values(origin)
+    return " ± ".join(f"{float(number):.1f}" for number in numbers if number)
+
+
+def published_step(origin):
+    own, reference = map(float, values(origin))
+    return "reference" if origin.value == "reference" and own == reference else signed(own - reference)
+
+
+def tick(origin):
+    """Ticks by hand, from the settings alone."""
+    if not origin.row:
+        return {"true": "✓", "false": "✗"}.get(values(origin)[0], values(origin)[0])
+    settings = [source for source in origin.sources if source.file.suffix == ".yaml"]
+    told = {source.key.split(".")[-1]: read(source)[0] for source in settings}
+    vision = next((read(s)[0] for s in origin.sources if s.key == "vision_cfg.layers"), None)
+    layers, ted = told.get("layers"), told.get("method") == "m2clip"
+    front = vision and set(range(1, round(5 * vision / 12) + 1))
+    adapted = {"all": {*range(1, (vision or 0) + 1)}, "front": front or set(), "none": set()}
+    adapted["back"] = adapted["all"] - adapted["front"]
+    answers = {
+        "ted": lambda: ted and layers != "none",
+        "text_adapter": lambda: told["method"] != "clip" and layers != 0,
+        "multi_task": lambda: len(told["heads"]) == 4,
+        "front": lambda: adapted["front"] <= adapted[layers],
+        "back": lambda: adapted["back"] <= adapted[layers],
+        "te": lambda: told["temporal_enhancement"],
+        "td": lambda: told["temporal_difference"],
+        "sequential": lambda: told["fusion"] == "sequential",
+        "parallel": lambda: told["fusion"] == "parallel",
+        "reads_text": lambda: bool({"contrastive", "cmc"} & set(told["heads"])),
+        "tuned_clip": lambda: False,
+    }
+    answer = answers.get(origin.column, lambda: origin.column in told["heads"])
+    return "✓" if answer() else "✗"
+
+
+def text_layers(origin):
+    wanted, total = values(origin)
+    return str(total if wanted == "all" else wanted)
+
+
+AGAIN = {
+    "label": label,
+    "dataset": lambda origin: {"k400": "stand-in K400", "ssv2": "stand-in SSv2"}[values(origin)[0]],
+    "pretraining": lambda origin: Path(values(origin)[0]).stem if origin.row else values(origin)[0],
+    "views": lambda origin: " × ".join(str(value) if value != "" else "—" for value in values(origin)[:3]),
+    "top1": lambda origin: over_seeds(origin) if origin.row else published(origin),
+    "top5": lambda origin: over_seeds(origin) if origin.row else published(origin),
+    "ucf101_top1": lambda origin: zero_shot(origin) if origin.row else published(origin),
+    "hmdb51_top1": lambda origin: zero_shot(origin) if origin.row else published(origin),
+    "chance": lambda origin: f"{100 / int(values(origin)[0]):.1f}",
+    "videos": lambda origin: str(values(origin)[0]),
+    "parameters_m": count,
+    "gmacs_view": count,
+    "site": lambda origin: {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}[
+        values(origin)[1]
+    ],
+    "text_layers": text_layers,
+    "correlation": correlation,
+    "step": step,
+    "published_top1": published,
+    "published_step": lambda origin: (
+        "reference"
+        if origin.value == "reference"
+        else signed(float(np.subtract(*map(float, values(origin)))))
+    ),
+}
+
+
+@pytest.mark.parametrize("seeds", [[0], SEEDS])
+def test_every_cell_of_every_table_is_made_again_from_its_files(seeds):
+    world = run(seeds, without=("frames-16",))
+    followed = 0
+    for name, spec in world.asked.tables.items():
+        found = list(world.rows.values())
+        table = make_table(name, spec, found, world.context)
+        cells = provenance.of_table(name, spec, found, world.context, world.asked.labels, world.made)
+        for line, origins in zip(table.cells, cells, strict=True):
+            for column, cell, origin in zip(table.columns, line, origins, strict=True):
+                if cell is None or cell == "":
+                    assert origin is None
+                    continue
+                assert origin.sources, (name, origin)
+                assert origin.value == shown(cell)
+                assert AGAIN.get(column.key, tick)(origin) == origin.value, origin
+                assert {run.key for run in origin.runs} == {s.run for s in origin.sources if s.run}
+                followed += 1
+    assert followed > 600
+
+
+def test_a_run_s_facts_are_those_of_its_files():
+    world = run()
+    made_by = world.made[RunKey(made.PROFILE, "te", 1)]
+    assert (made_by.commit, made_by.evaluation_commit) == ("te-1-dirty", "e-te")
+    assert made_by.differences == ("adapters.visual.temporal_difference=false",)
+    assert (made_by.seconds, made_by.evaluation_seconds) == (60.5, 7.0)
+    assert made_by.machine == "Made up, none, 3 cores, on cpu"
+    assert made_by.inputs == INPUTS | {"k400": "11"}
+
+
+def test_every_claim_is_made_of_the_runs_that_it_compares():
+    world = run([0, 1])
+    stated = claims.read(rows.rows())
+    for one in verdicts.judge(stated, world.rows.values(), world.context):
+        origin = provenance.of_claim(one, world.rows.values(), world.context, world.made)
+        assert {run.key.row for run in origin.runs} == set(one.claim.rows), one.name
+        for source in origin.sources:
+            assert read(source), source
+        if one.claim.measure in ("supervised", "zero-shot"):
+            better, worse = by_file(origin, "top1")
+            assert plain(origin.value) == pytest.approx(fmean(better) - fmean(worse), abs=0.051)
+
+
+def test_the_listing_has_every_number():
+    world = run([0])
+    found = list(world.rows.values())
+    judged = verdicts.judge(claims.read(rows.rows()), found, world.context)
+    origins = provenance.origins(world.asked, judged, found, world.context)
+    lines = list(csv.DictReader(provenance.comma_separated(origins).splitlines()))
+    wanted = {"table": "table4", "row": "ted", "column": "top1"}
+    (own,) = (line for line in lines if wanted.items() <= line.items())
+    metrics = RunKey(made.PROFILE, "ted", 0).metrics
+    assert own["value"] == f"{json.loads(metrics.read_text())['supervised']['top1']:.1f}†"
+    assert (own["file"], own["key"]) == (metrics.as_posix(), "supervised.top1")
+    assert (own["seed"], own["commit"], own["evaluation_commit"]) == ("0", "ted-0", "e-ted")
+    assert {line["row"] for line in lines if line["table"] == "claims"} == set(claims.read(rows.rows()))
+
+
+def trace(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["m2clip", "trace", *words])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr()
+    return left.value.code, said.out or said.err
+
+
+def test_trace_prints_the_number_of_the_table_and_its_run(monkeypatch, capsys):
+    run([0])
+    code, told = trace(monkeypatch, capsys, "table4", "TED-Adapter")
+    assert code == 0
+    _, lines = made.table("table4")
+    assert f"Top-1, %: {shown(lines['ted']['top1'])}" in told
+    assert f"Step, points: {shown(lines['ted-ssv2']['step'])}" in told
+    for text in (
+        "run embedded/ted/0", "run embedded/ted-ssv2/0", "run embedded/clip/0",
+        "experiments/runs/embedded/ted/0/metrics.json: supervised.top1",
+        "experiments/resolved/embedded/ted.train.yaml", "adapters.text.layers=0, decoder.heads=[contrastive]",
+        "ted-0, evaluated e-ted", "k400 11", "backbone   22", "train ted 0; evaluate ted",
+        "Made up, none, 3 cores", "training 60.5 s, evaluation 7.0 s", "no MLflow store here",
+    ):  # fmt: skip
+        assert text in told, text
+    assert not list(Path.cwd().glob("mlflow.db*")), "nothing is created"
+    _, told = trace(monkeypatch, capsys, "fig4a", "te", "--column", "Top-1, %")
+    assert f"Top-1, %: {shown(made.table('fig4a')[1]['te']['top1'])}" in told
+    assert "Step" not in told
+
+
+def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys):
+    world = run([0], without=("frames-16",))
+    one = verdicts.judge(claims.read(rows.rows()), world.rows.values(), world.context)
+    te = next(claim for claim in one if claim.name == "both-over-te")
+    _, told = trace(monkeypatch, capsys, "both-over-te")
+    assert f"difference: {te.value()}" in told
+    assert te.told() in told
+    assert "run embedded/te/0" in told
+    assert "embedded/main/0/metrics.json" in trace(monkeypatch, capsys, "main")[1]
+    assert "embedded/te/0/confusion.csv" in trace(monkeypatch, capsys, "confusion-te")[1]
+    _, told = trace(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
+    assert "Top-1, %: — (not run yet)" in told
+    assert "dvc repro evaluate@frames-16-0" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("tabel4", "ted"), "there is no table or figure tabel4 (did you mean table4?)"),
+        (
+            ("both-over-tee",),
+            "there is no table, figure, claim or row both-over-tee (did you mean both-over-te?)",
+        ),
+        (("table4",), "trace table4: which row? it has clip, ted, contrastive, main"),
+        (("table4", "tedd"), "there is no row tedd (did you mean ted?)"),
+        (("fig4a", "layers"), "layers may be Front layers, Back layers; say which"),
+        (("table4", "ted", "--column", "top11"), "there is no column top11 (did you mean top1?)"),
+        (("main", "--profile", "embeded"), "there is no profile embeded (did you mean embedded?)"),
+    ],
+)
+def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told):
+    run([0])
+    code, said = trace(monkeypatch, capsys, *words)
+    assert code == 1
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_trace_finds_the_run_in_mlflow(monkeypatch, capsys):
+    run([0])
+    from m2clip.tracking.mirror import sync
+    from m2clip.tracking.store import Store, run_id
+
+    for folder in Path("experiments/runs/embedded").iterdir():
+        if folder.name != "te":
+            folder.rename(Path(f"elsewhere-{folder.name}"))
+    sync(made.PROFILE)
+    key = RunKey(made.PROFILE, "te", 0)
+    (stored,) = Store(made.PROFILE).runs(key)
+    assert stored.info.run_id in trace(monkeypatch, capsys, "te")[1]
+    assert run_id(key, "another").startswith("not in the MLflow store")
+
+
+def test_trace_loads_no_torch():
+    program = (
+        "import sys; from m2clip import tracing; tracing.load('embedded'); sys.exit('torch' in sys.modules)"
+    )
+    run([0])
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(made.ROOT / "src"), "PATH": ""}
+    )
+
+
+def test_words_that_mean_nothing_raise_before_anything_is_printed():
+    world = run([0])
+    with pytest.raises(UserError, match="trace nothing"):
+        list(tracing.lines(world, "nothing", None, None))
