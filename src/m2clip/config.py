@@ -5,8 +5,8 @@ the row (DESIGN, decision 1). Where a default is not what the released code does
 released value. Nothing here imports torch.
 """
 
-from dataclasses import dataclass, field
-from math import inf
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
 from typing import Any, Literal
 
 from m2clip.errors import UserError, meant
@@ -162,11 +162,16 @@ class Train:
     """The recipe."""
 
     steps: int = 10_000
-    batch: int = 64
+    epochs: float | None = None  # in place of steps; released: 12 on K400, 50 on SSv2
+    batch: int = 64  # videos a step, of all processes and parts
+    accumulate: int = 1  # parts of a batch that are computed one after another
+    precision: Literal[32, "bf16"] = 32  # bf16: autocast; weights, losses and updates keep 32 bits
     lr: float = 1e-3
+    lr_batch: int | None = None  # lr is for so many videos a step and grows with them; released: 256
     text_lr: float = 1.0  # factor on lr for text adapters and CMLM; released: 0.5
     weight_decay: float = 0.01
     warmup: float = 0.1  # share of the steps
+    warmup_epochs: float | None = None  # in place of warmup; released: 2
     clip_gradient: float = 1.0
     workers: int = 4  # processes that decode
     checkpoint_every: int = 200  # steps
@@ -174,12 +179,42 @@ class Train:
 
     def __post_init__(self) -> None:
         _positive(self, "train", "batch", "checkpoint_every", "log_every", "lr", "text_lr", "clip_gradient")
+        _positive(
+            self, "train", "accumulate", *(k for k in ("epochs", "lr_batch") if getattr(self, k) is not None)
+        )
         if not 0 <= self.weight_decay < inf:
             raise UserError(f"train.weight_decay: {self.weight_decay} must be 0 or more and finite")
         if self.steps < 0 or self.workers < 0:
             raise UserError("train.steps and train.workers: must be 0 or more")
         if not 0 <= self.warmup < 1:
             raise UserError(f"train.warmup: {self.warmup} is a share of the steps, from 0 to below 1")
+        if self.batch % self.accumulate:
+            raise UserError(
+                f"train.accumulate: train.batch {self.batch} has no {self.accumulate} equal parts"
+            )
+        if self.warmup_epochs is not None and not 0 <= self.warmup_epochs < (self.epochs or inf):
+            raise UserError(
+                f"train.warmup_epochs: {self.warmup_epochs:g} must be from 0 to below train.epochs"
+            )
+
+    def settled(self, videos: int) -> "Train":
+        """The same recipe for so many training videos: steps, warm-up and learning rate as plain numbers.
+
+        Raises:
+            UserError: when the warm-up is longer than the training.
+        """
+        steps = self.steps if self.epochs is None else ceil(self.epochs * videos / self.batch)
+        warmup = self.warmup
+        if self.warmup_epochs is not None and steps:
+            warmup = self.warmup_epochs * videos / self.batch / steps
+            if warmup >= 1:
+                raise UserError(
+                    f"train.warmup_epochs: {self.warmup_epochs:g} of {videos} videos take all {steps} steps"
+                )
+        lr = self.lr if self.lr_batch is None else self.lr * self.batch / self.lr_batch
+        return replace(
+            self, steps=steps, warmup=warmup, lr=lr, epochs=None, warmup_epochs=None, lr_batch=None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

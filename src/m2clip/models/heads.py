@@ -17,8 +17,13 @@ from m2clip.models.prompts import Prompts
 
 
 def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
-    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N)."""
-    return F.normalize(video, dim=-1) @ F.normalize(text, dim=-1).T / temperature
+    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N).
+
+    Never under autocast: the 8 bits of bf16 are too few for cosines that are divided by 0.01.
+    """
+    with torch.autocast("cuda" if video.is_cuda else "cpu", enabled=False):
+        video, text = (F.normalize(side.to(temperature.dtype), dim=-1) for side in (video, text))
+        return video @ text.T / temperature
 
 
 def contrastive_loss(logits: Tensor, class_ids: Tensor) -> Tensor:
@@ -46,6 +51,15 @@ def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tenso
             within one nat of log C whatever the logits.
     """
     return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
+
+
+def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
+    """What logits (n, C), in 32 bits at least, add to the mean cross-entropy over `count` of them.
+
+    Those of class -100 add nothing; n may be 0.
+    """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return F.cross_entropy(wide, classes, reduction="sum") / count
 
 
 class WordHead(nn.Sequential):
@@ -86,9 +100,16 @@ class VC(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(width, classes)
 
-    def forward(self, video: Tensor) -> Tensor:
-        """(B, E) -> logits (B, C)."""
-        return self.linear(self.dropout(video))
+    def forward(self, video: Tensor, batch: int | None = None, rows: slice = slice(None)) -> Tensor:
+        """(B, E) -> logits (B, C).
+
+        Where the videos are `rows` of a larger `batch`, dropout is drawn for all of it, so that a video's
+        does not depend on which process has it.
+        """
+        if self.training and self.dropout.p:
+            ones = video.new_ones(batch or len(video), video.shape[1])
+            video = video * self.dropout(ones)[rows]
+        return self.linear(video)
 
 
 def mask_words(
