@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -73,8 +73,8 @@ def train_batches(
         timeout: seconds without a batch after which decoding counts as hung.
 
     Raises:
-        UserError: a batch has no usable video left, or a worker hung or died. Of several processes one may
-            have none left; then its batch is empty.
+        UserError: a batch has no usable video left, or a worker hung or died. Of several processes or parts
+            one may have none left: then `videos` has a black one, since CLIP takes no batch of none.
     """
     order = Batches(
         order=videos.order, start=start, steps=steps, batch=batch, rank=rank, world=world, parts=parts
@@ -86,11 +86,15 @@ def train_batches(
             if broken.path not in told:
                 print(f"dropped from training: {broken}", file=sys.stderr)
                 told.add(broken.path)
-        if len(loaded.class_ids) == 0 and world == 1:
+        if len(loaded.class_ids):
+            yield loaded
+        elif world * parts > 1:
+            side = videos.pixels.size
+            yield replace(loaded, videos=torch.zeros(1, videos.data.frames, 3, side, side))
+        else:
             raise UserError(
                 f"step {part // parts}: no video of the batch can be used; the first: {loaded.dropped[0]}"
             )
-        yield loaded
 
 
 def test_batches(

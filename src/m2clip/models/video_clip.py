@@ -101,7 +101,8 @@ class VideoCLIP(nn.Module):
         told apart where gradients accumulate.
 
         Args:
-            video: (n, T, 3, H, W), normalised; n is N where nothing is shared.
+            video: (n, T, 3, H, W), normalised; n is N where nothing is shared. Of a share without
+                rows any video, which adds nothing but gradients of zero.
             class_ids: (N,), of the whole batch.
             random: decides which words CMLM masks.
             share: which of the batch `video` is; None: all.
@@ -109,6 +110,8 @@ class VideoCLIP(nn.Module):
         N = len(class_ids)
         share = share or Share(slice(0, N), slice(0, N), 1, lambda own: own)
         features = self.encode_video(video)
+        if share.rows.stop == share.rows.start:
+            features = VideoFeatures(features.frames[:0], features.joint[:0], features.width[:0])
         losses = {}
         if self.reads_text:
             part = class_ids[share.part]

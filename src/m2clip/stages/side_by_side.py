@@ -15,6 +15,7 @@ from pathlib import Path
 from m2clip import rows, workplace
 from m2clip.errors import UserError, guarded
 from m2clip.runs import RunKey, declared
+from m2clip.training import launch
 
 LOGS = Path(".work/logs")
 DVC = (sys.executable, "-m", "dvc")
@@ -24,7 +25,8 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 def main() -> None:
     """Prepare and resolve, then run what is not up to date, `main` first."""
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else workplace.cores()
+    alone = launch.VARIABLE in os.environ  # each row takes all devices
+    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1 if alone else workplace.cores()
     if subprocess.run([*DVC, "repro", "resolve"], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)
     waiting = _waiting()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 
 import torch
 from lightning_fabric import Fabric
@@ -25,6 +26,7 @@ def open_fabric(device: str, config: Run) -> Fabric:
         UserError: when there are more processes than GPUs on this node.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # DDP of depthwise convolutions' weights
     here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched() else 1
     if device == "cuda" and here > torch.cuda.device_count():
         raise UserError(

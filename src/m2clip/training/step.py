@@ -42,7 +42,7 @@ def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequ
         class_ids: of all training videos.
 
     Raises:
-        UserError: in every process, when none has a usable video for a part.
+        UserError: in every process, when none has a usable video.
     """
     world, rank = fabric.world_size, fabric.global_rank
     own = torch.full((len(parts), batch // len(parts) // world), NO_VIDEO)
@@ -53,11 +53,11 @@ def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequ
     shares, first = [], 0
     for counts in there.sum(dim=2).tolist():
         before, end = first + sum(counts[:rank]), first + sum(counts)
-        if end == first:
-            raise UserError("no video of a batch can be used; the lines above name them")
         rows, gather = slice(before, before + counts[rank]), partial(_gather, fabric, counts)
         shares.append(Share(rows=rows, part=slice(first, end), processes=world, gather=gather))
         first = end
+    if not first:
+        raise UserError("no video of a batch can be used; the lines above name them")
     indices = every[there]
     return Whole(
         indices=indices,
@@ -79,10 +79,12 @@ def backward(
     """
     model = cast(VideoCLIP, distributed.module)
     sums: dict[str, Tensor] = {}
-    for part, (loaded, share) in enumerate(zip(parts, whole.shares, strict=True), 1):
+    all_parts = zip(parts, whole.shares, strict=True)
+    some = [(loaded, share) for loaded, share in all_parts if share.part.start < share.part.stop]
+    for part, (loaded, share) in enumerate(some, 1):
         torch.manual_seed(number(seed, "dropout", step))
         videos, random = loaded.videos.to(fabric.device), generator(seed, "mask", step)
-        with fabric.no_backward_sync(distributed, enabled=part < len(parts)):
+        with fabric.no_backward_sync(distributed, enabled=part < len(some)):
             losses = distributed(videos, whole.class_ids, random, share)
             fabric.backward(model.total(losses) * fabric.world_size)
         for head, loss in losses.items():
