@@ -8,8 +8,11 @@ import torch
 
 import tiny_runs
 from m2clip.config import Train
+from m2clip.data.dataset import TestVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
+from m2clip.evaluation.recognition import score
+from m2clip.models.factory import pixels_of
 from m2clip.models.heads import similarity
 from m2clip.models.video_clip import VideoCLIP
 from m2clip.seeds import generator
@@ -211,6 +214,12 @@ def test_bf16_is_close_and_updates_keep_32_bits(whole, backbone, manifest, tmp_p
     assert {weight.dtype for weight in weights.values()} == {torch.float32}
     for ours, theirs in zip(trained.history[:3], whole[1].history, strict=False):
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.03) and ours["loss"] != theirs["loss"]
+    seen.clear()
+    test = TestVideos(manifest, "test", config.data, pixels_of(model))
+    with torch.no_grad():
+        labels = model.encode_labels()
+    scores = score(model, test, labels, batch=4, workers=0)
+    assert set(seen) == {torch.bfloat16} and {values.dtype.name for values in scores.values()} == {"float32"}
 
 
 def test_logits_are_never_in_bf16(make_model):

@@ -21,7 +21,7 @@ Scores = NDArray[np.float32]
 def score(
     model: VideoCLIP, videos: TestVideos, labels: Tensor, *, batch: int, workers: int, title: str = "evaluate"
 ) -> dict[str, Scores]:
-    """Scores of every video of a split, in the order of its manifest.
+    """Scores of every video of a split, in the order of its manifest; under autocast if trained so.
 
     Args:
         model: trained, on its device.
@@ -39,7 +39,8 @@ def score(
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}
-    with tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
+    bf16 = torch.autocast(labels.device.type, torch.bfloat16, enabled=model.precision == "bf16")
+    with bf16, tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
         for loaded in test_batches(videos, batch=batch, workers=workers):
             for origin, mean in probabilities(model, loaded.videos, labels).items():
                 scores.setdefault(origin, []).append(mean)

@@ -53,13 +53,14 @@ def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tenso
     return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
 
 
-def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
-    """What logits (n, C), in 32 bits at least, add to the mean cross-entropy over `count` of them.
+def wide(logits: Tensor) -> Tensor:
+    """The same numbers in 32 bits at least: bf16 has too few for a softmax."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
-    Those of class -100 add nothing; n may be 0.
-    """
-    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return F.cross_entropy(wide, classes, reduction="sum") / count
+
+def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
+    """What logits (n, C) add to the mean cross-entropy over `count` of them; of class -100 nothing."""
+    return F.cross_entropy(wide(logits), classes, reduction="sum") / count
 
 
 class WordHead(nn.Sequential):

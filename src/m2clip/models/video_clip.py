@@ -18,7 +18,16 @@ from torch import Tensor, nn
 from m2clip.config import Run
 from m2clip.models.adapters import TemporalConvolution, seeded
 from m2clip.models.clip import AdaptedBlock, ImageTower, TextTower
-from m2clip.models.heads import CMLM, VC, cmc_loss, contrastive_loss, mask_words, part_of_mean, similarity
+from m2clip.models.heads import (
+    CMLM,
+    VC,
+    cmc_loss,
+    contrastive_loss,
+    mask_words,
+    part_of_mean,
+    similarity,
+    wide,
+)
 from m2clip.models.prompts import Prompts
 from m2clip.seeds import number
 
@@ -51,7 +60,7 @@ class VideoCLIP(nn.Module):
     ) -> None:
         super().__init__()
         self.image, self.text, self.prompts, self.config = image, text, prompts, config.decoder
-        self.heads = config.decoder.heads
+        self.heads, self.precision = config.decoder.heads, config.train.precision
         self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
         width, joint = image.width, image.joint
         classes, decoder = len(prompts.ids), config.decoder
@@ -147,7 +156,7 @@ class VideoCLIP(nn.Module):
     def classify(self, features: VideoFeatures) -> Tensor:
         """VC's logits (B, C)."""
         assert self.vc is not None
-        return self.vc(self._classified(features))
+        return wide(self.vc(self._classified(features)))
 
     def _classified(self, features: VideoFeatures) -> Tensor:
         return features.width if self.config.vc_feature == "width" else features.joint
