@@ -14,6 +14,11 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.training.launch import launched
 
+NOISE = (
+    "Grad strides do not match",  # DDP, of the weights of depthwise convolutions
+    "torch.distributed.nn.functional.all_gather is deprecated",  # Fabric's own call
+)
+
 
 def open_fabric(device: str, config: Run) -> Fabric:
     """Fabric over the processes that torchrun started, or over this one alone.
@@ -26,7 +31,8 @@ def open_fabric(device: str, config: Run) -> Fabric:
         UserError: when there are more processes than GPUs on this node.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", "Grad strides do not match")  # DDP of depthwise convolutions' weights
+    for known in NOISE:
+        warnings.filterwarnings("ignore", known)
     here = int(os.environ["LOCAL_WORLD_SIZE"]) if launched() else 1
     if device == "cuda" and here > torch.cuda.device_count():
         raise UserError(
@@ -34,7 +40,7 @@ def open_fabric(device: str, config: Run) -> Fabric:
             "lower --nproc-per-node"
         )
     text_unused = not {"contrastive", "cmc", "cmlm"} & set(config.decoder.heads)
-    ddp = DDPStrategy(broadcast_buffers=False, find_unused_parameters=text_unused)
+    ddp = DDPStrategy(forward_sync_buffers=False, find_unused_parameters=text_unused)
     fabric = Fabric(
         accelerator=device,
         devices=here,
