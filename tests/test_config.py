@@ -13,6 +13,7 @@ from m2clip.backbones import check, shape_of
 from m2clip.config import Adapters, Backbone, Decoder, Run, TextAdapter, VisualAdapter
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import build, merge, plain, read_yaml
+from m2clip.rows import lay
 
 BAD = {
     "decodr: {}": ["unknown key decodr", "did you mean decoder?", "backbone"],
@@ -50,6 +51,10 @@ BAD = {
     "train: {steps: -1}": ["train.steps", "0 or more"],
     "train: {warmup: 1.0}": ["train.warmup: 1.0", "below 1"],
     "train: {batch: 0}": ["train.batch: 0"],
+    "train: {batch: 8, accumulate: 3}": ["train.accumulate", "8", "3 equal parts"],
+    "train: {epochs: 2, warmup_epochs: 2}": ["train.warmup_epochs: 2", "train.epochs"],
+    "train: {precision: 16}": ["train.precision: expected one of 32, bf16", "16"],
+    "train: {lr_batch: 0}": ["train.lr_batch: 0"],
     "backbone: {temperature: 0}": ["backbone.temperature: 0.0", "above 0"],
     "backbone: {temperature: hot}": ["backbone.temperature: expected a number or null", "'hot'"],
     "adapters: {visual: {temporal_enhancement: 1}}": [
@@ -206,3 +211,14 @@ def test_a_stage_that_meets_bad_input_prints_one_line_and_fails(capsys):
 def test_configs_are_read_without_torch():
     code = "import sys, m2clip.parsing, m2clip.backbones; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_later_of_steps_and_epochs_counts():
+    below = {"train": {"epochs": 12, "warmup_epochs": 2, "lr": 1.0}}
+    assert lay(below, {})["train"] == below["train"]
+    assert lay(below, {"train": {"steps": 0}})["train"] == {"steps": 0, "warmup_epochs": 2, "lr": 1.0}
+    assert lay({"train": {"steps": 500}}, {"train": {"epochs": 2, "steps": None}})["train"] == {"epochs": 2}
+    assert lay(below, {"train": {"warmup": 0.1}})["train"] == {"epochs": 12, "warmup": 0.1, "lr": 1.0}
+    for one in (below, {}):
+        with pytest.raises(UserError, match=r"train\.steps and train\.epochs are both given; keep one"):
+            lay(one, {"train": {"steps": 5, "epochs": 2}})

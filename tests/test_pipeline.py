@@ -225,6 +225,21 @@ def test_edited_row_trains_that_row_alone_also_side_by_side(reproduced):
     assert left == {"complexity", "report"}
 
 
+def test_stage_in_two_processes_gives_the_same_curve(reproduced):
+    run = reproduced.folder / "experiments/runs/smoke/main/0"
+    before = (run / "history.csv").read_text()
+    reproduced.environment["M2CLIP_LAUNCH"] = "torchrun --standalone --nproc-per-node 2"
+    text = reproduced.run("dvc", "repro", "--force", "--single-item", "train@main-0")
+    reproduced.environment.pop("M2CLIP_LAUNCH")
+    after, told = (run / "history.csv").read_text(), json.loads((run / "provenance.json").read_text())
+    reproduced.run("git", "checkout", "-q", "--", ".")
+    reproduced.run("dvc", "checkout", "-q")
+    assert "Warning" not in text and (told["processes"], told["precision"]) == (2, 32)
+    lines = [[float(cell) for cell in line.split(",")] for line in before.splitlines()[1:]]
+    others = [[float(cell) for cell in line.split(",")] for line in after.splitlines()[1:]]
+    assert all(one == pytest.approx(two, rel=1e-4) for one, two in zip(lines, others, strict=True))
+
+
 def test_missing_manifest_is_one_line(reproduced):
     manifest = reproduced.folder / "data/smoke/k400/manifest.parquet"
     kept = manifest.read_bytes()

@@ -8,9 +8,14 @@ import torch
 
 import tiny_runs
 from m2clip.config import Train
+from m2clip.data.dataset import TestVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
+from m2clip.evaluation.recognition import score
+from m2clip.models.factory import pixels_of
+from m2clip.models.heads import similarity
 from m2clip.models.video_clip import VideoCLIP
+from m2clip.schedule import settled
 from m2clip.seeds import generator
 from m2clip.training import optim
 from m2clip.training.loop import write_history
@@ -198,3 +203,54 @@ def test_nothing_to_train_is_said_in_one_line(backbone, manifest, tmp_path):
     with pytest.raises(UserError, match=r"nothing to train.*train.steps") as caught:
         tiny_runs.run(tiny_runs.config_of(backbone, nothing), manifest, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_bf16_is_close_and_updates_keep_32_bits(whole, backbone, manifest, tmp_path):
+    config = tiny_runs.config_of(backbone, {"train": {"precision": "bf16"}})
+    model, videos = tiny_runs.open_training(config, manifest)
+    seen = []
+    model.image.blocks[0].block.mlp.register_forward_hook(lambda *told: seen.append(told[-1].dtype))
+    weights, trained = tiny_runs.run(config, manifest, tmp_path, opened=(model, videos))
+    assert set(seen) == {torch.bfloat16}
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    for ours, theirs in zip(trained.history[:3], whole[1].history, strict=False):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.03) and ours["loss"] != theirs["loss"]
+    seen.clear()
+    test = TestVideos(manifest, "test", config.data, pixels_of(model))
+    with torch.no_grad():
+        labels = model.encode_labels()
+    scores = score(model, test, labels, batch=4, workers=0)
+    assert set(seen) == {torch.bfloat16} and {values.dtype.name for values in scores.values()} == {"float32"}
+
+
+def test_logits_are_never_in_bf16(make_model):
+    model, _ = make_model(double=False)
+    video, text = torch.randn(2, 6, 32).unbind()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = similarity(video, text, model.temperature)
+    assert torch.equal(found, similarity(video, text, model.temperature)) and found.dtype == torch.float32
+
+
+def test_learning_rate_is_linear_in_the_batch():
+    for batch in (64, 256, 512):
+        recipe = settled(Train(batch=batch, lr=0.001, lr_batch=256), 1000)
+        assert recipe.lr == pytest.approx(0.001 * batch / 256)
+    assert settled(Train(lr=0.001), 1000) == Train(lr=0.001)
+
+
+def test_epochs_are_steps_of_the_training_videos():
+    recipe = settled(Train(batch=8, epochs=12, warmup_epochs=2), 100)
+    assert recipe.steps == 150 and recipe.warmup * recipe.steps == pytest.approx(25)
+    assert settled(recipe, 7) == recipe
+    rates = [optim.learning_rate(step, recipe) for step in range(recipe.steps)]
+    assert rates[0] == pytest.approx(recipe.lr / 25) and max(rates) == max(rates[20:25])
+    assert settled(Train(batch=8, epochs=0.5), 9).steps == 1
+    with pytest.raises(UserError, match=r"train\.warmup_epochs: 2 of 100 videos take all 10 steps"):
+        settled(Train(batch=8, steps=10, warmup_epochs=2), 100)
+
+
+def test_a_training_as_long_as_its_epochs(backbone, manifest, tmp_path):
+    config = tiny_runs.config_of(backbone, {"train": {"epochs": 1.5, "lr": 1e-3, "lr_batch": 2}})
+    _, trained = tiny_runs.run(config, manifest, tmp_path)
+    assert [values["step"] for values in trained.history] == [1, 2, 3, 4]
+    assert trained.history[0]["lr"] == pytest.approx(2e-3)

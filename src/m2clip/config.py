@@ -176,11 +176,16 @@ class Train:
     """The recipe."""
 
     steps: int = 10_000
-    batch: int = 64
+    epochs: float | None = None  # in place of steps, as the released code has 12 on K400 and 50 on SSv2
+    batch: int = 64  # videos a step, of all processes and parts
+    accumulate: int = 1  # parts of a batch that are computed one after another
+    precision: Literal[32, "bf16"] = 32  # bf16: autocast; weights, losses and updates keep 32 bits
     lr: float = 1e-3
+    lr_batch: int | None = None  # lr is for so many videos a step and grows with them, as released by 256
     text_lr: float = 1.0  # factor on lr for text adapters and CMLM; released: 0.5
     weight_decay: float = 0.01
     warmup: float = 0.1  # share of the steps
+    warmup_epochs: float | None = None  # in place of warmup, as the released code has 2
     clip_gradient: float = 1.0
     workers: int = 4  # processes that decode
     checkpoint_every: int = 200  # steps
@@ -188,12 +193,23 @@ class Train:
 
     def __post_init__(self) -> None:
         _positive(self, "train", "batch", "checkpoint_every", "log_every", "lr", "text_lr", "clip_gradient")
+        _positive(
+            self, "train", "accumulate", *(k for k in ("epochs", "lr_batch") if getattr(self, k) is not None)
+        )
         if not 0 <= self.weight_decay < inf:
             raise UserError(f"train.weight_decay: {self.weight_decay} must be 0 or more and finite")
         if self.steps < 0 or self.workers < 0:
             raise UserError("train.steps and train.workers: must be 0 or more")
         if not 0 <= self.warmup < 1:
             raise UserError(f"train.warmup: {self.warmup} is a share of the steps, from 0 to below 1")
+        if self.batch % self.accumulate:
+            raise UserError(
+                f"train.accumulate: train.batch {self.batch} has no {self.accumulate} equal parts"
+            )
+        if self.warmup_epochs is not None and not 0 <= self.warmup_epochs < (self.epochs or inf):
+            raise UserError(
+                f"train.warmup_epochs: {self.warmup_epochs:g} must be from 0 to below train.epochs"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ ROWS = Path("experiments/rows.yaml")
 DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
 SPLITS = ("train", "validation", "test")
 MAIN = "main"
+EITHER = ("steps", "epochs"), ("warmup", "warmup_epochs")  # of `train`: two ways to say one thing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +129,13 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     dataset = merge(common, over).get("data", {}).get("dataset", "k400")
     if dataset not in DATASETS:
         raise UserError(f"{source}: data.dataset: there is no dataset {dataset}{meant(dataset, DATASETS)}")
-    recipe = merge(base.datasets.get(dataset, {}), base.rows.get(row, {}))
-    build(Run, merge(common, recipe), source=f"experiments/profiles/{base.name}.yaml")
+    recipe = lay(base.datasets.get(dataset, {}), base.rows.get(row, {}))
     try:
-        config = build(Run, merge(merge(common, recipe), over))
+        build(Run, common := lay(common, recipe))
+    except UserError as error:
+        raise UserError(f"experiments/profiles/{base.name}.yaml: {error}") from None
+    try:
+        config = build(Run, lay(common, over))
         zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in base.left_out)
         config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
         _check_method(config.method)
@@ -139,6 +143,22 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
     return config
+
+
+def lay(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`merge`, but what `over` says in steps takes away what `below` says of it in epochs, and so back.
+
+    Raises:
+        UserError: where one of the two says it in both.
+    """
+    for train in (below.get("train") or {}, over.get("train") or {}):
+        for steps, epochs in EITHER:
+            if train.get(steps) is not None and train.get(epochs) is not None:
+                raise UserError(f"train.{steps} and train.{epochs} are both given; keep one")
+    given = {key for key, value in (over.get("train") or {}).items() if value is not None}
+    gone = {key for pair in EITHER if given & set(pair) for key in pair} - given
+    train = {key: value for key, value in (below.get("train") or {}).items() if key not in gone}
+    return merge(below | {"train": train}, over)
 
 
 def needing(dataset: str, base: Profile) -> list[str]:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -53,9 +53,10 @@ def train_batches(
     workers: int,
     rank: int = 0,
     world: int = 1,
+    parts: int = 1,
     timeout: float = TIMEOUT,
 ) -> Iterator[Batch]:
-    """The batches of steps `start` to `steps` - 1, one a step.
+    """What a process loads for steps `start` to `steps` - 1: its share of each part, `parts` a step.
 
     A broken video is left out of its batch, which is then smaller; the batch names it, and each is told
     once on stderr.
@@ -64,26 +65,36 @@ def train_batches(
         videos: what to train on.
         start: first step, 0 unless resumed.
         steps: all steps of the training.
-        batch: videos a step, of all processes together.
+        batch: videos a step, of all processes and parts together.
         workers: processes that decode; 0 decodes in this one.
         rank: number of this process.
         world: number of processes.
+        parts: into which every batch is cut.
         timeout: seconds without a batch after which decoding counts as hung.
 
     Raises:
-        UserError: a batch has no usable video left, or a worker hung or died.
+        UserError: a batch has no usable video left, or a worker hung or died. Of several processes or parts
+            one may have none left: then `videos` has a black one, since CLIP takes no batch of none.
     """
-    order = Batches(order=videos.order, start=start, steps=steps, batch=batch, rank=rank, world=world)
+    order = Batches(
+        order=videos.order, start=start, steps=steps, batch=batch, rank=rank, world=world, parts=parts
+    )
     told: set[str] = set()
     loader = _loader(videos, workers, timeout, batch_sampler=order)
-    for step, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start):
+    for part, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start * parts):
         for broken in loaded.dropped:
             if broken.path not in told:
                 print(f"dropped from training: {broken}", file=sys.stderr)
                 told.add(broken.path)
-        if len(loaded.class_ids) == 0:
-            raise UserError(f"step {step}: no video of the batch can be used; the first: {loaded.dropped[0]}")
-        yield loaded
+        if len(loaded.class_ids):
+            yield loaded
+        elif world * parts > 1:
+            side = videos.pixels.size
+            yield replace(loaded, videos=torch.zeros(1, videos.data.frames, 3, side, side))
+        else:
+            raise UserError(
+                f"step {part // parts}: no video of the batch can be used; the first: {loaded.dropped[0]}"
+            )
 
 
 def test_batches(

@@ -1,7 +1,9 @@
 """The endless order of training videos, as a function: nothing to save, nothing to restore.
 
 Step k takes positions k * batch to (k + 1) * batch - 1 of an endless sequence in which every epoch is its
-own permutation. A batch may lie across the border of two epochs.
+own permutation. A batch may lie across the border of two epochs. Where gradients are accumulated it is cut
+into parts, and where several processes train each part into their shares: part first, process second, so
+that neither batches nor parts depend on the number of processes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,11 +38,7 @@ def _permutation(order: Order, epoch: int) -> Sequence[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """Positions of the batches of steps `start` to `steps` - 1: a batch sampler for DataLoader.
-
-    With several processes each takes its share of every batch, so that a step sees the same videos
-    whatever their number.
-    """
+    """Positions that a process takes in steps `start` to `steps` - 1, part by part: a batch sampler."""
 
     order: Order
     start: int
@@ -48,19 +46,22 @@ class Batches:
     batch: int  # of all processes together
     rank: int = 0
     world: int = 1
+    parts: int = 1
 
     def __post_init__(self) -> None:
-        if self.batch % self.world:
-            raise UserError(f"train.batch: {self.batch} cannot be shared by {self.world} processes")
+        if self.batch % (self.world * self.parts):
+            parts = f" in {self.parts} parts (train.accumulate)" if self.parts > 1 else ""
+            raise UserError(f"train.batch: {self.batch} cannot be shared by {self.world} processes{parts}")
 
     def __len__(self) -> int:
-        return max(0, self.steps - self.start)
+        return max(0, self.steps - self.start) * self.parts
 
     def __iter__(self) -> Iterator[list[Position]]:
-        return (self.step(step) for step in range(self.start, self.steps))
+        return (self._share(part) for part in range(self.start * self.parts, self.steps * self.parts))
 
-    def step(self, step: int) -> list[Position]:
-        """The positions that this process takes at a step."""
-        share = self.batch // self.world
-        first = step * self.batch + self.rank * share
+    def _share(self, part: int) -> list[Position]:
+        """The positions that this process takes of a part, counted from the first of step 0."""
+        part_size = self.batch // self.parts
+        share = part_size // self.world
+        first = part * part_size + self.rank * share
         return [self.order.at(position) for position in range(first, first + share)]

@@ -29,7 +29,7 @@ def score(
     title: str = "evaluate",
     others: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Scores]:
-    """Scores of every video of a split, in the order of its manifest.
+    """Scores of every video of a split, in the order of its manifest; under autocast if trained so.
 
     Args:
         model: trained, on its device.
@@ -49,7 +49,8 @@ def score(
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}
-    with tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
+    bf16 = torch.autocast(labels.device.type, torch.bfloat16, enabled=model.precision == "bf16")
+    with bf16, tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
         for loaded in test_batches(videos, batch=batch, workers=workers):
             for origin, mean in probabilities(
                 model, loaded.videos, labels, batch=batch, others=others

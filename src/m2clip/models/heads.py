@@ -17,8 +17,13 @@ from m2clip.models.prompts import Prompts
 
 
 def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
-    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N)."""
-    return F.normalize(video, dim=-1) @ F.normalize(text, dim=-1).T / temperature
+    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N).
+
+    Never under autocast: the 8 bits of bf16 are too few for cosines that are divided by 0.01.
+    """
+    with torch.autocast("cuda" if video.is_cuda else "cpu", enabled=False):
+        video, text = (F.normalize(side.to(temperature.dtype), dim=-1) for side in (video, text))
+        return video @ text.T / temperature
 
 
 def contrastive_loss(logits: Tensor, class_ids: Tensor, variant: str = "share") -> Tensor:
@@ -47,6 +52,16 @@ def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tenso
             within one nat of log C whatever the logits.
     """
     return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
+
+
+def wide(logits: Tensor) -> Tensor:
+    """The same numbers in 32 bits at least: bf16 has too few for a softmax."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
+    """What logits (n, C) add to the mean cross-entropy over `count` of them; of class -100 nothing."""
+    return F.cross_entropy(wide(logits), classes, reduction="sum") / count
 
 
 class WordHead(nn.Sequential):
@@ -92,9 +107,16 @@ class VC(nn.Module):
             nn.init.normal_(self.linear.weight, std=0.02)
             nn.init.zeros_(self.linear.bias)
 
-    def forward(self, video: Tensor) -> Tensor:
-        """(B, E) -> logits (B, C)."""
-        return self.linear(self.dropout(video))
+    def forward(self, video: Tensor, batch: int | None = None, rows: slice = slice(None)) -> Tensor:
+        """(B, E) -> logits (B, C).
+
+        Where the videos are `rows` of a larger `batch`, dropout is drawn for all of it, so that a video's
+        does not depend on which process has it.
+        """
+        if self.training and self.dropout.p:
+            ones = video.new_ones(batch or len(video), video.shape[1])
+            video = video * self.dropout(ones)[rows]
+        return self.linear(video)
 
 
 def mask_words(

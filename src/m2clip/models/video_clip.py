@@ -7,18 +7,27 @@
 A method (`methods/`) says what sits in the towers' blocks; heads and towers are the same for all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2clip.config import Run
 from m2clip.models.adapters import TemporalConvolution, seeded
 from m2clip.models.clip import AdaptedBlock, ImageTower, TextTower
-from m2clip.models.heads import CMLM, VC, cmc_loss, contrastive_loss, mask_words, similarity
+from m2clip.models.heads import (
+    CMLM,
+    VC,
+    cmc_loss,
+    contrastive_loss,
+    mask_words,
+    part_of_mean,
+    similarity,
+    wide,
+)
 from m2clip.models.prompts import Prompts
 from m2clip.seeds import number
 
@@ -35,6 +44,15 @@ class VideoFeatures:
     width: Tensor
 
 
+class Share(NamedTuple):
+    """Which videos of a step's batch one call computes, where processes share it or gradients accumulate."""
+
+    rows: slice  # of the batch: the videos of the call
+    part: slice  # of the batch: what all processes compute now, and the contrastive head compares
+    processes: int
+    gather: Callable[[Tensor], Tensor]  # (n, E) of the rows -> (N, E) of the part, with gradients
+
+
 class VideoCLIP(nn.Module):
     """A CLIP adapted to video, with the heads of the config."""
 
@@ -45,7 +63,7 @@ class VideoCLIP(nn.Module):
     ) -> None:
         super().__init__()
         self.image, self.text, self.prompts, self.config = image, text, prompts, config.decoder
-        self.heads = config.decoder.heads
+        self.heads, self.precision = config.decoder.heads, config.train.precision
         self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
         width, joint = image.width, image.joint
         classes, decoder = len(prompts.ids), config.decoder
@@ -92,35 +110,56 @@ class VideoCLIP(nn.Module):
                 self._trunk = self.text.trunk(ids)
         return self.text.pool(self.text.tokens(self._trunk), ids)
 
-    def losses(self, video: Tensor, class_ids: Tensor, random: np.random.Generator) -> dict[str, Tensor]:
-        """The loss of each head, unweighted.
+    def losses(
+        self, video: Tensor, class_ids: Tensor, random: np.random.Generator, share: Share | None = None
+    ) -> dict[str, Tensor]:
+        """The loss of each head, unweighted; of a share, what it adds to the loss of the batch.
+
+        The shares of a batch add up to the loss of the whole, whatever their number, but for the
+        contrastive head: a video is compared with those of its part, over all processes. Fewer are to be
+        told apart where gradients accumulate.
 
         Args:
-            video: (B, T, 3, H, W), normalised.
-            class_ids: (B,).
+            video: (n, T, 3, H, W), normalised; n is N where nothing is shared. Of a share without
+                rows any video, which adds nothing but gradients of zero.
+            class_ids: (N,), of the whole batch.
             random: decides which words CMLM masks.
+            share: which of the batch `video` is; None: all.
         """
+        N = len(class_ids)
+        share = share or Share(slice(0, N), slice(0, N), 1, lambda own: own)
         features = self.encode_video(video)
+        if share.rows.stop == share.rows.start:
+            features = VideoFeatures(features.frames[:0], features.joint[:0], features.width[:0])
         losses = {}
         if self.reads_text:
-            logits = similarity(features.joint, self.encode_labels(), self.temperature)
+            part = class_ids[share.part]
+            logits = similarity(share.gather(features.joint), self.encode_labels(), self.temperature)
+            weight = len(part) / N / share.processes  # every process computes the whole part
             if "contrastive" in self.heads:
-                losses["contrastive"] = contrastive_loss(
-                    logits[:, class_ids], class_ids, self.config.contrastive_target
+                losses["contrastive"] = weight * contrastive_loss(
+                    logits[:, part], part, self.config.contrastive_target
                 )
             if "cmc" in self.heads:
-                losses["cmc"] = cmc_loss(logits, class_ids, self.config.cmc_logits)
+                losses["cmc"] = cmc_loss(logits, part, self.config.cmc_logits) * weight
         if self.cmlm is not None:
-            ids, words = (
-                t.to(video.device) for t in mask_words(self.prompts, class_ids, self.config, random)
-            )
+            ids, words = mask_words(self.prompts, class_ids, self.config, random)
+            masked = int((words >= 0).sum())
+            ids, words = ids[share.rows].to(video.device), words[share.rows].to(video.device)
             with torch.no_grad():
                 trunk = self.text.trunk(ids)
             scores = self.cmlm(self.text.tokens(trunk), features.frames)
-            losses["cmlm"] = F.cross_entropy(scores.flatten(0, 1), words.flatten())
+            losses["cmlm"] = part_of_mean(scores.flatten(0, 1), words.flatten(), masked)
         if self.vc is not None:
-            losses["vc"] = F.cross_entropy(self.classify(features), class_ids)
+            scores = self.vc(self._classified(features), N, share.rows)
+            losses["vc"] = part_of_mean(scores, class_ids[share.rows], N)
         return losses
+
+    def forward(
+        self, video: Tensor, class_ids: Tensor, random: np.random.Generator, share: Share
+    ) -> dict[str, Tensor]:
+        """`losses`, by the name under which DDP and autocast know it."""
+        return self.losses(video, class_ids, random, share)
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
         """The weighted sum of the heads' losses."""
@@ -129,7 +168,10 @@ class VideoCLIP(nn.Module):
     def classify(self, features: VideoFeatures) -> Tensor:
         """VC's logits (B, C)."""
         assert self.vc is not None
-        return self.vc(features.width if self.config.vc_feature == "width" else features.joint)
+        return wide(self.vc(self._classified(features)))
+
+    def _classified(self, features: VideoFeatures) -> Tensor:
+        return features.width if self.config.vc_feature == "width" else features.joint
 
     def logits(self, features: VideoFeatures, labels: Tensor) -> dict[str, Tensor]:
         """Logits (B, C) by origin: `eq11` against label features (C, E), `vc` where there is that head.

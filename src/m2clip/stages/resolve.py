@@ -7,6 +7,8 @@ separate files, so that another number of views retrains nothing. Loads no torch
 import hashlib
 import shutil
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -18,6 +20,7 @@ from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
 from m2clip.reporting import declared
 from m2clip.runs import RESOLVED, RunKey
+from m2clip.schedule import settled
 
 
 def main() -> None:
@@ -28,6 +31,7 @@ def main() -> None:
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
     pins = _pins(profile.name, configs)
+    configs = {row: _settled(profile.name, row, config) for row, config in configs.items()}
     shutil.rmtree(RESOLVED / profile.name, ignore_errors=True)
     for row, config in configs.items():
         key = RunKey(profile.name, row, 0)
@@ -73,6 +77,21 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
             raise UserError(f"row {row}: {error}") from None
         pins[config.method] = _sha256(rows.method_file(config.method))
     return pins
+
+
+def _settled(profile: str, row: str, config: Run) -> Run:
+    """The config with steps, warm-up and learning rate as numbers, which epochs and batch decide."""
+    if not config.train.steps:
+        return config
+    try:
+        return replace(config, train=settled(config.train, _training_videos(profile, config.data.dataset)))
+    except UserError as error:
+        raise UserError(f"row {row}: {error}") from None
+
+
+@cache
+def _training_videos(profile: str, dataset: str) -> int:
+    return len(manifest.read(Path("data") / profile / dataset).rows("train"))
 
 
 def _used(config: Run) -> tuple[str, ...]:

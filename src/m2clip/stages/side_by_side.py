@@ -16,6 +16,7 @@ from m2clip import rows, workplace
 from m2clip.errors import UserError, guarded
 from m2clip.runs import RunKey, declared
 from m2clip.stages import beside
+from m2clip.training import launch
 
 LOGS = Path(".work/logs")
 TRIES, LOCKED = 50, "Unable to acquire lock"
@@ -27,7 +28,8 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 def main() -> None:
     """Prepare and resolve, then run what is not up to date, `main` first."""
     profile = sys.argv[1] if len(sys.argv) > 1 else rows.profile().name
-    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else workplace.cores()
+    alone = launch.VARIABLE in os.environ  # each row takes all devices
+    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 1 if alone else workplace.cores()
     beside.write(profile)
     if subprocess.run([*DVC, "repro", _stage(profile, "resolve")], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)

@@ -1,6 +1,10 @@
-"""`train PROFILE ROW SEED`: resolved config -> adapters, learning curve, provenance."""
+"""`train PROFILE ROW SEED`: resolved config -> adapters, learning curve, provenance.
+
+With M2CLIP_LAUNCH, in as many processes as it starts; the first alone writes.
+"""
 
 import hashlib
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.decoded import Decoded
+from m2clip.data.manifest import Manifest
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
 from m2clip.models.adapters_file import save_adapters
@@ -20,30 +25,32 @@ from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, read_yaml
 from m2clip.tracking.live import live
 from m2clip.training.checkpoint import checkpoint_folder, forget
-from m2clip.training.loop import Trained, train, write_history
+from m2clip.training.devices import named, open_fabric
+from m2clip.training.launch import one_voice, relaunch
+from m2clip.training.loop import Trained, ignore, train, write_history
 
 
 def main() -> None:
     """Train one row with one seed."""
+    relaunch("m2clip.stages.train")
     key = runs.of_arguments()
     source = workplace.source()
     content = read_yaml(key.train_config)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(key.train_config))
-    folder = Path("data") / key.profile / config.data.dataset
-    dataset = manifest.read(folder)
-    if dataset.digest() != content["inputs"]["videos"]:
-        raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
-    if backbones.digest(config.backbone) != content["inputs"]["backbone"]:
-        raise UserError(f"{config.backbone.pretrained}: changed since its rows were resolved; run dvc repro")
-    device = device_name()
-    model, _ = build_model(config, dataset.labels, key.seed, device)
-    checkpoints = checkpoint_folder(workplace.root(), _decides(content, key.seed, device))
+    dataset = _dataset(key, config, content["inputs"])
+    fabric = open_fabric(device_name(), config)
+    model, _ = build_model(config, dataset.labels, key.seed, str(fabric.device))
+    checkpoints = checkpoint_folder(workplace.root(), _decides(content, key.seed, named(fabric)))
     trained = Trained([], (), 0)
-    with live(key, content, {"commit": source["commit"], "device": device}) as run:
+    tags = {"commit": source["commit"], "device": named(fabric)}
+    with live(key, content, tags) if fabric.is_global_zero else nullcontext() as run:
         if config.train.steps:
             decoded = Decoded(workplace.frames(), dataset)
             videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, decoded=decoded)
-            trained = train(model, videos, config, key.seed, checkpoints, run.log)
+            log = run.log if run else ignore
+            trained = train(model, videos, config, key.seed, checkpoints, log, fabric)
+    if not fabric.is_global_zero:
+        return
     key.folder.mkdir(parents=True, exist_ok=True)
     save_adapters(
         key.adapters, model.trainable(), {"config": content, "labels": dataset.labels, "seed": key.seed}
@@ -53,11 +60,24 @@ def main() -> None:
         "config_sha": runs.digest(content),
         "seed": key.seed,
         "inputs": content["inputs"],
+        "processes": fabric.world_size,
+        "precision": config.train.precision,
         "dropped_videos": list(trained.dropped),
         "resumed_at_step": trained.resumed,
     }
-    workplace.write_provenance(key.provenance, device, source, about)
+    workplace.write_provenance(key.provenance, fabric.device.type, source, about)
     forget(checkpoints)
+
+
+def _dataset(key: runs.RunKey, config: Run, inputs: dict[str, str]) -> Manifest:
+    """The row's dataset, where it and the backbone are what the row was resolved with."""
+    folder = Path("data") / key.profile / config.data.dataset
+    dataset = manifest.read(folder)
+    if dataset.digest() != inputs["videos"]:
+        raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
+    if backbones.digest(config.backbone) != inputs["backbone"]:
+        raise UserError(f"{config.backbone.pretrained}: changed since its rows were resolved; run dvc repro")
+    return dataset
 
 
 def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
@@ -69,9 +89,10 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     folders += [path for path in (package / "data").rglob("*.py") if "standin" not in path.parts]
     for path in sorted(alone + folders):
         code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    versions = [version(name) for name in ("torch", "torchvision", "numpy", "open_clip_torch")]
+    packages = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
+    versions = [version(name) for name in packages]
     return [yaml.safe_dump(content), str(seed), device, *versions, decoder(), code.hexdigest()]
 
 
 if __name__ == "__main__":
-    guarded(main)
+    guarded(one_voice(main))

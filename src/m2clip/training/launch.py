@@ -1,0 +1,87 @@
+"""Several processes for a stage that DVC runs: M2CLIP_LAUNCH="torchrun --nproc-per-node 8" dvc repro.
+
+A stage that finds the variable becomes that command, which starts the stage once a process. As a module
+this is torchrun that adds nothing to what the processes say themselves.
+"""
+
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable
+
+from m2clip.errors import UserError
+
+VARIABLE = "M2CLIP_LAUNCH"
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def relaunch(module: str) -> None:
+    """Become the command that M2CLIP_LAUNCH names, where it names one, with this stage after it.
+
+    Raises:
+        UserError: when there is no such command.
+    """
+    command = shlex.split(os.environ.get(VARIABLE, ""))
+    if not command or launched():
+        return
+    ours = [sys.executable, "-m", "m2clip.training.launch"]  # found also where the environment is not active
+    command = [word for given in command for word in (ours if given == "torchrun" else [given])]
+    rest = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    threads = {"OMP_NUM_THREADS": rest.get("OMP_NUM_THREADS", "1")}
+    try:
+        os.execvpe(command[0], [*command, "-m", module, *sys.argv[1:]], rest | threads)
+    except OSError as error:
+        raise UserError(f"{VARIABLE}: {command[0]}: {error.strerror}") from None
+
+
+def one_voice(main: Callable[[], None]) -> Callable[[], None]:
+    """`main` for one of several processes: the first that fails says why, and the others end silently."""
+
+    def run() -> None:
+        try:
+            main()
+        except (Exception, KeyboardInterrupt):
+            if launched() and not _first_to_fail():
+                sys.exit(1)
+            raise
+
+    return run
+
+
+def _first_to_fail() -> bool:
+    """Whether no other process has failed before, asked of torchrun's own store."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    try:
+        store = TCPStore(address, port, is_master=False)
+        return store.add(f"m2clip/failed/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}", 1) == 1
+    except Exception:  # whatever a store that is gone raises: better said twice than not at all
+        return True
+
+
+def main() -> None:
+    """torchrun; a process that a signal ended is named, since it could not say so."""
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    try:
+        run.run(run.parse_args(sys.argv[1:]))
+    except SignalException:
+        sys.exit(130)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode < 0:
+            print(f"error: process {rank} was ended by signal {-failure.exitcode}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
