@@ -70,7 +70,8 @@ def load(profile: str | None = None) -> World:
 
     chosen = rows.profile(profile)
     names = rows.rows()
-    asked = declared.read(list(read_mapping(TABLES).get("tables") or {}), names)
+    tables = list(read_mapping(TABLES).get("tables") or {})
+    asked = declared.beside_paper(declared.read(tables, names), chosen)
     found = results.load(chosen, names, rows.seeds(), asked.labels)
     told = {dataset: facts.read_facts(chosen.name, dataset) for dataset in rows.DATASETS}
     context = Context(Names(tuple(chosen.standin)), told, facts.read_parameters(), chosen)

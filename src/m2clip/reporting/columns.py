@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from m2clip.config import Backbone
 from m2clip.reporting import outcomes, ticks
 from m2clip.reporting.correlation import Correlations
 from m2clip.reporting.facts import Line, Parameters
@@ -43,6 +44,7 @@ class Context:
 
 
 VIEWS = ("frames", "crops", "clips")
+FROM_PAPER = {"from_paper": "top1", "ucf101_from_paper": "ucf101", "hmdb51_from_paper": "hmdb51"}
 Fill = Callable[[Row, Context], Cell]
 
 
@@ -114,6 +116,19 @@ def _published(row: Row, context: Context) -> Value | None:
     return None if number is None else Value(number)
 
 
+def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
+    """Our number less the paper's, where data and backbone are the paper's; see declared.beside_paper."""
+    published = context.published
+    line = published.line(row.config, context.profile) if published else None
+    of = FROM_PAPER[key]
+    ours = row.value("supervised", "top1") if of == "top1" else zero_shot(row, of)
+    backbone = row.config.backbone if row.config else None
+    if not published or not line or not ours or context.profile.standin or backbone != Backbone():
+        return None
+    theirs = line.number(published.accuracy if of == "top1" else of)
+    return None if theirs is None else outcomes.Step(ours.mean - theirs)
+
+
 def _published_step(row: Row, context: Context) -> outcomes.Step | None:
     published = context.published
     line = published.line(row.config, context.profile) if published else None
@@ -156,6 +171,15 @@ def _zero_shot_columns(dataset: str, names: Names) -> dict[str, tuple[Column, Fi
     }
 
 
+def _less(key: str, names: Names) -> tuple[Column, Fill]:
+    of = FROM_PAPER[key]
+    header = "Top-1" if of == "top1" else names.dataset(of)
+    return (
+        Column(key, f"{header} less the paper's, points", ("", "_low", "_high")),
+        lambda row, here: _from_paper(key, row, here),
+    )
+
+
 def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
     """Every column by its key, with what fills it."""
     spread, interval = ("", "_std"), ("", "_low", "_high")
@@ -184,5 +208,6 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
             lambda row, here: outcomes.step(row, here.reference(row)),
         ),
         "published_top1": (Column("published_top1", "Published on K400, top-1, %"), _published),
+        **{key: _less(key, names) for key in FROM_PAPER},
         "published_step": (Column("published_step", "Published on K400, step, points"), _published_step),
     }

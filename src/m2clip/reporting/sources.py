@@ -10,7 +10,7 @@ from pathlib import Path
 
 from m2clip.reporting import TABLES, facts, listing
 from m2clip.reporting.claims import Claim
-from m2clip.reporting.columns import VIEWS, Context
+from m2clip.reporting.columns import FROM_PAPER, VIEWS, Context
 from m2clip.reporting.declared import Spec
 from m2clip.reporting.published import FOLDER, Line
 from m2clip.reporting.results import Row, look
@@ -24,6 +24,15 @@ METRICS = {
     "videos": ("supervised.videos",),
     "ucf101": ("zero_shot.ucf101.splits.*.top1",),
     "hmdb51": ("zero_shot.hmdb51.splits.*.top1",),
+    **{
+        f"{name}_{protocol}": (f"zero_shot.{name}.{key}",)
+        for name in ("ucf101", "hmdb51")
+        for protocol, key in (
+            ("full", "full.top1"),
+            ("half", "half.draws.*"),
+            ("no_text_adapter", "no_text_adapter.splits.*.top1"),
+        )
+    },
 }
 CONFIG = {"dataset": ("data.dataset",), "pretraining": ("backbone.pretrained",), **SETTINGS}
 LAYERS = {"front": "vision_cfg.layers", "back": "vision_cfg.layers", "text_layers": "text_cfg.layers"}
@@ -70,6 +79,8 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
         return tuple(_features(dict.fromkeys([row.name, place.rows[0].name]), place.rows))
     if key == "step":
         return tuple(_step(row, place))
+    if key in FROM_PAPER:
+        return (*_metrics(row, METRICS[FROM_PAPER[key]]), *_published(key, row, place))
     return tuple(_published(key, row, place))
 
 
@@ -172,7 +183,8 @@ def _published(key: str, row: Row, place: Place) -> list[Source]:
     if published is None or line is None:
         return []
     lines = [line, published.reference] if key == "published_step" else [line]
-    return [_cell(one, published.accuracy, place) for one in lines if one]
+    column = {"ucf101": "ucf101", "hmdb51": "hmdb51"}.get(FROM_PAPER.get(key, ""), published.accuracy)
+    return [_cell(one, column, place) for one in lines if one]
 
 
 def _cell(line: Line, column: str, place: Place) -> Source:

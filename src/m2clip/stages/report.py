@@ -36,7 +36,7 @@ CARD = Path("experiments/backbone/card.json")
 def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets."""
     profile = rows.profile(sys.argv[1])
-    asked = declared.read(rows.params().get("tables"), rows.rows())
+    asked = declared.beside_paper(declared.read(rows.params().get("tables"), rows.rows()), profile)
     stated = claims.read(rows.rows())
     names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
     found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}

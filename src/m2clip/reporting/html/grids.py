@@ -22,6 +22,15 @@ MEASURED = {  # columns that a run gave: where in its files
     "top5": "supervised/top5 of metrics.json",
     "ucf101_top1": "zero_shot/ucf101/splits of metrics.json",
     "hmdb51_top1": "zero_shot/hmdb51/splits of metrics.json",
+    **{
+        f"{name}_{protocol}_top1": f"zero_shot/{name}/{key} of metrics.json"
+        for name in ("ucf101", "hmdb51")
+        for protocol, key in (
+            ("full", "full"),
+            ("half", "half"),
+            ("no_text_adapter", "no_text_adapter/splits"),
+        )
+    },
     "videos": "supervised/videos of metrics.json",
     "correlation": "label_features.npy",
     "step": "top-1 of this row less that of the reference; its interval from outcomes.json of both",
