@@ -21,7 +21,7 @@ def learning_rate(step: int, config: Train) -> float:
 
 
 def make_optimizer(trainable: dict[str, nn.Parameter], config: Train) -> torch.optim.AdamW:
-    """AdamW in up to four groups: text adapter or not (`text_lr`), decayed or not (biases and norms are not)."""
+    """AdamW in up to four groups: text adapters or not (`text_lr`), decayed or not (biases, norms)."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trainable.items():
         factor = config.text_lr if name.startswith(("text.", "cmlm.adapter.")) else 1.0
