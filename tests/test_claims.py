@@ -16,7 +16,7 @@ from m2clip.reporting.intervals import Interval
 from m2clip.reporting.outcomes import Difference
 from m2clip.reporting.results import load
 from m2clip.runs import RunKey
-from m2clip.stages import report
+from m2clip.stages import report, resolve
 
 SEEDS = (0, 1, 2)
 
@@ -95,6 +95,18 @@ def test_the_paper_s_numbers_are_those_of_the_published_files():
         towards = 1 if claim.direction == "higher" else -1
         assert claim.published.difference * towards > 0, name
     assert checked == 32
+
+
+def test_a_row_that_is_not_declared_is_named_before_anything_is_trained(monkeypatch):
+    def without(content):
+        del content["rows"]["cmc"]
+
+    made.edit("experiments/rows.yaml", without)
+    made.edit("experiments/tables.yaml", lambda content: content.update(tables={}, labels={}))
+    made.edit("params.yaml", lambda content: content.update(tables=[]))
+    monkeypatch.setattr("sys.argv", ["resolve", made.PROFILE])
+    with pytest.raises(UserError, match=r"claims.yaml: claims.*: there is no row cmc"):
+        resolve.main()
 
 
 def plain_bootstrap(values, members, draws=4000):

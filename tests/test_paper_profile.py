@@ -99,6 +99,15 @@ def test_the_report_calls_nothing_a_stand_in(repository):
     assert "stand-in" not in page.lower() and "2 of 2 runs" in page
 
 
+def test_main_is_called_the_papers_model(repository):
+    """Its recipe in epochs is one in steps when it has been resolved."""
+    reports = repository.folder / "reports/paper"
+    assert "| M2-CLIP | K400 |" in (reports / "README.md").read_text()
+    assert "is not the paper's" not in (reports / "audit.md").read_text()
+    (picture,) = (reports / "pictures").glob("*.json")
+    assert "M2-CLIP on K400, validation split" in picture.read_text()
+
+
 def test_a_variable_that_is_not_set_is_named(repository):
     (repository.folder / ".env").rename(repository.folder / ".env.kept")
     text = repository.run("python", "-m", "m2clip.stages.prepare", "paper", "ucf101", ok=False)

@@ -10,9 +10,10 @@ import pytest
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting import declared, outcomes, published
+from m2clip.reporting import declared, facts, outcomes, published
+from m2clip.reporting.differences import label
 from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import render
+from m2clip.reporting.tables import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
 
@@ -153,6 +154,55 @@ def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
     assert lines[row]["top1"] is not None
 
 
+def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypatch):
+    run_all()
+    table, _ = made.table("fig4a")
+    assert not any(column.key.endswith("from_paper") for column in table.columns), "these are stand-ins"
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    configs = run_all()
+    assert configs["main"].train.epochs is None and configs["main"].train.steps == 40073
+    _, lines = made.table("fig4a")
+    main = lines["main"]
+    assert (main["label"], main["published_top1"].mean) == ("M2-CLIP", 83.4)
+    assert main["from_paper"].points == pytest.approx(main["top1"].mean - 83.4)
+    assert main["from_paper"].mark == "†" and main["step"].is_reference
+    assert lines["te"]["from_paper"].points == pytest.approx(lines["te"]["top1"].mean - 83.1)
+    assert lines["site-mlp"]["from_paper"] is lines["front-ssv2"]["from_paper"] is None
+    _, lines = made.table("table4")
+    theirs = {row: cells["published_top1"].mean for row, cells in lines.items() if cells["published_top1"]}
+    assert theirs == {"clip": 56.5, "ted": 80.5, "contrastive": 81.4, "main": 83.4}
+    _, lines = made.table("table1")
+    assert lines["frames-32"]["from_paper"].points == pytest.approx(lines["frames-32"]["top1"].mean - 84.1)
+    _, lines = made.table("table2")
+    assert lines["ssv2"]["from_paper"] and lines["ssv2"]["step"].is_reference
+    _, lines = made.table("table3")
+    assert lines["main"]["ucf101_from_paper"] and lines["main"]["hmdb51_from_paper"]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"epochs": 6, "warmup_epochs": 1}, {"steps": 40000}, {"lr": 2e-3}, {"batch": 144}, {"lr_batch": 128}],
+)
+def test_another_recipe_than_the_profiles_is_not_the_papers(recipe, monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    made.edit("params.yaml", lambda content: content["train"].update(recipe))
+    configs = made.resolve()
+    made.run("main", configs["main"])
+    _, lines = made.table("fig4a")
+    assert lines["main"]["label"].startswith("M2-CLIP, train.")
+    assert lines["main"]["published_top1"] is lines["main"]["from_paper"] is None
+
+
+def test_a_dataset_that_the_profile_leaves_out_makes_no_other_model(monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    made.edit("experiments/profiles/paper.yaml", lambda content: content["videos"].update(hmdb51=None))
+    profile, main = rows.profile("paper"), made.resolve()["main"]
+    assert main.evaluate.zero_shot == ("ucf101",)
+    assert label(main, profile) == "M2-CLIP"
+    facts.sheets("paper").joinpath("k400.csv").unlink()
+    assert label(main, profile) != "M2-CLIP", "without the number of videos nobody can tell"
+
+
 def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
     profile = rows.profile("smoke")
     ablation = published.read("fig4c_decoder")
@@ -175,7 +225,67 @@ def test_steps_are_plain_arithmetic():
     assert outcomes.step(loaded["main"], None) is None
     RunKey(made.PROFILE, "te", 0).outcomes.unlink()
     again = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te"), [0], {})}
-    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points)
+    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points, mark="†")
+
+
+def test_steps_and_correlations_show_how_seeds_differ():
+    made.edit("params.yaml", lambda content: content.update(seeds=[0, 1, 2]))
+    configs = made.resolve()
+    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2")
+    for seed in range(3):
+        for row in names:
+            made.run(row, configs[row], seed)
+    table, lines = made.table("fig4a")
+    top1 = {
+        row: [load(rows.profile(made.PROFILE), (row,), [seed], {})[0].runs[0].metrics for seed in range(3)]
+        for row in ("ssv2", "te-ssv2")
+    }
+    apart = [
+        one["supervised"]["top1"] - two["supervised"]["top1"]
+        for one, two in zip(top1["te-ssv2"], top1["ssv2"], strict=True)
+    ]
+    step = lines["te-ssv2"]["step"]
+    assert (step.points, step.std, step.mark) == (
+        pytest.approx(np.mean(apart)),
+        pytest.approx(np.std(apart, ddof=1)),
+        "",
+    )
+    assert shown(step).startswith(f"{shown(outcomes.Step(step.points))} ± {step.std:.1f} [")
+    assert "Mean ± standard deviation over seeds: top-1, step." in table.notes
+    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "te-ssv2"]
+    assert float(read["step_std"]) == pytest.approx(step.std, abs=1e-4)
+
+    table, lines = made.table("fig2b")
+    assert "Mean ± standard deviation over seeds: correlation." in table.notes
+    assert "top-1" not in " ".join(table.all_notes()).lower()
+    of_seed = [
+        np.corrcoef(np.load(RunKey(made.PROFILE, "ssv2", seed).label_features).astype(float))
+        for seed in range(3)
+    ]
+    means = [one[~np.eye(len(one), dtype=bool)].mean() for one in of_seed]
+    assert lines["ssv2"]["correlation"] == Value(
+        pytest.approx(np.mean(means)), pytest.approx(np.std(means, ddof=1)), 3, 3
+    )
+    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "ssv2"]
+    assert float(read["correlation_std"]) == pytest.approx(np.std(means, ddof=1), abs=1e-4)
+
+
+def test_steps_and_correlations_of_one_seed_and_of_too_few_are_marked():
+    configs = made.resolve()
+    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2", "clip-ssv2")
+    for row in names:
+        made.run(row, configs[row])
+    for asked, mark in (([0], "†"), ([0, 1], "†‡")):
+        made.edit("params.yaml", lambda content, seeds=asked: content.update(seeds=seeds))
+        table, lines = made.table("fig4a")
+        assert lines["te-ssv2"]["step"].mark == mark and lines["te-ssv2"]["step"].std is None
+        assert "† one seed." in table.all_notes() and "over seeds" not in " ".join(table.notes)
+        assert shown(lines["te-ssv2"]["step"]).endswith(f"]{mark}")
+        _, lines = made.table("fig2b")
+        assert lines["ssv2"]["correlation"].mark == mark and lines["ssv2"]["correlation"].std is None
+        _, lines = made.table("table4")
+        assert not shown(lines["clip-ssv2"]["step"]).endswith(mark), "the reference"
+        assert lines["ssv2"]["published_step"] is None and lines["ssv2"]["step"].mark == mark
 
 
 def hits(row):

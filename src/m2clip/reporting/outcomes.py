@@ -8,17 +8,22 @@ import numpy as np
 
 from m2clip.reporting import intervals
 from m2clip.reporting.intervals import Array, Interval
-from m2clip.reporting.results import Row, SeedRun, is_number, look, summary
+from m2clip.reporting.results import Row, SeedRun, is_number, look, marks, summary
 
 
 @dataclass(frozen=True)
 class Step:
-    """Points from a reference row, with a 95 % interval over the test videos where they are kept."""
+    """Points from a reference row, with a 95 % interval over the test videos where they are kept.
+
+    std: over seeds. mark: of one seed, or of fewer than asked for.
+    """
 
     points: float
     low: float | None = None
     high: float | None = None
     is_reference: bool = False
+    std: float | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,19 @@ def step(row: Row, reference: Row | None) -> Step | None:
         return None
     if row.name == reference.name:
         return Step(0.0, is_reference=True) if row.value("supervised", "top1") else None
-    found = difference(row, reference, row.dataset)
+    return step_on(row.dataset, row, reference)
+
+
+def step_on(dataset: str, row: Row, reference: Row) -> Step | None:
+    """Points of a row over another on any set that both were tested on."""
+    found = difference(row, reference, dataset)
     if found is None:
         return None
-    return Step(found.points, *((found.interval.low, found.interval.high) if found.interval else ()))
+    over, trained = summary(found.by_seed), row.trained or reference.trained
+    return Step(
+        points=found.points,
+        low=found.interval.low if found.interval else None,
+        high=found.interval.high if found.interval else None,
+        std=over.std if over and trained else None,
+        mark=marks(len(found.seeds), len(row.runs)) if trained else "",
+    )

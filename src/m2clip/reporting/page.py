@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from m2clip.reporting import levels
-from m2clip.reporting.audit import Audited
+from m2clip.reporting.audit_page import Audited
 from m2clip.reporting.claims_page import summary
 from m2clip.reporting.columns import Context, title, views
 from m2clip.reporting.declared import Spec

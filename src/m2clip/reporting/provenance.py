@@ -40,13 +40,13 @@ HOW = {
         f"{name}_no_text_adapter": "each split averaged over seeds, then mean ± their standard deviation"
         for name in ("ucf101", "hmdb51")
     },
-    "from_paper": "top-1 less the paper's number",
+    "from_paper": "top-1 less the paper's number ± the standard deviation over seeds",
     "ucf101_from_paper": "the mean over splits less the paper's number",
     "hmdb51_from_paper": "the mean over splits less the paper's number",
     "chance": "100 / labels",
     "parameters": "in units of 10^6",
-    "correlation": "Pearson's, mean over pairs of the labels that the table's first row chooses",
-    "step": "top-1 less the reference's; interval: paired bootstrap over videos",
+    "correlation": "Pearson's, mean over pairs of the labels that the table's first row chooses ± over seeds",
+    "step": "top-1 less the reference's ± over seeds; interval: paired bootstrap over videos",
     "published_step": "the number less that of the paper's reference line",
 }
 CLAIM = {

@@ -12,8 +12,7 @@ from typing import Any
 
 from m2clip.config import Run
 from m2clip.errors import UserError
-from m2clip.parsing import build, merge, plain
-from m2clip.reporting.differences import between, paper
+from m2clip.reporting.differences import between, in_steps, paper
 from m2clip.rows import Profile
 
 FOLDER = Path("experiments/published")
@@ -50,8 +49,8 @@ class Line:
         """Whether a row with this config is what the line was measured on, but for the profile."""
         if self.over is None:
             return False
-        theirs = build(Run, merge(plain(paper(profile, self.over["data"]["dataset"])), self.over))
-        return not between(config, theirs)
+        dataset = self.over["data"]["dataset"]
+        return not between(in_steps(config, profile, dataset), paper(profile, dataset, self.over))
 
 
 @dataclass(frozen=True)

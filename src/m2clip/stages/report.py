@@ -9,7 +9,7 @@ from pathlib import Path
 from m2clip import rows
 from m2clip.errors import UserError, guarded
 from m2clip.reporting import (
-    audit,
+    audit_page,
     claims,
     claims_page,
     correlation,
@@ -67,11 +67,11 @@ def main() -> None:
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
-        audit=audit.audited(profile, rows.seeds(), context.names),
+        audit=audit_page.audited(profile, rows.seeds(), context.names),
         judged=judged, everything=tuple(found.values()),
     )  # fmt: skip
     _write(folder / "README.md", page(report))
-    _write(folder / "audit.md", audit.page(profile.name, report.audit))
+    _write(folder / "audit.md", audit_page.page(profile.name, report.audit))
     _write(folder / "index.html", html.page(report, folder))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
     _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
