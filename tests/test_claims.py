@@ -87,6 +87,22 @@ def test_what_the_paper_asks_of_k400_is_asked_of_ssv2_too_and_marked_as_ours():
             assert twin.says == claim.says
 
 
+def test_the_best_number_of_text_adapters_is_held_against_every_other():
+    stated = claims.read(rows.rows()).values()
+    others = {row for row in rows.rows() if row.startswith("text-")}
+    for dataset in ("k400", "ucf101"):
+        asked = [one for one in stated if one.section.startswith("Figure 4b") and one.set == dataset]
+        assert {one.worse[0] for one in asked if one.better == "main"} == others
+
+
+def test_what_the_text_branch_cost_is_won_back_from_st_adapter_without_text():
+    stated = claims.read(rows.rows()).values()
+    asked = {one.set: one for one in stated if "wins back" in one.says}
+    assert {name: one.rows for name, one in asked.items()} == {
+        "k400": ("main", "st-adapter"), "ssv2": ("ssv2", "st-adapter-ssv2")
+    }  # fmt: skip
+
+
 def test_the_paper_s_numbers_are_those_of_the_published_files():
     profile, checked = rows.profile(made.PROFILE), 0
     for name, claim in claims.read(rows.rows()).items():

@@ -93,7 +93,7 @@ def _unfit(claim: Claim, rows: Sequence[Row], context: Context) -> str:
             differs = difference(row.config, context.profile)
             changed = [text for text in differs if text.partition("=")[0] not in ELSEWHERE]
             if changed:
-                return f"{MAIN} is explored: {', '.join(changed)}"
+                return f"{MAIN} is explored: {'; '.join(changed)}"
     shown = context.names.dataset
     return "; ".join(
         f"{row.name} is on {shown(row.dataset)}, not on {shown(claim.trained_on)}"
