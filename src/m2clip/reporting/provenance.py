@@ -53,7 +53,7 @@ CLAIM = {
     "supervised": "top-1 less that of the other row; interval: paired bootstrap over videos",
     "zero-shot": "mean over splits, less that of the other row; interval: paired bootstrap over videos",
     "correlation": "mean correlation of label features less that of the other row; no interval",
-    "trade": "points over the rival that comes closest in both accuracies; no interval",
+    "trade": "points over the best row of as many parameters or fewer; interval: paired bootstrap",
 }
 HEADER = ("table", "row", "column", "value", "file", "key", "seed", "commit", "evaluation_commit")
 

@@ -100,16 +100,10 @@ def of_claim(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Sourc
     if claim.measure == "correlation":
         return tuple(_features([row.name for row in rows], rows))
     found: list[Source] = []
-    unseen = (f"zero_shot.{claim.set}.splits.*.top1",)
     for row in rows:
+        found += [*_metrics(row, METRICS[claim.set if claim.zero_shot else "top1"]), *_hits(row, claim.set)]
         if claim.measure == "trade":
-            found += [
-                *_metrics(row, (*METRICS["top1"], *unseen)),
-                *_count(row, COUNTS["parameters"], context),
-            ]
-        else:
-            supervised = claim.measure == "supervised"
-            found += [*_metrics(row, METRICS["top1"] if supervised else unseen), *_hits(row, claim.set)]
+            found += _count(row, COUNTS["parameters"], context)
     return tuple(found)
 
 
