@@ -26,7 +26,8 @@ from m2clip.schedule import settled
 def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
     profile = rows.profile(sys.argv[1])
-    rows.seeds()
+    rows.seeds(profile)
+    rows.check_weights(profile)
     declared.read(rows.params().get("tables"), rows.rows())  # so that no mistake shows only after training
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
