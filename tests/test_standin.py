@@ -149,6 +149,25 @@ def test_no_scene_is_drawn_twice():
     assert len(set(videos + pictures)) == len(videos) + len(pictures)
 
 
+@BOTH
+def test_a_video_shows_what_its_label_names(world):
+    for dataset in ("k400", "ucf101", "hmdb51"):
+        for index in range(40):
+            what = plans.plan(dataset, "test", index, world)
+            told = told_by(what.label)
+            assert what.thing == (told.thing or what.thing) and told.verb in what.label
+            assert what.scene.background == (told.background or what.scene.background)
+            assert what.label.endswith(world.backgrounds.get(told.background, told.verb))
+
+
+@BOTH
+def test_sentences_hold_every_template_and_verb(world):
+    drawn = captions.sentences(np.random.default_rng(0), world)
+    assert len(set(drawn)) == len(drawn) == len(world.templates) + len(world.verbs) + 18
+    assert drawn[: len(world.templates)] == list(world.templates)
+    assert sum("mask" in text for text in drawn) == 6
+
+
 def test_labels_read_as_sentences():
     assert {name: len(labels) for name, labels in plans.LABELS.items()} == {
         "k400": 36, "ssv2": 14, "ucf101": 20, "hmdb51": 10,
@@ -183,7 +202,7 @@ def test_a_caption_is_true(world):
     rng = np.random.default_rng(1)
     for index in range(500):
         what = stills.plan_still(index, "train", world).what
-        assert captions.Attributes.of(*what.ids(world), world) == what
+        assert captions.Attributes.of(what.ids(world), world) == what
         text, (thing, verb, place) = captions.caption(what, rng)
         assert thing == (f"a {what.thing}" in text)
         assert verb == (what.verb is not None and what.verb in text)

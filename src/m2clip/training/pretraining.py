@@ -173,7 +173,7 @@ def pictures_loss(
     """The two losses that need pictures, for one batch."""
     chosen = np.sort(rng.choice(len(pool.ids), recipe.batch, replace=False))
     ids = torch.from_numpy(pool.ids[chosen])
-    shown = [Attributes.of(*place, state.world) for place in pool.ids[chosen].tolist()]
+    shown = [Attributes.of(place, state.world) for place in pool.ids[chosen].tolist()]
     texts, told = zip(*(caption(what, rng) for what in shown), strict=True)
     same = ids[:, None, :] == ids[None, :, :]
     matches = (same | ~torch.tensor(told)[None]).all(-1).float().to(state.device)

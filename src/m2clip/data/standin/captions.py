@@ -1,5 +1,6 @@
 """Sentences of the world: captions for its still pictures, and sentences that accompany none."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,8 +29,9 @@ class Attributes:
         return world.objects.index(self.thing), verb, list(world.backgrounds).index(self.background)
 
     @classmethod
-    def of(cls, thing: int, verb: int, background: int, world: World = SMALL) -> "Attributes":
+    def of(cls, ids: Iterable[int], world: World = SMALL) -> "Attributes":
         """Back from the numbers."""
+        thing, verb, background = ids
         named = world.verbs[verb - 1] if verb else None
         return cls(world.objects[thing], named, list(world.backgrounds)[background])
 

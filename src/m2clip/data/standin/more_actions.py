@@ -62,10 +62,9 @@ def more_lines(canvas: Canvas, verb: str, x: Array, y: Array, scale: Array, side
         for behind, above in ((1.35, -0.25), (1.7, 0.25), (2.05, -0.25)):
             bar(canvas, x - side * scale * behind, y + above * scale, thin, scale * 0.25)
     elif verb == "growing":
-        for beside, below in ((-1.4, 0), (1.4, 0)):
-            bar(canvas, x + beside * scale, y + below * scale, scale * 0.25, thin)
-        for below in (-1.4, 1.4):
-            bar(canvas, x, y + below * scale, thin, scale * 0.25)
+        for away in (-1.4, 1.4):
+            bar(canvas, x + away * scale, y, scale * 0.25, thin)
+            bar(canvas, x, y + away * scale, thin, scale * 0.25)
     elif verb == "shrinking":
         for radius in (1.35, 1.6):
             ring(canvas, x, y, scale * radius, broken=False)
