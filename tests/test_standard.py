@@ -142,6 +142,26 @@ def test_without_its_backbone_one_line_says_what_makes_it(repository):
     assert not Path("experiments/standard").exists()
 
 
+def test_the_stage_of_its_backbone_is_written_when_asked_for(repository):
+    shutil.copy(ROOT / "experiments/backbone/dvc.yaml", "experiments/backbone/dvc.yaml")
+    assert beside.write_backbone("embedded") == beside.write_backbone("smoke") == beside.BACKBONE
+    path = beside.write_backbone("standard")
+    assert path == Path("experiments/backbone/standard/dvc.yaml")
+    small, larger = (
+        yaml.safe_load(file.read_text())["stages"]["backbone"] for file in (beside.BACKBONE, path)
+    )
+    assert larger["cmd"] == small["cmd"] + " standard" and larger["frozen"]
+    assert (path.parent / larger["wdir"]).resolve() == repository
+    assert [name for name in larger["deps"] if name not in small["deps"]] == [
+        "experiments/backbone/standin-ViT-B-16.json"
+    ]
+    made = [next(iter(out)) for out in larger["outs"]]
+    task = backbone.task("standard")
+    assert made == [str(task.weights), *(f"{task.card}/{name}" for name in beside.CARD)]
+    with pytest.raises(UserError, match=r"paper.yaml: backbone: nothing to train"):
+        beside.write_backbone("paper")
+
+
 def test_its_pipeline_has_its_seeds_and_its_backbone(repository):
     Path("experiments/backbone/standin-ViT-B-16.safetensors").touch()
     text = beside.write("standard").read_text()
