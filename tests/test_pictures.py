@@ -13,7 +13,7 @@ from PIL import Image
 
 import plain_model
 import tiny_runs
-from m2clip.data.standin.templates import PAIRS, TEMPLATES
+from m2clip.data.standin.worlds import PAIRS, SMALL
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
@@ -106,7 +106,7 @@ def matrix_of(counts, labels):
 
 def test_shares_of_reversed_pairs_by_counting_videos():
     random = np.random.default_rng(1)
-    labels = [*TEMPLATES, "something else"]
+    labels = [*SMALL.templates, "something else"]
     counts = random.integers(0, 9, (len(labels), len(labels)))
     reverse = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
     tally = {"right": 0, "reverse": 0, "other": 0}

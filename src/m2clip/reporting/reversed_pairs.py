@@ -1,6 +1,6 @@
 """Figure `<table>-reversed`: how often a video is taken for the label that it would have played backwards.
 
-The pairs are the stand-in world's: the second label of each is the first one's clip in reverse.
+The pairs are the stand-in worlds': the second label of each is the first one's clip in reverse.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from m2clip.data.standin.templates import PAIRS
+from m2clip.data.standin.worlds import EVERY_PAIR
 from m2clip.reporting.columns import Context
 from m2clip.reporting.confusion import counts
 from m2clip.reporting.results import Row
@@ -30,7 +30,7 @@ class Shares:
     other: float
 
 
-def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = PAIRS) -> Shares | None:
+def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = EVERY_PAIR) -> Shares | None:
     """Of all videos whose label is one of a pair; None where no label is.
 
     Args:
@@ -64,7 +64,7 @@ def by_pair(row: Row) -> dict[str, Shares]:
     matrix = counts(row)
     if matrix is None:
         return {}
-    found = {f"{one} / {other}": shares(matrix, [(one, other)]) for one, other in PAIRS}
+    found = {f"{one} / {other}": shares(matrix, [(one, other)]) for one, other in EVERY_PAIR}
     return {name: part for name, part in found.items() if part}
 
 

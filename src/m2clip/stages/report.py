@@ -39,7 +39,7 @@ def main() -> None:
     asked = declared.beside_paper(declared.read(rows.params().get("tables"), rows.rows()), profile)
     stated = claims.read(rows.rows())
     names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
-    found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}
+    found = {row.name: row for row in results.load(profile, names, rows.seeds(profile), asked.labels)}
     shown = [found[name] for name in asked.rows()]
     datasets = _datasets(shown)
     context = Context(
@@ -67,7 +67,7 @@ def main() -> None:
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
-        audit=audit_page.audited(profile, rows.seeds(), context.names),
+        audit=audit_page.audited(profile, rows.seeds(profile), context.names),
         judged=judged, everything=tuple(found.values()),
     )  # fmt: skip
     _write(folder / "README.md", page(report))

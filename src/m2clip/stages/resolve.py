@@ -26,6 +26,8 @@ from m2clip.schedule import settled
 def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
     profile = rows.profile(sys.argv[1])
+    rows.seeds(profile)
+    rows.check_weights(profile)
     _check_reporting()
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
@@ -62,7 +64,6 @@ def main() -> None:
 
 def _check_reporting() -> None:
     """Read all that the report will, so that no mistake in it shows only after training."""
-    rows.seeds()
     known = rows.rows()
     declared.read(rows.params().get("tables"), known)
     claims.read(known)

@@ -56,7 +56,7 @@ def _waiting(profile: str) -> list[RunKey]:
         raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
     changed = set(json.loads(status.stdout))
     names = sorted(rows.rows(), key=lambda row: row != rows.MAIN)
-    keys = declared(profile, names, rows.seeds())
+    keys = declared(profile, names, rows.seeds(rows.profile(profile)))
     there = [key for key in keys if key.train_config.exists()]  # not of datasets that the profile leaves out
     return [key for key in there if changed & set(_stages(key))]
 
