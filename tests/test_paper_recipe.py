@@ -17,8 +17,8 @@ from m2clip.reporting import published
 from m2clip.runs import RunKey
 from m2clip.stages import beside, side_by_side
 
-# In bf16, by benchmarks/memory.py: GB of a frame with adapters at one site, as with ST-Adapter at both, and with
-# TED-Adapters at both; a GPU has 80.
+# In bf16, by benchmarks/memory.py: GB of a frame with adapters at one site, as with ST-Adapter at both, and
+# with TED-Adapters at both; a GPU has 80.
 FRAME, FRAME_OF_BOTH, MOST = 0.41 / 8, 0.53 / 8, 60
 SSV2 = "  ssv2: {format: ssv2, splits: [train, validation], names: []}"
 
