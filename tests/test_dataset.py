@@ -224,6 +224,7 @@ def test_evaluation_stops_at_a_broken_video(prepared, damaged, workers, index):
     with pytest.raises(UserError) as caught:
         list(all_batches(videos, batch=4, workers=workers))
     assert f"videos/{index}.mp4: " in str(caught.value) and "\n" not in str(caught.value)
+    assert "`dvc repro -f prepare@DATASET`" in str(caught.value)
 
 
 def test_without_the_check_only_the_number_of_frames_counts(damaged):

@@ -116,7 +116,9 @@ def test_batches(videos: TestVideos, *, batch: int, workers: int) -> Iterator[Ba
             broken = loaded.dropped[0]
             raise UserError(
                 f"{videos.videos.folder / broken.path}: {broken.reason}; every video of the split must be "
-                "scored: mend it, or run `dvc repro prepare` to take it out"
+                "scored: mend it, or let its dataset be prepared anew, which takes it out: "
+                "`dvc repro -f prepare@DATASET`, and of another profile than params.yaml's "
+                "`dvc repro -f experiments/PROFILE/dvc.yaml:prepare@DATASET`"
             )
         yield loaded
 

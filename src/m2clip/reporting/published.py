@@ -6,7 +6,7 @@ person has changed stands beside no number of the paper.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,10 @@ class Published:
         return {line.over["data"]["dataset"] for line in self.lines if line.over is not None}
 
     def line(self, config: Run | None, profile: Profile) -> Line | None:
-        """The line of this config, if the paper has one."""
+        """The line of this config, if the paper has one; the parts of a batch do not count."""
+        if config:
+            parts = paper(profile, config.data.dataset).train.accumulate
+            config = replace(config, train=replace(config.train, accumulate=parts))
         found = (line for line in self.lines if config and line.is_of(config, profile))
         return next(found, None)
 

@@ -3,7 +3,8 @@
 dvc.lock holds the results of one profile, the one that params.yaml names. The stages of another are the same
 with its name in place and a lock of their own, so that its results are committed beside them; everything else
 in params.yaml counts for both, but for the seeds of a profile that has its own. While this file is there,
-params.yaml cannot name that profile: DVC lets one stage write a file.
+params.yaml cannot name that profile: DVC lets one stage write a file. Rows of datasets that
+the profile leaves out are no stages of it.
 
 With --backbone: the stage that trains the backbone of a stand-in, in the same way.
 """
@@ -43,12 +44,15 @@ def written(profile: str) -> str:
     own = f"experiments/profiles/{profile}.yaml" if rows.has_own_seeds(base) else None
     content["vars"] = [f"{UP}{file}" for file in content["vars"]] + [f"{UP}{own or rows.PARAMS}:seeds"]
     stages = {name: stage for name, stage in content["stages"].items() if name not in SHARED}
+    kept = _kept(profile)
     for stage in stages.values():
         body = stage.get("do", stage)
         body["wdir"] = UP.rstrip("/")
         if own and "seeds" in body.get("params", ()):
             body["params"].remove("seeds")
             body["params"].append({own: ["seeds"]})
+        if kept and "row" in stage.get("matrix", {}):
+            stage["matrix"]["row"] = kept
     content["stages"] = stages
     content["plots"] = [{f"{UP}{file}": how for file, how in plot.items()} for plot in content["plots"]]
     return HEAD.format(profile=profile, source="the root's dvc.yaml") + yaml.safe_dump(
@@ -61,6 +65,24 @@ def _backbones(profile: str) -> list[tuple[str, str]]:
     root, its = (rows.profile(name).backbone for name in (NAMED, profile))
     keys = ("config", "pretrained")
     return [(str(root[key]), str(its[key])) for key in keys if "config" in its and key in its]
+
+
+def _kept(profile: str) -> list[str]:
+    """The rows on datasets that the profile has; none where it has all, and rows.yaml says which there are.
+
+    Raises:
+        UserError: `main` is on one that it does without.
+    """
+    base = rows.profile(profile)
+    if not base.left_out:
+        return []
+    datasets = {row: rows.resolve(row, base).data.dataset for row in rows.rows()}
+    if (of_main := datasets[rows.MAIN]) in base.left_out:
+        raise UserError(
+            f"experiments/profiles/{profile}.yaml: leaves {of_main} out, which `{rows.MAIN}` is trained on; "
+            f"name another in {rows.PARAMS}, data.dataset"
+        )
+    return [row for row, dataset in datasets.items() if dataset not in base.left_out]
 
 
 def write(profile: str) -> Path:
