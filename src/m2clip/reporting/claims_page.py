@@ -45,6 +45,7 @@ HEADERS = (
     "Claim", "Rows", "Measured on", "The paper", "Here", "95 % interval", "Seeds", "Spread", "Test videos",
     "Verdict",
 )  # fmt: skip
+MEASURED = ("Here", "95 % interval", "Seeds", "Spread", "Test videos", "Verdict")  # of the runs
 COLUMNS = (
     "claim", "section", "says", "better", "worse", "measure", "set", "direction", "beyond_the_paper",
     "paper_difference", "difference", "low", "high", "seeds", "by_seed", "spread", "videos", "verdict",
@@ -61,9 +62,10 @@ def summary(judged: Sequence[Judged]) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """The claims of one table or figure of the paper."""
+    """The claims of one table or figure of the paper, a line of the table for each name."""
 
     title: str
+    names: tuple[str, ...]
     table: Listing
     notes: tuple[str, ...]
 
@@ -76,7 +78,8 @@ def parts(judged: Sequence[Judged], rows: Iterable[Row], context: Context) -> li
     for section, some in groupby(judged, key=lambda one: one.claim.section):
         group = list(some)
         table = Listing(HEADERS, [_line(one, labels, context) for one in group], texts)
-        found.append(Part(section, table, tuple(one.claim.note for one in group if one.claim.note)))
+        notes = tuple(one.claim.note for one in group if one.claim.note)
+        found.append(Part(section, tuple(one.name for one in group), table, notes))
     return found
 
 
@@ -94,7 +97,7 @@ def markdown(judged: Sequence[Judged], rows: Iterable[Row], context: Context, pr
 
 def _line(one: Judged, labels: dict[str, str], context: Context) -> list[str]:
     claim, found = one.claim, one.difference
-    against = ", ".join(labels[row] for row in claim.worse)
+    against = "; ".join(labels[row] for row in claim.worse)
     kind = "" if claim.measure == "supervised" else f"{claim.measure}, "
     interval = found.interval if found else None
     told = f"not run yet: {', '.join(one.missing)}" if one.missing else one.told()
