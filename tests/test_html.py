@@ -153,14 +153,16 @@ def test_hard_labels_in_every_format(folder, page):
 
 def test_claims_and_the_audit_stand_between_figures_and_pictures(folder):
     text = (folder / "index.html").read_text()
-    order = ("figures", "claims", "audit", "pictures", "sources")
+    order = ("figures", "claims", "released-code", "pictures", "sources")
     places = [text.index(f'<section id="{key}">') for key in order]
     assert places == sorted(places)
     claims, audit = text[places[1] : places[2]], text[places[2] : places[3]]
     behind = {"run-ted-0": claims, "published-table4_components": claims, "run-released-0": audit}
     for key, part in behind.items():
         assert re.search(f'data-sources="[^"]*{key}[ "]', part), key
-    assert "ted-over-clip" in claims and "undecided at this size" in claims and "*" not in claims
+    assert "ted-over-clip" in claims and "undecided at this size" in claims
+    assert "*" not in re.sub(r"<[^>]*>", "", claims) and "<p>- " not in claims
+    assert not re.search(r"<a [^>]*>—</a>", text), "what is missing opens nothing"
     assert "Site of the TED-Adapter" in audit and "214" in audit
 
 

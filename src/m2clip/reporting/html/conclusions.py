@@ -28,7 +28,8 @@ def _origins(table: Listing, measured: Origin | None, printed: Origin | None) ->
 
 
 def _rule(report: Report) -> list[str]:
-    rule = [line.removeprefix("- ") for line in claims_page.RULE.replace("\n- ", "\n\n- ").split("\n\n")]
+    lines = claims_page.RULE.replace("\n- ", "\n\n- ").split("\n\n")
+    rule = [line.strip().removeprefix("- ") for line in lines]
     standin = claims_page.STANDIN.replace("> ", "") if report.context.names.standins else ""
     return [text for text in (*rule, standin) if text.strip()]
 
@@ -40,4 +41,4 @@ def audit(report: Report) -> Section:
     html += grid(of_listing("audit-others", "Other differences", found.others))
     slips = [f"{said} {why}" for said, why in found.slips]
     html += Markup("<h3>What the paper's own numbers cannot mean</h3>\n") + paragraphs(slips)
-    return Section("audit", "The released code", html)
+    return Section("released-code", "The released code", html)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from m2clip.reporting import facts, published
 from m2clip.reporting.html.parts import Cell, Source
+from m2clip.reporting.names import MISSING
 from m2clip.reporting.page import Report
 from m2clip.reporting.provenance import Origin
 from m2clip.reporting.run_facts import Made
@@ -33,7 +34,7 @@ def _of_run(run: Made) -> str:
 
 def behind(text: str, order: float | str | None, origin: Origin | None) -> Cell:
     """A cell with what stands behind it: files and keys, how the number is made of them, its runs."""
-    if origin is None:
+    if origin is None or text == MISSING:
         return Cell(text, order)
     told = [("From", str(Place(file, "; ".join(keys)))) for (file, _), keys in origin.files().items()]
     told += [("How", origin.how)] if origin.how else []
