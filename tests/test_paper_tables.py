@@ -1,6 +1,7 @@
 """The paper's tables: its numbers stand only where they belong, and steps are plain arithmetic."""
 
 import csv
+import json
 from itertools import combinations
 from pathlib import Path
 
@@ -302,8 +303,8 @@ def test_error_bars_over_videos_and_over_seeds():
     top1 = [run.metrics["supervised"]["top1"] for run in many.runs]
     share = top1[0] / 100
     plain_error = 100 * (share * (1 - share) / (made.VIDEOS - 1)) ** 0.5
-    assert outcomes.spread(alone, "k400") == pytest.approx(1.96 * plain_error, rel=0.05)
-    assert outcomes.spread(many, "k400") == pytest.approx(np.std(top1, ddof=1))
+    assert sum(outcomes.spread(alone, "k400")) / 2 == pytest.approx(1.96 * plain_error, rel=0.05)
+    assert outcomes.spread(many, "k400") == pytest.approx([np.std(top1, ddof=1)] * 2)
     kept = alone.runs[0].outcomes["ucf101"]
     found = outcomes.tested(alone, "ucf101")
     splits = alone.runs[0].metrics["zero_shot"]["ucf101"]["splits"].values()
@@ -314,7 +315,26 @@ def test_error_bars_over_videos_and_over_seeds():
     means = [
         np.mean([found.hits[draw][part[draw]].mean() for part in members]) for draw in draws
     ]  # a bootstrap over videos
-    assert outcomes.spread(alone, "ucf101") == pytest.approx(1.96 * np.std(means), rel=0.12)
+    assert sum(outcomes.spread(alone, "ucf101")) / 2 == pytest.approx(1.96 * np.std(means), rel=0.12)
+
+
+def test_an_error_bar_reaches_as_far_as_its_interval_on_each_side():
+    config = made.resolve()["main"]
+    made.run("main", config)
+    path = RunKey(made.PROFILE, "main", 0).outcomes
+    kept = json.loads(path.read_text())
+    bits = "1" * (made.VIDEOS - 3) + "0" * 3
+    kept["k400"]["hits"] = dict.fromkeys(kept["k400"]["hits"], bits)
+    path.write_text(json.dumps(kept))
+    below, above = outcomes.spread(load(rows.profile(made.PROFILE), ("main",), [0], {})[0], "k400")
+    hit = np.array([bit == "1" for bit in bits], float)
+    draws = np.random.default_rng(3).integers(len(hit), size=(20000, len(hit)))
+    low, high = np.percentile(100 * hit[draws].mean(axis=1), (2.5, 97.5))
+    mean = 100 * hit.mean()
+    assert (below, above) == pytest.approx((mean - low, high - mean), abs=100 / len(hit) / 2)
+    assert below > above + 1, "three videos short of all: there is more room below"
+    assert outcomes.bars([(below, above), None]) == [[below, 0.0], [above, 0.0]]
+    assert outcomes.bars([None]) is None
 
 
 def test_ticks_are_read_off_the_config():

@@ -31,6 +31,7 @@ class Audited:
     how: str
     others: Listing
     slips: tuple[tuple[str, str], ...]  # what the paper says of its numbers, and why that cannot be
+    rows: dict[str, Row]  # those that costs are counted of
 
 
 def audited(profile: Profile, seeds: Sequence[int], names: Names) -> Audited:
@@ -48,6 +49,7 @@ def audited(profile: Profile, seeds: Sequence[int], names: Names) -> Audited:
         how=_how(main, names, of_paper, switches),
         others=Listing(["Difference", "The paper", "The released code", "Here"], others, [True] * 4),
         slips=tuple((slip.said, slip.why) for slip in audit.slips),
+        rows=found,
     )
 
 

@@ -48,6 +48,7 @@ HEADERS = (
     "Claim", "Rows", "Measured on", "The paper", "Here", "95 % interval", "Seeds", "Spread", "Test videos",
     "Verdict",
 )  # fmt: skip
+MEASURED = ("Here", "95 % interval", "Seeds", "Spread", "Test videos", "Verdict")  # of the runs
 COLUMNS = (
     "claim", "section", "says", "better", "worse", "measure", "set", "direction", "beyond_the_paper",
     "paper_difference", "paper_file", "difference", "low", "high", "seeds", "by_seed", "spread", "videos",
@@ -65,9 +66,10 @@ def summary(judged: Sequence[Judged]) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """The claims of one table or figure of the paper."""
+    """The claims of one table or figure of the paper, a line of the table for each name."""
 
     title: str
+    names: tuple[str, ...]
     table: Listing
     notes: tuple[str, ...]
 
@@ -81,7 +83,7 @@ def parts(judged: Sequence[Judged], rows: Iterable[Row], context: Context) -> li
         group = list(some)
         table = Listing(HEADERS, [_line(one, labels, context) for one in group], texts)
         notes = tuple(one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED)
-        found.append(Part(section, table, notes))
+        found.append(Part(section, tuple(one.name for one in group), table, notes))
     return found
 
 

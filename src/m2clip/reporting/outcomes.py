@@ -1,6 +1,6 @@
 """How sure a number is: intervals over the test videos, and the paired difference between two rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,14 +81,30 @@ def _numbers(bits: str) -> Array:
     return np.array([bit == "1" for bit in bits], float)
 
 
-def spread(row: Row, dataset: str) -> float | None:
-    """Half of an error bar: over seeds the standard deviation, of one seed the 95 % interval over videos."""
+Reach = tuple[float, float]
+
+
+def spread(row: Row, dataset: str) -> Reach | None:
+    """How far an error bar reaches below and above the mean, in points.
+
+    Over seeds the standard deviation, of one seed the 95 % interval over videos.
+    """
     if row.trained and len(row.measured) > 1:
         over = summary(top1(run, dataset, row.dataset) for run in row.measured)
-        return over.std if over else None
+        return (over.std, over.std) if over and over.std is not None else None
     found = tested(row, dataset)
     interval = intervals.over_videos(found.hits, found.members) if found else None
-    return interval.half if interval else None
+    if found is None or interval is None:
+        return None
+    mean = float(intervals.mean_over_splits(found.hits, *found.members))
+    return mean - interval.low, interval.high - mean
+
+
+def bars(reaches: Sequence[Reach | None]) -> list[list[float]] | None:
+    """Of points in their order what Matplotlib draws as error bars, (2, N): below, above; None of none."""
+    if not any(reaches):
+        return None
+    return [[reach[side] if reach else 0.0 for reach in reaches] for side in (0, 1)]
 
 
 def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:

@@ -4,15 +4,16 @@ A key is a path of names joined by dots, `*` for all names at that place; of a C
 array nothing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from m2clip.reporting import TABLES, facts, listing
+from m2clip.reporting import TABLES, facts, listing, published
 from m2clip.reporting.claims import Claim
 from m2clip.reporting.columns import FROM_PAPER, VIEWS, Context
 from m2clip.reporting.declared import Spec
-from m2clip.reporting.published import FOLDER, Line
+from m2clip.reporting.published import Line
 from m2clip.reporting.results import Row, look
 from m2clip.reporting.ticks import SETTINGS
 from m2clip.runs import RunKey
@@ -86,9 +87,9 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
 
 def of_line(key: str, line: Line, place: Place) -> tuple[Source, ...]:
     """Of a cell of a line that the paper printed."""
-    published = place.context.published
-    if key == "step" and published and published.reference:
-        return tuple(_cell(one, published.accuracy, place) for one in (line, published.reference))
+    theirs = place.context.published
+    if key == "step" and theirs and theirs.reference:
+        return tuple(_cell(one, theirs.accuracy, place) for one in (line, theirs.reference))
     names = {"label": ("method", "backbone", "citation", "venue"), "views": VIEWS}.get(key)
     names = names or (listing.COUNTS.get(key) or listing.TICKS.get(key) or key,)
     spread = [f"{key}_std"] if f"{key}_std" in line.cells else []
@@ -99,12 +100,37 @@ def of_claim(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Sourc
     """All that a claim is judged by."""
     if claim.measure == "correlation":
         return tuple(_features([row.name for row in rows], rows))
-    found: list[Source] = []
+    if claim.measure != "trade":
+        return tuple(of_difference(rows, claim.set))
+    counted = chain.from_iterable(_count(row, COUNTS["parameters"], context) for row in rows)
+    return (*of_difference(rows, claim.set), *counted)
+
+
+def of_difference(rows: Iterable[Row], dataset: str) -> Iterator[Source]:
+    """Of each row its number, supervised or zero-shot, and which videos it had right."""
     for row in rows:
-        found += [*_metrics(row, METRICS[claim.set if claim.zero_shot else "top1"]), *_hits(row, claim.set)]
-        if claim.measure == "trade":
-            found += _count(row, COUNTS["parameters"], context)
+        supervised = row.dataset == dataset
+        yield from _metrics(row, METRICS["top1" if supervised else dataset])
+        yield from _hits(row, dataset)
+
+
+def of_printed(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Source, ...]:
+    """The paper's numbers in a claim: the line of the row's config, else the one line with that number."""
+    printed = claim.published
+    if printed is None:
+        return ()
+    table, found = published.read(printed.file), []
+    for row, number in zip(rows, (printed.better, printed.worse), strict=True):
+        own = table.line(row.config, context.profile)
+        lines = [one for one in (own, *table.lines) if one and one.number(table.accuracy) == number]
+        found.append(printed_cell(printed.file, table.lines, lines[0] if lines else None, table.accuracy))
     return tuple(found)
+
+
+def printed_cell(name: str, lines: Sequence[Line], line: Line | None, column: str) -> Source:
+    """A cell of a file of the paper's numbers, its lines given; the file alone where the line is not."""
+    file = published.FOLDER / f"{name}.csv"
+    return Source(file, f"line {lines.index(line) + 2}, {column}" if line else "")
 
 
 def _metrics(row: Row, keys: Iterable[str]) -> list[Source]:
@@ -164,23 +190,20 @@ def _step(row: Row, place: Place) -> list[Source]:
         return []
     if reference.name == row.name:
         return [Source(TABLES, f"tables.{place.name}.reference")]
-    both = (row, reference)
-    return [
-        source for one in both for source in (*_metrics(one, METRICS["top1"]), *_hits(one, row.dataset or ""))
-    ]
+    return list(of_difference((row, reference), row.dataset or ""))
 
 
 def _published(key: str, row: Row, place: Place) -> list[Source]:
     """The paper's number for the row, or the two of which it is the step."""
-    published = place.context.published
-    line = published.line(row.config, place.context.profile) if published else None
-    if published is None or line is None:
+    theirs = place.context.published
+    line = theirs.line(row.config, place.context.profile) if theirs else None
+    if theirs is None or line is None:
         return []
-    lines = [line, published.reference] if key == "published_step" else [line]
-    column = {"ucf101": "ucf101", "hmdb51": "hmdb51"}.get(FROM_PAPER.get(key, ""), published.accuracy)
+    lines = [line, theirs.reference] if key == "published_step" else [line]
+    column = {"ucf101": "ucf101", "hmdb51": "hmdb51"}.get(FROM_PAPER.get(key, ""), theirs.accuracy)
     return [_cell(one, column, place) for one in lines if one]
 
 
 def _cell(line: Line, column: str, place: Place) -> Source:
     lines = place.context.published.lines if place.context.published else ()
-    return Source(FOLDER / f"{place.spec.published}.csv", f"line {lines.index(line) + 2}, {column}")
+    return printed_cell(place.spec.published, lines, line, column)

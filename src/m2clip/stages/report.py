@@ -61,14 +61,14 @@ def main() -> None:
     judged = verdicts.judge(stated, found.values(), context)
     _write(folder / "claims.md", claims_page.markdown(judged, found.values(), context, profile.name))
     _write(folder / "claims.csv", claims_page.comma_separated(judged))
-    origins = provenance.origins(asked, judged, found.values(), context)
-    _write(folder / "provenance.csv", provenance.comma_separated(origins))
+    audited = audit_page.audited(profile, rows.seeds(profile), context.names)
+    traced = provenance.traced(asked, judged, audited, found.values(), context)
+    _write(folder / "provenance.csv", provenance.comma_separated(traced.all()))
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
-        audit=audit_page.audited(profile, rows.seeds(profile), context.names),
-        judged=judged, everything=tuple(found.values()),
+        audit=audited, judged=judged, everything=tuple(found.values()), traced=traced,
     )  # fmt: skip
     _write(folder / "README.md", page(report))
     _write(folder / "audit.md", audit_page.page(profile.name, report.audit))
