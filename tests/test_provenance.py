@@ -114,7 +114,13 @@ def step(origin):
     apart = 100.0 * (hits[0].mean(axis=0) - hits[1].mean(axis=0))
     draws = np.random.default_rng(5).integers(apart.size, size=(20000, apart.size))
     ends = np.percentile(apart[draws].mean(axis=1), (2.5, 97.5))
-    point, low, high = (plain(part) for part in origin.value.strip("]").replace("[", ",").split(",") if part)
+    told, interval = origin.value.rstrip("†]").split(" [")
+    (point, *spread), (low, high) = (
+        map(plain, text.split(by)) for text, by in ((told, " ± "), (interval, ", "))
+    )
+    of_seed = np.subtract(ours, theirs)
+    assert spread == pytest.approx([np.std(of_seed, ddof=1)] if len(ours) > 1 else [], abs=0.051)
+    assert origin.value.endswith("]" if spread else "]†")
     assert (low, high) == pytest.approx(tuple(ends), abs=100 / apart.size + 0.1)
     assert point == pytest.approx(fmean(ours) - fmean(theirs), abs=0.051)
     assert not origin.value.startswith(("+0.0", "−0.0")), "zero has no sign"
@@ -137,8 +143,9 @@ def correlation(origin):
     maps = {}
     for source in origin.sources:
         maps.setdefault(source.run.row, []).append(np.corrcoef(read(source)[0]))
-    whole = np.mean(maps[origin.row], axis=0)
-    return f"{(whole.sum() - len(whole)) / (len(whole) ** 2 - len(whole)):.3f}"
+    means = [(one.sum() - len(one)) / (len(one) ** 2 - len(one)) for one in maps[origin.row]]
+    spread = f" ± {stdev(means):.3f}" if len(means) > 1 else "†"
+    return f"{fmean(means):.3f}{spread}"
 
 
 def label(origin):
