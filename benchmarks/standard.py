@@ -61,7 +61,7 @@ def rows_of(folder: Path, config: Run) -> list[Part]:
     (batch,) = train_batches(videos, start=0, steps=1, batch=config.train.batch, workers=0)
 
     def read() -> None:
-        list(train_batches(videos, start=1, steps=1, batch=config.train.batch, workers=0))
+        list(train_batches(videos, start=0, steps=1, batch=config.train.batch, workers=0))
 
     def step() -> None:
         model.total(model.losses(batch.videos, batch.class_ids, generator(0, "mask", 0))).backward()
