@@ -368,7 +368,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
     assert f"difference: {te.value()}" in told
     assert te.told() in told
     assert "run embedded/te/0" in told
-    assert "the paper's: +1.6" in told and "fig4a_ted_adapter.csv: line 5, k400_top1" in told
+    assert "the paper's: +0.3" in told and "fig4a_ted_adapter.csv: line 4, k400_top1" in told
     assert "embedded/main/0/metrics.json" in trace(monkeypatch, capsys, "main")[1]
     assert "embedded/te/0/confusion.csv" in trace(monkeypatch, capsys, "confusion-te")[1]
     _, told = trace(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
