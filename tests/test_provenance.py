@@ -397,7 +397,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
         (("te", "--column", "top1"), "trace te: --column is for a row of a table"),
         (("both-over-te", "--column", "top1"), "trace both-over-te: --column is for a row of a table"),
         (("fig4a-reversed", "te-ssv2", "--column", "top1"), "--column is for a row of a table"),
-        (("fig4a-reversed", "te"), "trace fig4a-reversed: there is no row te"),
+        (("fig4a-reversed", "nothing"), "trace fig4a-reversed: there is no row nothing"),
         (("fig4a-revers",), "did you mean fig4a-reversed?"),
         (("table4", "ted", "--column", "top11"), "there is no column top11 (did you mean top1?)"),
         (("main", "--profile", "embeded"), "there is no profile embeded (did you mean embedded?)"),
