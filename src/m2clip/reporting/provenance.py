@@ -140,7 +140,7 @@ def of_claim(
 
 def of_printed(judged: Judged, rows: Iterable[Row], context: Context) -> Origin | None:
     """The origin of the paper's own difference; None where the paper prints no numbers."""
-    printed = judged.claim.published
+    printed = judged.printed
     if printed is None:
         return None
     given = sources.of_printed(judged.claim, _compared(judged, rows), context)
