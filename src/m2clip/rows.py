@@ -17,7 +17,7 @@ PARAMS = Path("params.yaml")
 ROWS = Path("experiments/rows.yaml")
 DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
 SPLITS = ("train", "validation", "test")
-WORLDS = ("small", "standard")  # sizes of the stand-in world, data/standin/worlds.py; the first is the default
+WORLDS = ("small", "standard")  # sizes of the stand-in world (data/standin/worlds.py), the default first
 MAIN = "main"
 EITHER = ("steps", "epochs"), ("warmup", "warmup_epochs")  # of `train`: two ways to say one thing
 

@@ -27,8 +27,8 @@ def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
     profile = rows.profile(sys.argv[1])
     rows.seeds(profile)
-    rows.check_weights(profile)
     _check_reporting()
+    rows.check_weights(profile)
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
     pins = _pins(profile.name, configs)
