@@ -4,7 +4,6 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 READY := $(VENV)/.ready
-BACKBONE := experiments/backbone/dvc.yaml:backbone
 
 .PHONY: help setup repro smoke test ui backbone
 help:            ## what there is
@@ -36,6 +35,6 @@ test: setup      ## lint, types, tests
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
-backbone: setup  ## train the stand-in CLIP anew, about 80 minutes on one core; the weights are in git
-	dvc unfreeze $(BACKBONE)
-	dvc repro --force --single-item $(BACKBONE); code=$$?; dvc freeze $(BACKBONE); exit $$code
+backbone: setup  ## train the stand-in CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
+	file=$$(PYTHONPATH=src python -m m2clip.stages.beside --backbone $(PROFILE)) && stage=$$file:backbone && \
+	dvc unfreeze $$stage && { dvc repro --force --single-item $$stage; code=$$?; dvc freeze $$stage; exit $$code; }

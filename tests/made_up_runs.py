@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from m2clip.reporting.columns import Context
 from m2clip.reporting.making import make_table
 from m2clip.reporting.names import Names
 from m2clip.runs import RunKey
+from m2clip.schedule import settled
 
 ROOT = Path(__file__).parents[1]
 PROFILE = "embedded"
 COPIED = ("experiments/profiles", "experiments/published", "experiments/backbone")
 LABELS = [f"label {number}" for number in range(6)]
 VIDEOS = 60
+TRAINING = {"k400": 240_436, "ssv2": 168_913}  # videos
 
 
 def declare(root):
@@ -43,10 +46,17 @@ def edit(name, change):
 
 
 def resolve():
-    """The resolved config of every row, as the stage writes it; returns the rows' configs."""
+    """The resolved config of every row, as the stage writes it, and sheets of real data; returns all."""
     shutil.rmtree(runs.RESOLVED, ignore_errors=True)
     profile = rows.profile(PROFILE)
+    sheets = facts.sheets(PROFILE)
+    sheets.mkdir(parents=True, exist_ok=True)
+    for dataset, videos in () if profile.standin else TRAINING.items():
+        (sheets / f"{dataset}.csv").write_text(f'dataset,splits\n{dataset},"train {videos:,}, test 60"\n')
     found = {row: rows.resolve(row, profile) for row in rows.rows()}
+    for row, config in found.items():
+        if config.train.steps:
+            found[row] = replace(config, train=settled(config.train, TRAINING[config.data.dataset]))
     for row, config in found.items():
         key = RunKey(PROFILE, row, 0)
         train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {"inputs": {}}
@@ -99,7 +109,7 @@ def complexity(names):
 def world():
     """What was asked, the rows as the report loads them, and what cells need."""
     profile = rows.profile(PROFILE)
-    asked = declared.read(rows.params()["tables"], rows.rows())
+    asked = declared.beside_paper(declared.read(rows.params()["tables"], rows.rows()), profile)
     found = results.load(profile, asked.rows(), rows.seeds(), asked.labels)
     return asked, found, Context(Names(tuple(profile.standin)), {}, facts.read_parameters(), profile)
 

@@ -10,6 +10,7 @@ import pytest
 import official_files as official
 from m2clip.data import annotations, labels, preparing
 from m2clip.data.annotations import hmdb51, kinetics, listed, records, ssv2, ucf101
+from m2clip.data.annotations.files import find
 from m2clip.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -250,14 +251,58 @@ def test_a_list_of_hmdb51_may_not_lack(copy):
 
 def test_published_lists_are_held_to():
     published = list(labels.read_labels(ROOT / "experiments/labels/ucf101.txt"))
-    records.assert_labels(published, "ucf101", Path("classInd.txt"))
-    records.assert_labels(published[:-1], "ucf101", Path("classInd.txt"))  # another set: nothing to hold to
+    assert records.assert_labels(published, "ucf101", Path("classInd.txt"))
+    # another set, or a choice that is called one: nothing to hold to
+    for few in (published[:60], ["x", "y"], [*published, *map(str, range(60))]):
+        assert not records.assert_labels(few, "ucf101", Path("classInd.txt"))
     swapped = [published[1], published[0], *published[2:]]
     records.assert_labels(swapped, "ucf101", Path("classInd.txt"), ordered=False)
     with pytest.raises(UserError, match=r"classInd.txt: class id 0 is 'ApplyLipstick'"):
         records.assert_labels(swapped, "ucf101", Path("classInd.txt"))
     with pytest.raises(UserError, match="one of the labels is"):
         records.assert_labels([*published[1:], "Yawning"], "ucf101", Path("classInd.txt"), ordered=False)
+
+
+def test_a_list_with_a_label_less_or_more_is_refused(tmp_path):
+    """399 of K400's labels: all class ids from the missing one on would be another's."""
+    published = list(labels.read_labels(ROOT / "experiments/labels/kinetics400.txt"))
+    for lacking, more, named in (
+        ("abseiling", [], "399 labels, where .*kinetics400.txt has 400: 'abseiling' is not there"),
+        (None, ["waltzing"], "401 labels, .*: 'waltzing' is not in the list"),
+        ("abseiling", ["waltzing", "yodelling"], "401 labels, .*'abseiling' is not there"),
+    ):
+        mine = [PARENTHESES.get(label, label) for label in published if label != lacking] + more
+        rows = "\n".join(f"{label},id{i},0,10,train" for i, label in enumerate(mine))
+        (tmp_path / "train.csv").write_text(f"label,youtube_id,time_start,time_end,split\n{rows}")
+        with pytest.raises(UserError, match=named) as caught:
+            kinetics.read(tmp_path)
+        assert "format `list`" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_two_videos_of_a_name_are_told_apart_by_their_folders(tmp_path):
+    """HMDB51 has a list a label, so a name may be in two; a lone file must not stand for both."""
+    for label in ("brush_hair", "cartwheel"):
+        for split in (1, 2, 3):
+            (tmp_path / f"{label}_test_split{split}.txt").write_text("x.avi 2\n")
+    (tmp_path / "brush_hair").mkdir()
+    (tmp_path / "brush_hair/x.avi").write_bytes(b"1")
+    read = hmdb51.read(tmp_path)
+    lying = [r.label for r in read.records if (tmp_path / r.path).is_file()]
+    assert lying == ["brush_hair"] and len(read.records) == 2
+    (tmp_path / "cartwheel").mkdir()
+    (tmp_path / "cartwheel/x.avi").write_bytes(b"2")
+    assert told(hmdb51.read(tmp_path))["x"] and hmdb51.read(tmp_path).extra == ()
+    assert {(r.path, r.label) for r in hmdb51.read(tmp_path).records} == {
+        ("brush_hair/x.avi", "brush_hair"),
+        ("cartwheel/x.avi", "cartwheel"),
+    }
+
+
+def test_one_file_of_two_annotated_videos_is_an_error(tmp_path):
+    (tmp_path / "climb").mkdir()
+    (tmp_path / "climb/x.mp4").write_bytes(b"1")
+    with pytest.raises(UserError, match=r"climb/x.mp4 is the only file of two .*, climb/x.avi and climb/x.m"):
+        find(tmp_path, ["climb/x.avi", "climb/x.mkv"])
 
 
 def test_ssv2_of_174_labels_is_held_to_the_list(tmp_path):

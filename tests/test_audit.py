@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 import typing
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import build, plain
-from m2clip.reporting import audit, outcomes
+from m2clip.reporting import audit, audit_page, outcomes
 from m2clip.reporting.differences import between, paper, written
 from m2clip.reporting.names import Names
 from m2clip.reporting.tables import shown
 from m2clip.runs import RunKey
+from m2clip.stages import resolve, smoke
 
 CONFIG = made.ROOT / "src/m2clip/config.py"
 
@@ -30,7 +32,7 @@ def root(tmp_path, monkeypatch):
 
 
 def switches():
-    return {switch.key: switch for switch in audit.read().switches}
+    return {switch.key: switch for switch in audit.read(rows.rows()).switches}
 
 
 def sections(kind=Run, path=""):
@@ -108,18 +110,41 @@ def test_the_row_of_a_switch_changes_it_alone_to_the_other_value():
 def test_an_unknown_key_or_value_is_named():
     made.edit("experiments/audit.yaml", lambda content: content["switches"][0].update(key="decoder.sites"))
     with pytest.raises(UserError, match=r"audit.yaml: Site of the TED-Adapter: unknown key decoder.sites"):
-        audit.read()
+        audit.read(rows.rows())
     made.edit(
         "experiments/audit.yaml",
         lambda content: content["switches"][0].update(key="data.crop"),
     )
     with pytest.raises(UserError, match=r"data.crop: expected one of short_side, resized, got 'attention'"):
-        audit.read()
+        audit.read(rows.rows())
+
+
+def test_a_row_that_is_not_declared_is_named_before_anything_is_trained(monkeypatch):
+    made.edit("experiments/rows.yaml", lambda content: content["rows"].pop("site-mlp"))
+    made.edit("experiments/claims.yaml", lambda content: content.update(claims={}))
+    made.edit("experiments/tables.yaml", lambda content: content.update(tables={}, labels={}))
+    made.edit("params.yaml", lambda content: content.update(tables=[]))
+    monkeypatch.setattr(sys, "argv", ["resolve", made.PROFILE])
+    said = (
+        r"audit.yaml: Site of the TED-Adapter: row: there is no row site-mlp \(did you mean site-mlp-ssv2\?\)"
+    )
+    for read in (lambda: audit.read(rows.rows()), resolve.main):
+        with pytest.raises(UserError, match=said):
+            read()
+
+
+def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
+    smoke.copy(made.ROOT, Path("copy"))
+    monkeypatch.chdir("copy")
+    kept = audit.read(rows.rows())
+    names = [line[0] for line in audit_page.audited(rows.profile(), [0], Names()).switches.rows]
+    assert names == [switch.what for switch in kept.switches], "no line of the row `released`, which is gone"
+    assert {switch.row for switch in kept.switches} <= {""} and kept.switches and kept.others and kept.slips
 
 
 def rendered():
     profile = rows.profile(made.PROFILE)
-    return audit.page(profile.name, audit.audited(profile, [0], Names(("k400", "ucf101"))))
+    return audit_page.page(profile.name, audit_page.audited(profile, [0], Names(("k400", "ucf101"))))
 
 
 def line(page, what):
@@ -137,17 +162,48 @@ def test_costs_are_steps_from_main_or_not_measured():
     }
     *_, top1, unseen = line(page, "Site of the TED-Adapter")
     points = numbers["site-mlp"]["supervised"]["top1"] - numbers["main"]["supervised"]["top1"]
-    assert re.match(rf"{re.escape(shown(outcomes.Step(points)))} \\\[.*, .*\\\]$", top1)
+    assert re.match(rf"{re.escape(shown(outcomes.Step(points)))} \\\[.*, .*\\\]†$", top1)
     mean = {
         row: sum(part["top1"] for part in of["zero_shot"]["ucf101"]["splits"].values()) / 3
         for row, of in numbers.items()
     }
     assert unseen.startswith(shown(outcomes.Step(mean["site-mlp"] - mean["main"])))
-    assert line(page, "Dropout before VC")[-2:] == [audit.NOT_MEASURED] * 2
+    assert line(page, "Dropout before VC")[-2:] == [audit_page.NOT_MEASURED] * 2
     assert line(page, "RandAugment")[-2] == "only on SSv2"
     assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
-    assert line(page, "All of these on K400")[-2:] == [audit.NOT_MEASURED] * 2
-    assert "trained on stand-in K400" in page and "3.7" in page
+    assert line(page, "All of these on K400")[-2:] == [audit_page.NOT_MEASURED] * 2
+    assert "trained on stand-in K400" in page and "3.7" in page and "† one seed." in page
+
+
+def test_a_run_whose_row_is_not_resolved_counts_as_not_there():
+    configs = made.resolve()
+    for row in ("main", "site-mlp"):
+        made.run(row, configs[row])
+    RunKey(made.PROFILE, "site-mlp", 0).train_config.unlink()
+    assert line(rendered(), "Site of the TED-Adapter")[-2:] == [audit_page.NOT_MEASURED] * 2
+
+
+def test_here_is_what_main_has_under_the_profile(monkeypatch):
+    def here(page):
+        return {what: line(page, what)[6] for what in ("Mirrored views", "Clipping of the gradient", text_lr)}
+
+    text_lr = "Learning rate of the text adapters"
+    made.resolve()
+    assert here(rendered()) == dict.fromkeys(here(rendered()), "paper")
+    assert line(rendered(), "Projections of enhancement and difference")[6] == "released"
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    made.edit("experiments/profiles/paper.yaml", lambda content: content["train"].update(clip_gradient=7.0))
+    configs = made.resolve()
+    for row in ("main", "released-flip", "released-text-lr", "site-mlp"):
+        made.run(row, configs[row])
+    page = rendered()
+    told = {"Mirrored views": "released", "Clipping of the gradient": "7", text_lr: "released"}
+    assert here(page) == told
+    for what in ("Mirrored views", text_lr):
+        assert line(page, what)[-2:] == [audit_page.SAME, ""]
+    assert audit_page.SAME not in line(page, "Site of the TED-Adapter"), "it differs from main"
+    assert re.match(r"[+−]", line(page, "Site of the TED-Adapter")[-2])
+    assert "is not the paper's model" not in page
 
 
 def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
@@ -156,7 +212,7 @@ def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
     for row in ("main", "site-mlp"):
         made.run(row, configs[row])
     page = rendered()
-    assert line(page, "Site of the TED-Adapter")[-2:] == [audit.NOT_MEASURED] * 2
+    assert line(page, "Site of the TED-Adapter")[-2:] == [audit_page.NOT_MEASURED] * 2
     assert "`main` is not the paper's model as it stands" in page
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from m2clip.data.standin.captions import vocabulary
 from m2clip.data.standin.plans import LABELS
 from m2clip.data.standin.sheet import COLUMNS, reference_sheet
-from m2clip.data.standin.stills import SIZE
+from m2clip.data.standin.worlds import SMALL
 from m2clip.stages.backbone import NAME, load
 from m2clip.training.model_card import page
 
@@ -35,7 +35,9 @@ def test_the_world_looks_as_it_did():
     before = np.asarray(Image.open(HOME / "world.png")).astype(int)
     now = reference_sheet().astype(int)
     assert now.shape == before.shape
-    worst = np.abs(now - before).reshape(-1, SIZE, COLUMNS, SIZE, 3).mean(axis=(1, 3, 4)).max()
+    worst = (
+        np.abs(now - before).reshape(-1, SMALL.height, COLUMNS, SMALL.height, 3).mean(axis=(1, 3, 4)).max()
+    )
     assert worst <= 1, f"a picture differs by {worst:.1f} of 255 on average: the backbone is of another world"
 
 

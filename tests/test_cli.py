@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,16 @@ def expected(path, manifest, labels=None, crops=1, clips=1):
         return score(run.model, videos, run.model.encode_labels(prompts), batch=32, workers=0)
 
 
+def plain_features(run, templates, adapted):
+    """Features of UNSEEN as CLIP averages templates: the mean of unit vectors."""
+    sums = torch.zeros(len(UNSEEN), 32)
+    for template in templates:
+        ids = make_prompts(UNSEEN, template, run.tokenizer).ids
+        found = run.model.text(ids) if adapted else run.model.text.bare(ids)
+        sums += found / found.norm(dim=1, keepdim=True)
+    return sums / len(templates)
+
+
 def read(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -116,6 +127,27 @@ def test_other_labels_are_predicted_by_eq11(call, save, manifest, tmp_path):
     call("predict", manifest.folder, "--run", path, "--labels", "labels.txt", "--top", 1, "--csv", "o.csv")
     best = [tiny_runs.LABELS[index] for index in own["eq11"].argmax(axis=1)]
     assert [line["label"] for line in read(tmp_path / "o.csv")] == best
+
+
+@pytest.mark.parametrize("adapted", (True, False))
+@pytest.mark.parametrize("templates", ((), ("a photo of {}",), ("a photo of {}", "{} , a sport")))
+def test_other_labels_by_templates_and_without_the_text_adapter(
+    templates, adapted, call, save, manifest, tmp_path
+):
+    path, file = save(tmp_path / "adapters.safetensors"), manifest.folder / "videos/1.mp4"
+    (tmp_path / "labels.txt").write_text("\n".join(UNSEEN))
+    options = [word for template in templates for word in ("--template", template)]
+    options += [] if adapted else ["--no-text-adapter"]
+    code, lines, _ = call("predict", file, "--run", path, "--labels", "labels.txt", "--json", *options)
+    found = {each["label"]: each["probability"] for each in json.loads(lines[0])["labels"]}
+    run = open_trained(path, "cpu")
+    videos = TestVideos(manifest, "test", run.config.data, pixels_of(run.model))
+    with torch.no_grad():
+        features = plain_features(run, templates or (run.config.data.prompt,), adapted)
+        scores = score(run.model, videos, features, batch=32, workers=0)["eq11"][1]
+        other = score(run.model, videos, plain_features(run, ("{}",), adapted), batch=32, workers=0)["eq11"]
+    assert code == 0 and found == pytest.approx(dict(zip(UNSEEN, scores.tolist(), strict=True)), abs=2e-6)
+    assert abs(scores - other[1]).max() > 1e-4  # so that a template shows
 
 
 def test_a_model_without_text_says_so(call, save, manifest, tmp_path):
@@ -208,10 +240,18 @@ def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_pat
         ((tmp_path, *run), "no video in"),
         (("none.mp4", *run), "none.mp4: there is no such file"),
         ((file, *run, "--labels", "none.txt"), "none.txt: there is no such"),
+        ((file, *run, "--no-text-adapter"), "are for zero-shot: give labels too"),
+        ((file, *run, "--template", "a photo of {}"), "are for zero-shot: give labels too"),
     ):
         code, _, err = call("predict", *arguments)
         assert code == 1 and len(err) == 1 and told in err[0]
-    for wrong in (("--top", "0"), ("--clips", "x"), ("--crops", "2"), ("--batch", "-1")):
+    for wrong in (
+        ("--top", "0"),
+        ("--clips", "x"),
+        ("--crops", "2"),
+        ("--batch", "-1"),
+        ("--template", "a photo"),
+    ):
         code, _, err = call("predict", file, *run, *wrong)
         assert code == 2 and f"argument {wrong[0]}: " in err[-1]
 

@@ -12,7 +12,7 @@ import torch
 
 import video_files
 from m2clip.config import Data
-from m2clip.data import annotations, dataset, preparing
+from m2clip.data import annotations, dataset, loading, preparing
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
 from m2clip.data.decoded import Decoded
 from m2clip.data.loading import test_batches as all_batches
@@ -224,6 +224,7 @@ def test_evaluation_stops_at_a_broken_video(prepared, damaged, workers, index):
     with pytest.raises(UserError) as caught:
         list(all_batches(videos, batch=4, workers=workers))
     assert f"videos/{index}.mp4: " in str(caught.value) and "\n" not in str(caught.value)
+    assert "`dvc repro -f prepare@DATASET`" in str(caught.value)
 
 
 def test_without_the_check_only_the_number_of_frames_counts(damaged):
@@ -293,15 +294,46 @@ def test_md5_is_computed_at_the_first_use_only(prepared, monkeypatch):
     assert calls == ["2.mp4"]
 
 
+def test_md5_is_computed_once_for_all_workers(prepared, tmp_path, monkeypatch):
+    told, real = tmp_path / "told", dataset.verify
+
+    def verify(path, md5):
+        real(path, md5)
+        with told.open("a") as file:
+            file.write(f"{path.name}\n")
+
+    monkeypatch.setattr(dataset, "verify", verify)
+    videos = train_set(prepared)
+    for start, steps in ((0, 5), (5, 20)):  # an epoch, then three more by other workers
+        for _ in train_batches(videos, start=start, steps=steps, batch=2, workers=2):
+            pass
+        assert sorted(told.read_text().split()) == sorted(f"{i}.mp4" for i in range(COUNT))
+
+
 def test_a_hung_worker_is_named_within_the_timeout(prepared, monkeypatch):
     def hang(path, indices, frames):
         time.sleep(60)
 
     monkeypatch.setattr(dataset, "read", hang)
+    monkeypatch.setattr(loading, "TIMEOUT", 0.6)
+    monkeypatch.setattr(loading, "TIMEOUT_VIDEO", 0.1)
     started = time.monotonic()
     with pytest.raises(UserError, match=r"hung or died .* at one of: videos/\d.mp4, ") as caught:
-        load(prepared, workers=1, timeout=1.0)
+        load(prepared, workers=1)
     assert time.monotonic() - started < 8 and "\n" not in str(caught.value)
+
+
+def test_the_timeout_grows_with_the_videos_that_a_worker_decodes_at_once(prepared, monkeypatch):
+    given, real = [], loading.DataLoader
+    monkeypatch.setattr(
+        loading, "DataLoader", lambda *told, **more: given.append(more["timeout"]) or real(*told, **more)
+    )
+    next(train_batches(train_set(prepared), start=0, steps=1, batch=4, workers=1))
+    next(train_batches(train_set(prepared), start=0, steps=1, batch=8, workers=1, world=2, parts=2))
+    videos = TestVideos(prepared, "test", Data(frames=4), PIXELS, crops=3)
+    next(all_batches(videos, batch=9, workers=1))
+    next(all_batches(videos, batch=9, workers=0))
+    assert given == [160.0, 140.0, 150.0, 0]
 
 
 def test_a_killed_worker_is_named(prepared, monkeypatch):

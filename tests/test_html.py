@@ -10,13 +10,23 @@ import pytest
 
 import browser
 import made_up_runs as made
+from m2clip.reporting.html.grids import order
 from m2clip.reporting.html.parts import Cell, Grid, Group, grid
 from m2clip.reporting.tables import escape_latex, escape_markdown
 from m2clip.rows import rows
+from m2clip.runs import RunKey
 from m2clip.stages import report
 
 HARD = "<b>&|_%$#{}\\\"'</script>"
 VOID = {"meta", "img", "input", "br", "link"}
+
+
+def from_where(row):
+    """Where a run comes from, as the stages write it."""
+    key = RunKey(made.PROFILE, row, 0)
+    told = {"commit": "feed-0", "command": f"train {row}", "machine": {"system": "Made up", "cores": 3}}
+    key.provenance.write_text(json.dumps(told | {"seconds": 60.5}))
+    key.evaluation.write_text(json.dumps({"commit": "beef-0", "command": f"evaluate {row}", "seconds": 7.0}))
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +43,7 @@ def folder(tmp_path_factory):
         for row in rows():
             if row != "te":
                 made.run(row, configs[row])
+                from_where(row)
         made.complexity(configs)
         report.main()
     return root / "reports" / made.PROFILE
@@ -142,11 +153,16 @@ def test_hard_labels_in_every_format(folder, page):
 
 def test_claims_and_the_audit_stand_between_figures_and_pictures(folder):
     text = (folder / "index.html").read_text()
-    order = ("figures", "claims", "audit", "pictures", "sources")
+    order = ("figures", "claims", "released-code", "pictures", "sources")
     places = [text.index(f'<section id="{key}">') for key in order]
     assert places == sorted(places)
     claims, audit = text[places[1] : places[2]], text[places[2] : places[3]]
-    assert "ted-over-clip" in claims and "undecided at this size" in claims and "*" not in claims
+    behind = {"run-ted-0": claims, "published-table4_components": claims, "run-released-0": audit}
+    for key, part in behind.items():
+        assert re.search(f'data-sources="[^"]*{key}[ "]', part), key
+    assert "ted-over-clip" in claims and "undecided at this size" in claims
+    assert "*" not in re.sub(r"<[^>]*>", "", claims) and "<p>- " not in claims
+    assert not re.search(r"<a [^>]*>—</a>", text), "what is missing opens nothing"
     assert "Site of the TED-Adapter" in audit and "214" in audit
 
 
@@ -184,7 +200,7 @@ def test_sorting_keeps_groups_apart_and_missing_values_last(page, tmp_path):
 
 OPEN = """
 const links = [...document.querySelectorAll("#table4 + div a.number")];
-const link = links.find((one) => one.dataset.sources === "run-ted-0");
+const link = links.find((one) => one.dataset.sources === "run-ted-0" && one.dataset.facts.includes("top1"));
 link.focus();
 link.click();
 const dialog = document.getElementById("behind");
@@ -202,8 +218,12 @@ def test_a_number_opens_its_provenance(page, tmp_path):
     assert (told["open"], told["inside"], told["closed"], told["back"], told["tab"]) == (True,) * 4 + (0,)
     assert HARD in told["text"]
     assert told["bold"] is None
-    for name in (f"experiments/runs/{made.PROFILE}/ted/0/metrics.json", "ted.train.yaml", "Seed"):
-        assert name in told["text"]
+    for name in (
+        f"experiments/runs/{made.PROFILE}/ted/0/metrics.json: supervised.top1", "ted.train.yaml", "Seed",
+        "Commitfeed-0, evaluated beef-0", "train ted; evaluate ted", "training 60.5 s, evaluation 7.0 s",
+        "Made up, 3 cores", "`m2clip trace ted`",
+    ):  # fmt: skip
+        assert name in told["text"], name
 
 
 THEME = """
@@ -240,6 +260,43 @@ def test_nothing_is_wider_than_the_window(page, tmp_path, width):
     assert whole <= width
     assert not beyond
     assert shown
+
+
+def test_every_cell_of_a_table_tells_the_files_of_its_origin(folder, page):
+    with (folder / "provenance.csv").open(newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line["table"] in ("table1", "claims", "audit.md")]
+    told = [link["data-facts"] for link in Reader(page).all("a") if link.get("class") == "number"]
+    files = {value for facts in told for name, value in json.loads(facts) if name == "From"}
+    assert len(lines) > 300
+    for line in lines:
+        assert (f"{line['file']}: {line['key']}" if line["key"] else line["file"]) in files, line
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("[−1.5, +2.0]", -1.5), ("[+0.3, +2.0]", 0.3), ("1,234", 1234.0), ("—", None)]
+)
+def test_texts_of_numbers_are_sorted_as_numbers(text, number):
+    assert order(text) == number
+
+
+def test_values_beside_the_paper_s_figures_are_said_to_be_those_of_its_tables(page):
+    for name in ("fig1-values", "fig2a-values"):
+        table = page[page.index(f'id="{name}"') :][:20_000]
+        assert table.index("From the paper&#39;s Tables 1-3, not read off the figure") < 200
+        assert "this choice is ours" in table
+        assert "table1_k400.csv: line " in table
+
+
+def test_a_figure_without_pairs_says_so(folder, page):
+    for text in (page, (folder / "README.md").read_text()):
+        assert "The figure fig4a-reversed is empty: no two of the labels" in text
+
+
+def test_the_readme_has_the_complexity_too(folder):
+    text = (folder / "README.md").read_text()
+    part = text[text.index("## Complexity") : text.index("## What ran")]
+    assert "| M2-CLIP (main) | 8 | 16,000,000 | 160.500 |" in part
+    assert "No run has been drawn yet." in text[text.index("## Pictures") : text.index("## Complexity")]
 
 
 def test_figures_are_described_by_their_numbers(folder):

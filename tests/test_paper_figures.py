@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 import made_up_runs as made
-from m2clip.reporting import correlation, figures, steps, style
+from m2clip.data.standin.templates import PAIRS
+from m2clip.reporting import correlation, figures, reversed_pairs, steps, style
 from m2clip.reporting.making import of_table
+from m2clip.reporting.outcomes import Step
 from m2clip.reporting.published import read
 from m2clip.reporting.results import load
+from m2clip.reporting.style import NO_RUN
 from m2clip.rows import profile, rows
 from m2clip.stages import report
 
@@ -63,7 +66,8 @@ def test_all_some_and_no_runs(monkeypatch, ran, drawn):
     also = {"fig1-published", "fig2b-names", "fig4a-reversed", "fig4c-heads"} & {
         Path(name).stem for name in files
     }
-    assert page.count("The figure has no run yet.") == len(asked_for) - len(drawn) - len(also)
+    empty = page.count(" has no run yet.\n") + page.count(" is empty: ")
+    assert empty == len(asked_for) - len(drawn) - len(also)
     assert [page.index(f"### {spec.title}") for spec in asked.tables.values()] == sorted(
         page.index(f"### {spec.title}") for spec in asked.tables.values()
     )
@@ -95,6 +99,45 @@ def drawn_axes(monkeypatch, name):
     asked, found, context = made.world()
     figures.draw(name, ["steps"], *of_table(asked.tables[name], found, context), Path("figures"))
     return kept[0]
+
+
+def test_the_interval_of_a_step_is_drawn_from_its_low_to_its_high_end(monkeypatch):
+    found = steps.Steps(("Row",), {}, {"k400": {"Row": Step(2.0, 1.5, 6.0)}})
+    monkeypatch.setattr(steps, "steps", lambda rows, context: found)
+    ends = []
+
+    def keep(figure, path):
+        ends.extend(bar.get_segments()[0][:, 0].tolist() for bar in figure.axes[1].collections)
+
+    monkeypatch.setattr(steps, "save", keep)
+    steps.draw([], made.world()[2], Path("steps"))
+    assert [1.5, 6.0] in ends
+
+
+def test_pairs_are_those_of_the_reference_on_the_dataset_with_pairs(monkeypatch):
+    one, other = PAIRS[0]
+    monkeypatch.setattr(made, "LABELS", [one, other])
+    run(("main", "te-ssv2", "ssv2", "site-both-ssv2"))
+    asked, found, context = made.world()
+    chosen, here = of_table(asked.tables["fig4a"], found, context)
+    assert reversed_pairs.model(chosen, here).name == "ssv2"
+    assert reversed_pairs.model(chosen, context).name == "ssv2", "a table without references"
+    others = [row for row in chosen if row.name != "ssv2"]
+    assert reversed_pairs.model(others, here).name == "site-both-ssv2"
+    titles = []
+    monkeypatch.setattr(
+        reversed_pairs, "save", lambda figure, path: titles.append(figure.axes[1].get_title(loc="left"))
+    )
+    assert isinstance(reversed_pairs.draw(chosen, here, Path("x")), str)
+    assert titles == ["M2-CLIP, by pair"]
+
+
+def test_a_figure_that_is_empty_says_why():
+    run(("ssv2",))
+    asked, found, context = made.world()
+    place = of_table(asked.tables["fig4a"], found, context)
+    assert reversed_pairs.draw(*place, Path("x")) == reversed_pairs.NO_PAIRS
+    assert reversed_pairs.draw([], place[1], Path("x")) == NO_RUN
 
 
 @pytest.mark.parametrize("name", ["fig4a", "fig4c"])

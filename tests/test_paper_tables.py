@@ -1,6 +1,7 @@
 """The paper's tables: its numbers stand only where they belong, and steps are plain arithmetic."""
 
 import csv
+import json
 from itertools import combinations
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting import declared, outcomes, published
+from m2clip.reporting import declared, facts, outcomes, published
+from m2clip.reporting.differences import label
 from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import render
+from m2clip.reporting.tables import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
 
@@ -153,6 +155,55 @@ def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
     assert lines[row]["top1"] is not None
 
 
+def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypatch):
+    run_all()
+    table, _ = made.table("fig4a")
+    assert not any(column.key.endswith("from_paper") for column in table.columns), "these are stand-ins"
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    configs = run_all()
+    assert configs["main"].train.epochs is None and configs["main"].train.steps == 40073
+    _, lines = made.table("fig4a")
+    main = lines["main"]
+    assert (main["label"], main["published_top1"].mean) == ("M2-CLIP", 83.4)
+    assert main["from_paper"].points == pytest.approx(main["top1"].mean - 83.4)
+    assert main["from_paper"].mark == "†" and main["step"].is_reference
+    assert lines["te"]["from_paper"].points == pytest.approx(lines["te"]["top1"].mean - 83.1)
+    assert lines["site-mlp"]["from_paper"] is lines["front-ssv2"]["from_paper"] is None
+    _, lines = made.table("table4")
+    theirs = {row: cells["published_top1"].mean for row, cells in lines.items() if cells["published_top1"]}
+    assert theirs == {"clip": 56.5, "ted": 80.5, "contrastive": 81.4, "main": 83.4}
+    _, lines = made.table("table1")
+    assert lines["frames-32"]["from_paper"].points == pytest.approx(lines["frames-32"]["top1"].mean - 84.1)
+    _, lines = made.table("table2")
+    assert lines["ssv2"]["from_paper"] and lines["ssv2"]["step"].is_reference
+    _, lines = made.table("table3")
+    assert lines["main"]["ucf101_from_paper"] and lines["main"]["hmdb51_from_paper"]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"epochs": 6, "warmup_epochs": 1}, {"steps": 40000}, {"lr": 2e-3}, {"batch": 144}, {"lr_batch": 128}],
+)
+def test_another_recipe_than_the_profiles_is_not_the_papers(recipe, monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    made.edit("params.yaml", lambda content: content["train"].update(recipe))
+    configs = made.resolve()
+    made.run("main", configs["main"])
+    _, lines = made.table("fig4a")
+    assert lines["main"]["label"].startswith("M2-CLIP, train.")
+    assert lines["main"]["published_top1"] is lines["main"]["from_paper"] is None
+
+
+def test_a_dataset_that_the_profile_leaves_out_makes_no_other_model(monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    made.edit("experiments/profiles/paper.yaml", lambda content: content["videos"].update(hmdb51=None))
+    profile, main = rows.profile("paper"), made.resolve()["main"]
+    assert main.evaluate.zero_shot == ("ucf101",)
+    assert label(main, profile) == "M2-CLIP"
+    facts.sheets("paper").joinpath("k400.csv").unlink()
+    assert label(main, profile) != "M2-CLIP", "without the number of videos nobody can tell"
+
+
 def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
     profile = rows.profile("smoke")
     ablation = published.read("fig4c_decoder")
@@ -175,7 +226,67 @@ def test_steps_are_plain_arithmetic():
     assert outcomes.step(loaded["main"], None) is None
     RunKey(made.PROFILE, "te", 0).outcomes.unlink()
     again = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te"), [0], {})}
-    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points)
+    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points, mark="†")
+
+
+def test_steps_and_correlations_show_how_seeds_differ():
+    made.edit("params.yaml", lambda content: content.update(seeds=[0, 1, 2]))
+    configs = made.resolve()
+    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2")
+    for seed in range(3):
+        for row in names:
+            made.run(row, configs[row], seed)
+    table, lines = made.table("fig4a")
+    top1 = {
+        row: [load(rows.profile(made.PROFILE), (row,), [seed], {})[0].runs[0].metrics for seed in range(3)]
+        for row in ("ssv2", "te-ssv2")
+    }
+    apart = [
+        one["supervised"]["top1"] - two["supervised"]["top1"]
+        for one, two in zip(top1["te-ssv2"], top1["ssv2"], strict=True)
+    ]
+    step = lines["te-ssv2"]["step"]
+    assert (step.points, step.std, step.mark) == (
+        pytest.approx(np.mean(apart)),
+        pytest.approx(np.std(apart, ddof=1)),
+        "",
+    )
+    assert shown(step).startswith(f"{shown(outcomes.Step(step.points))} ± {step.std:.1f} [")
+    assert "Mean ± standard deviation over seeds: top-1, step." in table.notes
+    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "te-ssv2"]
+    assert float(read["step_std"]) == pytest.approx(step.std, abs=1e-4)
+
+    table, lines = made.table("fig2b")
+    assert "Mean ± standard deviation over seeds: correlation." in table.notes
+    assert "top-1" not in " ".join(table.all_notes()).lower()
+    of_seed = [
+        np.corrcoef(np.load(RunKey(made.PROFILE, "ssv2", seed).label_features).astype(float))
+        for seed in range(3)
+    ]
+    means = [one[~np.eye(len(one), dtype=bool)].mean() for one in of_seed]
+    assert lines["ssv2"]["correlation"] == Value(
+        pytest.approx(np.mean(means)), pytest.approx(np.std(means, ddof=1)), 3, 3
+    )
+    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "ssv2"]
+    assert float(read["correlation_std"]) == pytest.approx(np.std(means, ddof=1), abs=1e-4)
+
+
+def test_steps_and_correlations_of_one_seed_and_of_too_few_are_marked():
+    configs = made.resolve()
+    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2", "clip-ssv2")
+    for row in names:
+        made.run(row, configs[row])
+    for asked, mark in (([0], "†"), ([0, 1], "†‡")):
+        made.edit("params.yaml", lambda content, seeds=asked: content.update(seeds=seeds))
+        table, lines = made.table("fig4a")
+        assert lines["te-ssv2"]["step"].mark == mark and lines["te-ssv2"]["step"].std is None
+        assert "† one seed." in table.all_notes() and "over seeds" not in " ".join(table.notes)
+        assert shown(lines["te-ssv2"]["step"]).endswith(f"]{mark}")
+        _, lines = made.table("fig2b")
+        assert lines["ssv2"]["correlation"].mark == mark and lines["ssv2"]["correlation"].std is None
+        _, lines = made.table("table4")
+        assert not shown(lines["clip-ssv2"]["step"]).endswith(mark), "the reference"
+        assert lines["ssv2"]["published_step"] is None and lines["ssv2"]["step"].mark == mark
 
 
 def hits(row):
@@ -192,8 +303,8 @@ def test_error_bars_over_videos_and_over_seeds():
     top1 = [run.metrics["supervised"]["top1"] for run in many.runs]
     share = top1[0] / 100
     plain_error = 100 * (share * (1 - share) / (made.VIDEOS - 1)) ** 0.5
-    assert outcomes.spread(alone, "k400") == pytest.approx(1.96 * plain_error, rel=0.05)
-    assert outcomes.spread(many, "k400") == pytest.approx(np.std(top1, ddof=1))
+    assert sum(outcomes.spread(alone, "k400")) / 2 == pytest.approx(1.96 * plain_error, rel=0.05)
+    assert outcomes.spread(many, "k400") == pytest.approx([np.std(top1, ddof=1)] * 2)
     kept = alone.runs[0].outcomes["ucf101"]
     found = outcomes.tested(alone, "ucf101")
     splits = alone.runs[0].metrics["zero_shot"]["ucf101"]["splits"].values()
@@ -204,7 +315,26 @@ def test_error_bars_over_videos_and_over_seeds():
     means = [
         np.mean([found.hits[draw][part[draw]].mean() for part in members]) for draw in draws
     ]  # a bootstrap over videos
-    assert outcomes.spread(alone, "ucf101") == pytest.approx(1.96 * np.std(means), rel=0.12)
+    assert sum(outcomes.spread(alone, "ucf101")) / 2 == pytest.approx(1.96 * np.std(means), rel=0.12)
+
+
+def test_an_error_bar_reaches_as_far_as_its_interval_on_each_side():
+    config = made.resolve()["main"]
+    made.run("main", config)
+    path = RunKey(made.PROFILE, "main", 0).outcomes
+    kept = json.loads(path.read_text())
+    bits = "1" * (made.VIDEOS - 3) + "0" * 3
+    kept["k400"]["hits"] = dict.fromkeys(kept["k400"]["hits"], bits)
+    path.write_text(json.dumps(kept))
+    below, above = outcomes.spread(load(rows.profile(made.PROFILE), ("main",), [0], {})[0], "k400")
+    hit = np.array([bit == "1" for bit in bits], float)
+    draws = np.random.default_rng(3).integers(len(hit), size=(20000, len(hit)))
+    low, high = np.percentile(100 * hit[draws].mean(axis=1), (2.5, 97.5))
+    mean = 100 * hit.mean()
+    assert (below, above) == pytest.approx((mean - low, high - mean), abs=100 / len(hit) / 2)
+    assert below > above + 1, "three videos short of all: there is more room below"
+    assert outcomes.bars([(below, above), None]) == [[below, 0.0], [above, 0.0]]
+    assert outcomes.bars([None]) is None
 
 
 def test_ticks_are_read_off_the_config():

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,11 @@ from PIL import Image
 
 import plain_model
 import tiny_runs
-from m2clip.data.standin.templates import PAIRS, TEMPLATES
+from m2clip.data.standin.worlds import PAIRS, SMALL
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
-from m2clip.reporting import gains, motion, reversed_pairs
+from m2clip.reporting import gains, motion, page, reversed_pairs
 from m2clip.runs import RunKey
 from m2clip.stages import pictures
 
@@ -100,13 +101,26 @@ def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):
         motion.read("tiny")
 
 
+def test_the_readme_shows_the_picture_and_says_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = SimpleNamespace(profile="tiny")
+    assert "No run has been drawn yet." in page._pictures(report)
+    path = motion.folder("tiny") / f"{motion.NAME}.json"
+    motion.write(motion.NONE, path)
+    assert "No adapter of this row" in page._pictures(report)
+    motion.write(motion.Picture("A caption", 'what "it" shows'), path)
+    told = page._pictures(report)
+    assert '<img src="pictures/temporal_difference.png" alt="what &quot;it&quot; shows">' in told
+    assert "A caption" in told
+
+
 def matrix_of(counts, labels):
     return pd.DataFrame(counts, index=pd.Index(labels, name="label"), columns=labels)
 
 
 def test_shares_of_reversed_pairs_by_counting_videos():
     random = np.random.default_rng(1)
-    labels = [*TEMPLATES, "something else"]
+    labels = [*SMALL.templates, "something else"]
     counts = random.integers(0, 9, (len(labels), len(labels)))
     reverse = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
     tally = {"right": 0, "reverse": 0, "other": 0}

@@ -65,8 +65,9 @@ def content(folder):
 
 def test_hmdb51_with_broken_missing_and_extra_files(root, sources, monkeypatch, capsys):
     folder = run(monkeypatch, "hmdb51")
-    said = capsys.readouterr().out
+    said, warned = capsys.readouterr()
     read = manifest.read(folder)
+    assert "hmdb51: its 3 labels are not the publisher's, so class ids could not be checked\n" in warned
     assert read.folder == sources / "hmdb51" and read.labels == ("brush hair", "climb", "climb stairs")
     table = read.table.set_index("path")["status"]
     assert table["climb/a#1_climb_u_nm.avi"] == "broken" and table["climb/a#2_climb_u_nm.avi"] == "missing"
@@ -74,6 +75,7 @@ def test_hmdb51_with_broken_missing_and_extra_files(root, sources, monkeypatch, 
     invalid = pd.read_csv(folder / "invalid.csv")
     assert invalid["reason"].str.startswith(("damaged", "missing", "not a")).all() and len(invalid) == 2
     summary = json.loads((folder / "summary.json").read_text())
+    assert summary["class_ids"] == "not checked"
     whole = {
         key: summary["videos"]["all"][key] for key in ("annotated", "found", "missing", "broken", "valid")
     }

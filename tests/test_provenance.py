@@ -14,7 +14,7 @@ import yaml
 import made_up_runs as made
 from m2clip import cli, rows, runs, tracing
 from m2clip.errors import UserError
-from m2clip.reporting import claims, provenance, verdicts
+from m2clip.reporting import audit, claims, provenance, verdicts
 from m2clip.reporting.making import make_table
 from m2clip.reporting.tables import shown
 from m2clip.runs import RunKey
@@ -114,7 +114,13 @@ def step(origin):
     apart = 100.0 * (hits[0].mean(axis=0) - hits[1].mean(axis=0))
     draws = np.random.default_rng(5).integers(apart.size, size=(20000, apart.size))
     ends = np.percentile(apart[draws].mean(axis=1), (2.5, 97.5))
-    point, low, high = (plain(part) for part in origin.value.strip("]").replace("[", ",").split(",") if part)
+    told, interval = origin.value.rstrip("†]").split(" [")
+    (point, *spread), (low, high) = (
+        map(plain, text.split(by)) for text, by in ((told, " ± "), (interval, ", "))
+    )
+    of_seed = np.subtract(ours, theirs)
+    assert spread == pytest.approx([np.std(of_seed, ddof=1)] if len(ours) > 1 else [], abs=0.051)
+    assert origin.value.endswith("]" if spread else "]†")
     assert (low, high) == pytest.approx(tuple(ends), abs=100 / apart.size + 0.1)
     assert point == pytest.approx(fmean(ours) - fmean(theirs), abs=0.051)
     assert not origin.value.startswith(("+0.0", "−0.0")), "zero has no sign"
@@ -137,8 +143,9 @@ def correlation(origin):
     maps = {}
     for source in origin.sources:
         maps.setdefault(source.run.row, []).append(np.corrcoef(read(source)[0]))
-    whole = np.mean(maps[origin.row], axis=0)
-    return f"{(whole.sum() - len(whole)) / (len(whole) ** 2 - len(whole)):.3f}"
+    means = [(one.sum() - len(one)) / (len(one) ** 2 - len(one)) for one in maps[origin.row]]
+    spread = f" ± {stdev(means):.3f}" if len(means) > 1 else "†"
+    return f"{fmean(means):.3f}{spread}"
 
 
 def label(origin):
@@ -272,12 +279,43 @@ def test_every_claim_is_made_of_the_runs_that_it_compares():
             assert plain(origin.value) == pytest.approx(fmean(better) - fmean(worse), abs=0.051)
 
 
+def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines():
+    world, checked = run([0]), 0
+    found = world.rows.values()
+    for one in verdicts.judge(claims.read(rows.rows()), found, world.context):
+        origin = provenance.of_printed(one, found, world.context)
+        assert (origin is None) == (one.claim.published is None)
+        if origin:
+            better, worse = (float(number) for number in values(origin))
+            assert (better, worse) == (one.claim.published.better, one.claim.published.worse), one.name
+            assert origin.value == signed(better - worse)
+            checked += 1
+    assert checked > 10
+
+
+def test_every_cost_of_the_audit_is_the_step_of_its_runs():
+    world = run([0])
+    audited, checked = audit.audited(world.context.profile, [0], world.context.names), 0
+    found = provenance.of_audit(audited, world.context.names, world.made)
+    for line, origins in zip(audited.switches.rows, found, strict=True):
+        for text, origin in zip(line, origins, strict=True):
+            if origin is None:
+                assert not text.startswith(("+", "−")), text
+                continue
+            ours, theirs = by_file(origin, "top1")
+            assert plain(text.split(" [")[0]) == pytest.approx(fmean(ours) - fmean(theirs), abs=0.051)
+            assert {run.key.row for run in origin.runs} == {origin.row, "main"}
+            checked += 1
+    assert checked > 20
+
+
 def test_the_listing_has_every_number():
     world = run([0])
     found = list(world.rows.values())
     judged = verdicts.judge(claims.read(rows.rows()), found, world.context)
-    origins = provenance.origins(world.asked, judged, found, world.context)
-    lines = list(csv.DictReader(provenance.comma_separated(origins).splitlines()))
+    audited = audit.audited(world.context.profile, [0], world.context.names)
+    traced = provenance.traced(world.asked, judged, audited, found, world.context)
+    lines = list(csv.DictReader(provenance.comma_separated(traced.all()).splitlines()))
     wanted = {"table": "table4", "row": "ted", "column": "top1"}
     (own,) = (line for line in lines if wanted.items() <= line.items())
     metrics = RunKey(made.PROFILE, "ted", 0).metrics
@@ -285,6 +323,12 @@ def test_the_listing_has_every_number():
     assert (own["file"], own["key"]) == (metrics.as_posix(), "supervised.top1")
     assert (own["seed"], own["commit"], own["evaluation_commit"]) == ("0", "ted-0", "e-ted")
     assert {line["row"] for line in lines if line["table"] == "claims"} == set(claims.read(rows.rows()))
+    wanted = {"table": "claims", "row": "ted-over-clip", "column": "paper_difference"}
+    own = [line for line in lines if wanted.items() <= line.items()]
+    assert [(line["file"], line["key"]) for line in own] == [
+        ("experiments/published/table4_components.csv", "line 3, k400_top1; line 2, k400_top1")
+    ]
+    assert any(line["table"] == "audit.md" for line in lines)
 
 
 def trace(monkeypatch, capsys, *words):
@@ -324,6 +368,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
     assert f"difference: {te.value()}" in told
     assert te.told() in told
     assert "run embedded/te/0" in told
+    assert "the paper's: +0.3" in told and "fig4a_ted_adapter.csv: line 4, k400_top1" in told
     assert "embedded/main/0/metrics.json" in trace(monkeypatch, capsys, "main")[1]
     assert "embedded/te/0/confusion.csv" in trace(monkeypatch, capsys, "confusion-te")[1]
     _, told = trace(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
@@ -341,7 +386,19 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
         ),
         (("table4",), "trace table4: which row? it has clip, ted, contrastive, main"),
         (("table4", "tedd"), "there is no row tedd (did you mean ted?)"),
-        (("fig4a", "layers"), "layers may be Front layers, Back layers; say which"),
+        (
+            ("fig4a", "layers"),
+            'layers may be "Front layers" (front, front-ssv2) or "Back layers" (back, back-ssv2); say which',
+        ),
+        (
+            ("fig4c", "CMC"),
+            'CMC may be "Contrastive, CMC" (cmc) or "Contrastive, CMC, CMLM" (cmlm); say which',
+        ),
+        (("te", "--column", "top1"), "trace te: --column is for a row of a table"),
+        (("both-over-te", "--column", "top1"), "trace both-over-te: --column is for a row of a table"),
+        (("fig4a-reversed", "te-ssv2", "--column", "top1"), "--column is for a row of a table"),
+        (("fig4a-reversed", "nothing"), "trace fig4a-reversed: there is no row nothing"),
+        (("fig4a-revers",), "did you mean fig4a-reversed?"),
         (("table4", "ted", "--column", "top11"), "there is no column top11 (did you mean top1?)"),
         (("main", "--profile", "embeded"), "there is no profile embeded (did you mean embedded?)"),
     ],
@@ -352,6 +409,50 @@ def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told
     assert code == 1
     assert told in said
     assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (("gains-te",), ["te/0/confusion.csv", "clip/0/confusion.csv"]),
+        (("fig4a-reversed", "td-ssv2"), ["td-ssv2/0/confusion.csv"]),
+        (("fig4c-heads",), [f"{row}/0/history.csv" for row in ("contrastive", "cmc", "cmlm", "main")]),
+        (("fig2b-names",), [f"{row}/0/label_features.npy" for row in ("st-adapter-text-ssv2", "ssv2")]),
+        (("curves",), [f"{row}/0/history.csv" for row in ("main", "ssv2")]),
+        (("confusion", "ssv2"), ["ssv2/0/confusion.csv"]),
+        (("temporal_difference",), ["data/embedded/runs/main/0/adapters.safetensors"]),
+    ],
+)
+def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys, words, files):
+    run([0])
+    code, told = trace(monkeypatch, capsys, *words)
+    assert code == 0
+    found = [line.removeprefix("    from ") for line in told.splitlines() if line.startswith("    from ")]
+    assert len(found) == len(files)
+    for line, file in zip(found, files, strict=True):
+        assert line.endswith(file)
+    assert "  commit " in told
+
+
+def test_trace_follows_every_figure_that_the_page_shows(monkeypatch, capsys):
+    from m2clip.reporting import figures, making
+
+    world = run([0])
+    found, followed = list(world.rows.values()), 0
+    for name, spec in world.asked.tables.items():
+        drawn = figures.draw(name, spec.figures, *making.of_table(spec, found, world.context), Path("drawn"))
+        for figure in drawn:
+            words = [figure.name, *(spec.rows[:1] if figure.name in world.asked.tables else ())]
+            assert trace(monkeypatch, capsys, *words)[0] == 0, figure.name
+            followed += 1
+    assert followed > 10
+
+
+def test_trace_of_the_published_figure_names_its_lines(monkeypatch, capsys):
+    run([0])
+    _, told = trace(monkeypatch, capsys, "fig1-published", "Vita")
+    assert "experiments/published/table1_k400.csv: line 17, top1" in told
+    assert "experiments/published/table3_zero_shot.csv: line 9, ucf101" in told
 
 
 def test_trace_finds_the_run_in_mlflow(monkeypatch, capsys):

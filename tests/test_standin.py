@@ -1,4 +1,4 @@
-"""The stand-in world: determined by its keys, fair in its nuisance, whole on disk."""
+"""The stand-in worlds: determined by their keys, fair in their nuisance, whole on disk."""
 
 import csv
 import dataclasses
@@ -13,10 +13,11 @@ import pytest
 from scipy import stats
 
 from m2clip.data.standin import captions, encode, plans, sets, stills
-from m2clip.data.standin.templates import PAIRS
+from m2clip.data.standin.worlds import PAIRS, SMALL, STANDARD, WORLDS, told_by
 from m2clip.seeds import generator, number
 
 DATASETS = tuple(plans.LABELS)
+BOTH = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 SPLITS = {
     name: ("test",) if name in sets.THREE_SPLITS else ("train", "validation", "test") for name in DATASETS
 }
@@ -30,21 +31,24 @@ def test_a_key_gives_the_same_number_everywhere():
     assert generator("a", 1).random() != generator("a", 2).random()
 
 
+@BOTH
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_a_video_is_determined_by_its_key(dataset):
-    first, again, other = (sets.draw(dataset, split, 7) for split in ("test", "test", "validation"))
-    assert first.frames.dtype == np.uint8 and first.frames.shape[1:] == (64, 80, 3)
+def test_a_video_is_determined_by_its_key(dataset, world):
+    first, again, other = (sets.draw(dataset, split, 7, world) for split in ("test", "test", "validation"))
+    size = {"small": (64, 80), "standard": (96, 120)}[world.name]
+    assert first.frames.dtype == np.uint8 and first.frames.shape[1:] == (*size, 3)
     assert 40 <= len(first.frames) <= 56 and 20 <= first.fps <= 30
     assert np.array_equal(first.frames, again.frames) and first.facts == again.facts
     assert first.facts != other.facts
     assert first.frames[20].std() > 5, "nothing is drawn"
 
 
+@BOTH
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_every_block_holds_every_label_once(dataset):
-    labels = plans.LABELS[dataset]
+def test_every_block_holds_every_label_once(dataset, world):
+    labels = world.labels[dataset]
     count = 3 * len(labels)
-    drawn = [plans.plan(dataset, "train", index).label for index in range(count)]
+    drawn = [plans.plan(dataset, "train", index, world).label for index in range(count)]
     assert Counter(drawn) == dict.fromkeys(labels, 3)
     assert drawn[: len(labels)] != drawn[len(labels) : 2 * len(labels)], "the order repeats"
 
@@ -62,12 +66,14 @@ def dependence(labels, values):
     return stats.kruskal(*groups).pvalue
 
 
+@BOTH
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_facts_do_not_tell_the_label(dataset):
-    planned = [plans.plan(dataset, "test", index) for index in range(1440)]
+def test_facts_do_not_tell_the_label(dataset, world):
+    planned = [plans.plan(dataset, "test", index, world) for index in range(1440)]
     labels = [what.label for what in planned]
     facts = [what.facts() for what in planned]
-    assert {"background", "gain", "noise", "length", "fps", "x", "y", "size", "shake"} <= set(facts[0])
+    assert {"gain", "noise", "length", "fps", "x", "y", "size", "shake"} <= set(facts[0])
+    assert ("background" in facts[0]) != (dataset == "hmdb51" and world is STANDARD), "labels name it there"
     for name in facts[0]:
         values = [fact[name] for fact in facts]
         assert len(set(values)) > 1, f"{name} never varies"
@@ -85,13 +91,17 @@ def test_the_measure_of_dependence_sees_a_weak_one():
 def test_what_a_label_names_is_no_fact():
     for dataset in DATASETS:
         what = plans.plan(dataset, "test", 0)
-        named = any(name in what.label for name in stills.OBJECTS)
+        named = any(name in what.label for name in SMALL.objects)
         assert ("thing" in what.facts()) != named
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_the_second_of_a_pair_is_the_first_backwards(pair):
-    what = plans.plan("ssv2", "test", 3)
+@pytest.mark.parametrize(
+    ("world", "pair"),
+    [(world, pair) for world in WORLDS.values() for pair in world.pairs],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value.name,
+)
+def test_the_second_of_a_pair_is_the_first_backwards(world, pair):
+    what = plans.plan("ssv2", "test", 3, world)
     first, second = (sets.render(dataclasses.replace(what, label=label)) for label in pair)
     assert np.array_equal(first, second[::-1])
     assert np.abs(first.astype(int) - second).mean() > 1, "nothing happens"
@@ -124,15 +134,38 @@ def test_motion_verbs_move_their_object(verb, sign):
 def test_no_scene_is_drawn_twice():
     """Nor in two splits, nor for a video and a picture of the pre-training."""
     videos = [
-        plans.plan(dataset, split, index).scene.seed
+        plans.plan(dataset, split, index, world).scene.seed
+        for world in WORLDS.values()
         for dataset in DATASETS
         for split in SPLITS[dataset]
         for index in range(300)
     ]
     pictures = [
-        stills.plan_still(index, key).scene.seed for key in ("train", "held out") for index in range(300)
+        stills.plan_still(index, key, world).scene.seed
+        for world in WORLDS.values()
+        for key in ("train", "held out")
+        for index in range(300)
     ]
     assert len(set(videos + pictures)) == len(videos) + len(pictures)
+
+
+@BOTH
+def test_a_video_shows_what_its_label_names(world):
+    for dataset in ("k400", "ucf101", "hmdb51"):
+        for index in range(40):
+            what = plans.plan(dataset, "test", index, world)
+            told = told_by(what.label)
+            assert what.thing == (told.thing or what.thing) and told.verb in what.label
+            assert what.scene.background == (told.background or what.scene.background)
+            assert what.label.endswith(world.backgrounds.get(told.background, told.verb))
+
+
+@BOTH
+def test_sentences_hold_every_template_and_verb(world):
+    drawn = captions.sentences(np.random.default_rng(0), world)
+    assert len(set(drawn)) == len(drawn) == len(world.templates) + len(world.verbs) + 18
+    assert drawn[: len(world.templates)] == list(world.templates)
+    assert sum("mask" in text for text in drawn) == 6
 
 
 def test_labels_read_as_sentences():
@@ -140,27 +173,40 @@ def test_labels_read_as_sentences():
         "k400": 36, "ssv2": 14, "ucf101": 20, "hmdb51": 10,
     }  # fmt: skip
     assert plans.LABELS["k400"][2] == "a ball rising" and plans.LABELS["ssv2"][0] == "moving something up"
-    trained, unseen = (set(plans.LABELS[name]) for name in ("k400", "ucf101"))
-    assert not trained & unseen
+    assert PAIRS == SMALL.pairs == STANDARD.pairs[: len(PAIRS)]
 
 
-def test_no_caption_tells_what_only_texts_say():
+@BOTH
+def test_zero_shot_labels_are_unseen(world):
+    trained, *unseen = (world.labels[name] for name in ("k400", "ucf101", "hmdb51"))
+    assert not set(trained) & {label for labels in unseen for label in labels}
+    things = [{told_by(label).thing for label in labels} for labels in (trained, *unseen)]
+    assert not things[0] & things[1] and things[2] == {None}
+
+
+@BOTH
+def test_no_caption_tells_what_only_texts_say(world):
     rng = np.random.default_rng(0)
-    told = {captions.caption(stills.plan_still(index, "train").what, rng)[0] for index in range(3000)}
+    what = [stills.plan_still(index, "train", world).what for index in range(3000)]
+    told = {captions.caption(one, rng)[0] for one in what}
     shown = {word for text in told for word in text.split()}
     assert "mask" not in shown
     assert not {"up", "down", "closer", "covering", "vanishing", "folding", "apart"} & shown
-    assert {"mask", "up", "down"} <= {word for text in captions.SENTENCES for word in text.split()}
+    assert not {"left", "clockwise", "entering", "merging", "painting", "curtains"} & shown
+    said = {word for text in captions.all_sentences(world) for word in text.split()}
+    assert {"mask", "up", "down"} | {word for text in world.templates for word in text.split()} <= said
 
 
-def test_a_caption_is_true():
+@BOTH
+def test_a_caption_is_true(world):
     rng = np.random.default_rng(1)
     for index in range(500):
-        what = stills.plan_still(index, "train").what
+        what = stills.plan_still(index, "train", world).what
+        assert captions.Attributes.of(what.ids(world), world) == what
         text, (thing, verb, place) = captions.caption(what, rng)
         assert thing == (f"a {what.thing}" in text)
         assert verb == (what.verb is not None and what.verb in text)
-        assert place == (captions.BACKGROUNDS[what.background] in text)
+        assert place == (captions.PHRASES[what.background] in text)
         assert thing or verb or place
 
 

@@ -305,12 +305,35 @@ def test_a_run_that_is_not_finished_or_not_the_one_told_of_is_one_line(world, ca
     assert "adapters.safetensors: there is no such file" in told()
 
 
+def test_templates_and_no_text_adapter_from_python(exported, manifest, call):
+    file, templates = manifest.folder / "videos/0.mp4", ["a photo of {}", "{}"]
+    Path("labels.txt").write_text("\n".join(UNSEEN))
+    words = [word for template in templates for word in ("--template", template)]
+    asked = ("predict", file, "--checkpoint", "away", "--labels", "labels.txt", "--json")
+    seen = set()
+    for options, more in (
+        ((), {}),
+        (words, {"templates": templates}),
+        (("--no-text-adapter",), {"text_adapter": False}),
+    ):
+        (answer,) = predict(file, "away", UNSEEN, device="cpu", **more)
+        told = json.loads(call(*asked, *options)[1])["labels"]
+        mine = [{"label": each.label, "probability": round(each.probability, 6)} for each in answer.labels]
+        assert mine == told
+        seen.add(str(sorted(each["probability"] for each in told)))
+    assert len(seen) == 3
+
+
 def test_mistakes_in_a_call_are_told(exported, manifest, call):
     for wrong, told in (
         ({"labels": "archery"}, "labels: expected a list"),
         ({"labels": []}, "labels: expected a list"),
         ({"top": 0}, "top: 0 must be 1 or more"),
         ({"crops": 2}, "evaluate.crops: 2"),
+        ({"templates": "a photo of {}", "labels": UNSEEN}, "templates: expected a list"),
+        ({"templates": ["a photo"], "labels": UNSEEN}, 'evaluate.templates: "a photo" must hold {} once'),
+        ({"templates": ["a photo of {}"]}, "are for zero-shot: give labels too"),
+        ({"text_adapter": False}, "are for zero-shot: give labels too"),
         ({"backbone": "none.pt"}, "--backbone none.pt: there is no such file"),
     ):
         with pytest.raises(UserError, match=told):

@@ -14,7 +14,7 @@ from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import pixels_of
 from m2clip.models.heads import similarity
-from m2clip.models.video_clip import VideoCLIP
+from m2clip.models.video_clip import VideoCLIP, VideoFeatures
 from m2clip.schedule import settled
 from m2clip.seeds import generator
 from m2clip.training import optim
@@ -75,11 +75,13 @@ def test_parameter_groups(make_model):
     trainable = model.trainable()
     assert len(found) == len(trainable) == sum(len(group["params"]) for group in optimizer.param_groups)
     for name, parameter in trainable.items():
-        is_text = name.split(".")[0] in ("text", "cmlm")
+        is_text = name.startswith(("text.", "cmlm.adapter."))  # released: what is named textad_, no head
         is_bias_or_norm = name.endswith(".bias") or name == "cmlm.head.2.weight"
         assert found[id(parameter)] == (0.001 if is_text else 0.004, 0.0 if is_bias_or_norm else 0.3), name
     kinds = {name.split(".")[0] for name in trainable}
     assert kinds == {"image", "text", "cmlm", "vc"} and "cmlm.head.2.weight" in trainable
+    assert found[id(trainable["cmlm.adapter.up.weight"])][0] == 0.001
+    assert found[id(trainable["cmlm.head.3.weight"])][0] == 0.004
 
 
 def test_the_same_seed_gives_the_same_bits(whole, config, manifest, tmp_path):
@@ -229,6 +231,17 @@ def test_logits_are_never_in_bf16(make_model):
     with torch.autocast("cpu", torch.bfloat16):
         found = similarity(video, text, model.temperature)
     assert torch.equal(found, similarity(video, text, model.temperature)) and found.dtype == torch.float32
+    last, seen = {"vc": model.vc.linear, "cmlm": model.cmlm.head[3]}, {}
+    for head, layer in last.items():
+        layer.register_forward_hook(lambda _, given, out, head=head: seen.update({head: (*given, out)}))
+    joint, frames = video.bfloat16(), torch.randn(6, 4, 32)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = {"vc": model.vc(joint), "cmlm": model.cmlm(torch.randn(6, 5, 32), frames)}
+        assert torch.equal(model.classify(VideoFeatures(frames, joint, joint)), logits["vc"])
+    for head, layer in last.items():
+        features, found = seen[head]
+        assert found.dtype == logits[head].dtype == torch.float32, head
+        assert torch.equal(found, logits[head]) and torch.equal(found, layer(features)), head
 
 
 def test_learning_rate_is_linear_in_the_batch():

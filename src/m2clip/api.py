@@ -46,6 +46,8 @@ def predict(
     labels: Sequence[str] | None = None,
     top: int = 5,
     *,
+    templates: Sequence[str] = (),
+    text_adapter: bool = True,
     backbone: str | Path | None = None,
     crops: int = 1,
     clips: int = 1,
@@ -59,6 +61,8 @@ def predict(
         checkpoint: a folder that `m2clip export` wrote.
         labels: to choose from, zero-shot by Eq. 11; None: those it was trained on.
         top: labels a video.
+        templates: sentences with {} where one of `labels` goes, averaged over; none: the run's prompt.
+        text_adapter: read `labels` with the text adapters; or without, as CLIP itself does.
         backbone: the file of the backbone's weights, where it is not found by itself.
         crops: spatial views of each clip: 1, 3 or 4.
         clips: temporal samples of a video.
@@ -66,26 +70,44 @@ def predict(
         device: cpu or cuda; None: a GPU where there is one.
 
     Raises:
-        UserError: for a file that is not there, a checkpoint that does not fit its backbone, or labels
-            where the run reads no text.
+        UserError: for a file that is not there, a checkpoint that does not fit its backbone, labels where
+            the run reads no text, or templates without labels.
     """
     files = find([Path(videos)] if isinstance(videos, str | Path) else [Path(video) for video in videos])
-    views = Evaluate(crops=crops, clips=clips, batch=batch)
+    if isinstance(templates, str):
+        raise UserError(f"templates: expected a list of templates, got {templates!r}")
+    views = Evaluate(crops=crops, clips=clips, batch=batch, templates=tuple(templates))
     if labels is not None and (isinstance(labels, str) or not labels):
         raise UserError(f"labels: expected a list of labels, got {labels!r}")
     if top < 1:
         raise UserError(f"top: {top} must be 1 or more")
+    check_zero_shot(labels, views, text_adapter=text_adapter)
     import torch
 
     from m2clip.evaluation.checkpoint import open_checkpoint
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     run = open_checkpoint(Path(checkpoint), device, Path(backbone) if backbone else None)
-    return list(answers(run, files, None if labels is None else tuple(labels), top, views))
+    given = None if labels is None else tuple(labels)
+    return list(answers(run, files, given, top, views, text_adapter=text_adapter))
+
+
+def check_zero_shot(labels: Sequence[str] | None, views: Evaluate, *, text_adapter: bool) -> None:
+    """Raise UserError where templates, or leaving the text adapters out, would change nothing."""
+    if labels is None and (views.templates or not text_adapter):
+        raise UserError(
+            "templates and leaving out the text adapters are for zero-shot: give labels too (--labels FILE)"
+        )
 
 
 def answers(
-    run: "TrainedRun", files: Sequence[Path], labels: tuple[str, ...] | None, top: int, views: Evaluate
+    run: "TrainedRun",
+    files: Sequence[Path],
+    labels: tuple[str, ...] | None,
+    top: int,
+    views: Evaluate,
+    *,
+    text_adapter: bool = True,
 ) -> Iterator[Answer]:
     """One answer a video, as they come.
 
@@ -94,7 +116,7 @@ def answers(
     """
     from m2clip.evaluation import predict as library
 
-    features = library.encode(run, labels)
+    features = library.encode(run, labels, views.templates, text_adapter=text_adapter)
     found = library.predict(run, files, features, views, zero_shot=labels is not None)
     return (_answer(each, labels or run.labels, top) for each in found)
 

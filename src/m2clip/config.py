@@ -182,7 +182,7 @@ class Train:
     precision: Literal[32, "bf16"] = 32  # bf16: autocast; weights, losses and updates keep 32 bits
     lr: float = 1e-3
     lr_batch: int | None = None  # lr is for so many videos a step and grows with them, as released by 256
-    text_lr: float = 1.0  # factor on lr for text adapters and CMLM; released: 0.5
+    text_lr: float = 1.0  # factor on lr for text adapters, CMLM's too; released: 0.5
     weight_decay: float = 0.01
     warmup: float = 0.1  # share of the steps
     warmup_epochs: float | None = None  # in place of warmup, as the released code has 2

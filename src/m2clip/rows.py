@@ -17,6 +17,7 @@ PARAMS = Path("params.yaml")
 ROWS = Path("experiments/rows.yaml")
 DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
 SPLITS = ("train", "validation", "test")
+WORLDS = ("small", "standard")  # sizes of the stand-in world (data/standin/worlds.py), the default first
 MAIN = "main"
 EITHER = ("steps", "epochs"), ("warmup", "warmup_epochs")  # of `train`: two ways to say one thing
 
@@ -50,9 +51,12 @@ class Profile:
     rows: dict[str, Any] = field(
         default_factory=dict
     )  # recipes of rows that have their own, such as a rival's
-    standin: dict[str, Any] = field(default_factory=dict)  # by dataset: how many videos are made
+    standin: dict[str, Any] = field(
+        default_factory=dict
+    )  # by dataset: how many videos are made of each split, and `world`
     videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
     prepare: Prepare = field(default_factory=Prepare)
+    seeds: tuple[int, ...] = ()  # its own, where it has a pipeline of its own (stages/beside.py)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -83,15 +87,22 @@ def profile(name: str | None = None) -> Profile:
     return _check_sets(found, path)
 
 
-def seeds() -> tuple[int, ...]:
-    """Seeds of all rows, from params.yaml."""
-    values = params()["seeds"]
-    whole = isinstance(values, list) and values and all(type(value) is int and value >= 0 for value in values)
-    if not whole or len(set(values)) < len(values):
+def seeds(base: Profile | None = None) -> tuple[int, ...]:
+    """Seeds of all rows: of params.yaml, or those of a profile beside the one that it names."""
+    chosen, source = params()["seeds"], str(PARAMS)
+    if base and has_own_seeds(base):
+        chosen, source = list(base.seeds), f"experiments/profiles/{base.name}.yaml"
+    whole = isinstance(chosen, list) and chosen and all(type(value) is int and value >= 0 for value in chosen)
+    if not whole or len(set(chosen)) < len(chosen):
         raise UserError(
-            f"{PARAMS}: seeds: expected different whole numbers from 0 such as [0, 1], got {values!r}"
+            f"{source}: seeds: expected different whole numbers from 0 such as [0, 1], got {chosen!r}"
         )
-    return tuple(values)
+    return tuple(chosen)
+
+
+def has_own_seeds(base: Profile) -> bool:
+    """Whether a profile's seeds count: params.yaml's do for the profile that it names."""
+    return bool(base.seeds) and base.name != params()["profile"]
 
 
 def rows() -> dict[str, dict[str, Any]]:
@@ -182,13 +193,39 @@ def _check_sets(found: Profile, path: Path) -> Profile:
         sections[section] = {k: v for k, v in getattr(found, section).items() if v is not None}
     for dataset in sections["standin"].keys() & sections["videos"].keys():
         raise UserError(f"{path}: {dataset} is both in standin and in videos; set one of them to null")
+    worlds = {}
     for dataset, counts in sections["standin"].items():
+        worlds[dataset] = world_of(counts)
+        if worlds[dataset] not in WORLDS:
+            raise UserError(
+                f"{path}: standin.{dataset}.world: there is no world {worlds[dataset]!r}"
+                f"{meant(str(worlds[dataset]), WORLDS)}; known are {list(WORLDS)}"
+            )
         for split, count in counts.items():
+            if split == "world":
+                continue
             if split not in SPLITS or type(count) is not int or count < 1:
                 raise UserError(
                     f"{path}: standin.{dataset}.{split}: expected videos for one of {list(SPLITS)}"
                 )
+    if len(set(worlds.values())) > 1:
+        raise UserError(f"{path}: standin: all datasets must be of one world, got {worlds}")
     return replace(found, standin=sections["standin"], videos=_videos(sections["videos"], path))
+
+
+def world_of(counts: dict[str, Any]) -> Any:
+    """The world that a stand-in is of, from its entry in `standin`."""
+    return counts.get("world", WORLDS[0])
+
+
+def check_weights(base: Profile) -> None:
+    """Raise a UserError where a stand-in's backbone has not been trained yet."""
+    path = Path(str(base.backbone.get("pretrained", "")))
+    if base.standin and path.suffix == ".safetensors" and not path.is_file():
+        raise UserError(
+            f"experiments/profiles/{base.name}.yaml: backbone.pretrained: {path} has not been made yet; "
+            f"`make backbone PROFILE={base.name}` trains it"
+        )
 
 
 def _videos(declared: dict[str, Any], path: Path) -> dict[str, Videos]:

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from m2clip.reporting.claims import Claim
     from m2clip.reporting.columns import Context
     from m2clip.reporting.declared import Declared
-    from m2clip.reporting.provenance import Made, Origin
+    from m2clip.reporting.drawn import Part
+    from m2clip.reporting.provenance import Origin
     from m2clip.reporting.results import Row
+    from m2clip.reporting.run_facts import Made
 
 EXAMPLES = """examples:
   m2clip trace table4 "TED-Adapter"               every number of a row, by its label or a part of it
   m2clip trace fig4a te-ssv2 --column step        one number, by the row's name
   m2clip trace ted-over-clip                      a claim of experiments/claims.yaml
   m2clip trace main                               the runs of a row
+  m2clip trace fig4a-reversed te-ssv2             a figure by the name of its file, or one row of it
 """
-DRAWN = {"curves": "history", "confusion": "confusion"}
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,18 @@ def _trace(arguments: argparse.Namespace) -> int:
 
 def load(profile: str | None = None) -> World:
     """Everything declared, and what the runs of a profile gave; of all tables, also those not asked for."""
-    from m2clip.reporting import claims, declared, facts, provenance, results
+    from m2clip.reporting import claims, declared, facts, results, run_facts
     from m2clip.reporting.columns import Context
     from m2clip.reporting.names import Names
 
     chosen = rows.profile(profile)
     names = rows.rows()
-    asked = declared.read(list(read_mapping(TABLES).get("tables") or {}), names)
-    found = results.load(chosen, names, rows.seeds(), asked.labels)
+    tables = list(read_mapping(TABLES).get("tables") or {})
+    asked = declared.beside_paper(declared.read(tables, names), chosen)
+    found = results.load(chosen, names, rows.seeds(chosen), asked.labels)
     told = {dataset: facts.read_facts(chosen.name, dataset) for dataset in rows.DATASETS}
     context = Context(Names(tuple(chosen.standin)), told, facts.read_parameters(), chosen)
-    made = provenance.all_made(found, chosen)
+    made = run_facts.all_made(found, chosen)
     return World(asked, claims.read(names), {row.name: row for row in found}, context, made)
 
 
@@ -84,17 +87,22 @@ def lines(world: World, where: str, row: str | None, column: str | None) -> Iter
     Raises:
         UserError: in one line, for a word that means nothing here or more than one thing.
     """
+    from m2clip.reporting import drawn
+
     tables = world.asked.tables
-    kind, _, drawn = where.partition("-")
     if where in tables and (row or where not in world.rows):
         return _table(world, where, row, column)
+    if column:
+        raise UserError(f"trace {where}: --column is for a row of a table; {where} is no table with a row")
     if where in world.claims and not row:
         return _claim(world, where)
-    if kind in DRAWN and (drawn or row) in world.rows:
-        return _figure(world, kind, drawn or row or "")
+    if parts := drawn.parts(where, world.asked, world.rows):
+        return _figure(world, where, parts, row)
+    if where in drawn.BY_ROW and (parts := drawn.parts(f"{where}-{row}", world.asked, world.rows)):
+        return _figure(world, where, parts, None)
     if where in world.rows and not row:
         return _row(world, where)
-    known = [*tables] if row else [*tables, *world.claims, *world.rows]
+    known = [*tables, *drawn.names(world.asked), *([] if row else [*world.claims, *world.rows])]
     what = "table or figure" if row else "table, figure, claim or row"
     raise UserError(f"trace {where}: there is no {what} {where}{meant(where, known)}")
 
@@ -109,7 +117,7 @@ def _table(world: World, name: str, row: str | None, column: str | None) -> Iter
     at_label = [column.key for column in table.columns].index("label")
     labels = [str(cells[at_label]) for cells in table.cells]
     if row is None:
-        ours = [own or label for own, label in zip(table.names, labels, strict=True)]
+        ours = [own or f'"{label}"' for own, label in zip(table.names, labels, strict=True)]
         raise UserError(f"trace {name}: which row? it has {', '.join(ours)}")
     places = _column(name, column, spec.columns, table.columns)
     for at in _matching(name, row, table.names, labels):
@@ -133,7 +141,9 @@ def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]
     found = exact or [at for at, label in enumerate(labels) if wanted in label.casefold()]
     several = list(dict.fromkeys(labels[at] for at in found))
     if len(several) > 1:
-        raise UserError(f"trace {table}: {word} may be {', '.join(several)}; say which")
+        rows = [", ".join(filter(None, (names[at] for at in found if labels[at] == one))) for one in several]
+        told = [f'"{one}" ({own})' if own else f'"{one}"' for one, own in zip(several, rows, strict=True)]
+        raise UserError(f"trace {table}: {word} may be {' or '.join(told)}; say which")
     if not found:
         known = [*filter(None, names), *labels]
         told = list(dict.fromkeys(known))
@@ -154,7 +164,7 @@ def _column(table: str, word: str | None, keys: Sequence[str], columns: Sequence
 
 
 def _claim(world: World, name: str) -> Iterator[str]:
-    from m2clip.reporting.provenance import of_claim
+    from m2clip.reporting.provenance import of_claim, of_printed
     from m2clip.reporting.verdicts import judge
 
     one = judge({name: world.claims[name]}, world.rows.values(), world.context)[0]
@@ -162,18 +172,24 @@ def _claim(world: World, name: str) -> Iterator[str]:
     yield f"{name}: {one.claim.says} ({one.claim.section})"
     yield f"  {one.told()}"
     yield from _number("difference", origin)
+    if printed := of_printed(one, world.rows.values(), world.context):
+        yield from _number("the paper's", printed)
     interval = one.difference.interval if one.difference else None
     if interval:
         yield f"  95 % interval: [{interval.low:+.1f}, {interval.high:+.1f}]"
     yield from _runs(origin.runs if origin else (), [world.rows[row] for row in one.claim.rows])
 
 
-def _figure(world: World, kind: str, row: str) -> Iterator[str]:
-    """Curves and confusions are drawn from a file of each run."""
-    behind = [world.made[run.key] for run in world.rows[row].measured]
-    for run in behind:
-        yield f"{kind} of {row}, seed {run.key.seed}: {getattr(run.key, DRAWN[kind])}"
-    yield from _runs(behind, [world.rows[row]])
+def _figure(world: World, name: str, parts: "Sequence[Part]", row: str | None) -> Iterator[str]:
+    """A figure that is drawn from files of the runs, or from the paper's tables."""
+    labels = [part.label for part in parts]
+    chosen = range(len(parts)) if row is None else _matching(name, row, [part.name for part in parts], labels)
+    shown = [parts[at] for at in chosen]
+    for part in shown:
+        yield f"{name}, {part.label}{f' ({part.name})' if part.name else ''}"
+        yield from (f"    from {source}" for source in part.sources)
+    keys = dict.fromkeys(source.run for part in shown for source in part.sources if source.run)
+    yield from _runs([world.made[key] for key in keys], [part.row for part in shown if part.row])
 
 
 def _row(world: World, name: str) -> Iterator[str]:
@@ -200,32 +216,10 @@ def _runs(behind: "Iterable[Made]", wanted: "Sequence[Row]") -> Iterator[str]:
 
     for run in behind:
         yield f"run {run.key}"
-        for name, value in _facts(run, run_id(run.key, run.config_sha)):
+        for name, value in (*run.facts(), ("mlflow", run_id(run.key, run.config_sha))):
             yield f"  {name:<10} {value}"
     for row in wanted:
         for one in row.runs:
             if not one.metrics:
                 stale = "made with another config" if one.key in row.stale else "not run yet"
                 yield f"run {one.key}: {stale}; dvc repro evaluate@{one.key.row}-{one.key.seed}"
-
-
-def _facts(run: "Made", mlflow: str) -> Iterator[tuple[str, str]]:
-    differs = ", ".join(run.differences) or "nothing"
-    yield "config", f"{run.key.train_config}, {run.key.evaluate_config}"
-    yield "differs", f"{differs} (from the paper's model under the profile)"
-    yield "seed", str(run.key.seed)
-    yield "commit", f"{run.commit or 'unknown'}, evaluated {run.evaluation_commit or 'unknown'}"
-    inputs = dict(run.inputs)
-    method, backbone, videos = (inputs.pop(name, "unknown") for name in ("method", "backbone", "videos"))
-    yield "data", ", ".join(f"{name} {digest}" for name, digest in inputs.items()) or videos
-    yield "backbone", backbone
-    yield "method", method
-    yield "mlflow", mlflow
-    yield "command", f"{run.command or 'unknown'}; {run.evaluation_command or 'unknown'}"
-    yield "machine", run.machine or "unknown"
-    seconds = ", ".join(
-        f"{what} {told:.1f} s"
-        for what, told in (("training", run.seconds), ("evaluation", run.evaluation_seconds))
-        if told is not None
-    )
-    yield "wall time", seconds or "unknown"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from m2clip.api import VIDEOS, Answer, answers, find
+from m2clip.api import VIDEOS, Answer, answers, check_zero_shot, find
 from m2clip.commands.asked import key_of
 from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   m2clip predict a.mp4 b.avi --run main/1 --top 1     by the run of seed 1
   m2clip predict clips/ --checkpoint FOLDER --json    by what `m2clip export` wrote; one JSON object a video
   m2clip predict clips/ --run main --labels mine.txt  zero-shot: labels of your own, one a line
+  m2clip predict clips/ --run main --labels mine.txt --no-text-adapter --template "a photo of {}"
   m2clip predict clips/ --run adapters.safetensors --crops 3 --clips 4 --csv out.csv
 """
 
@@ -50,6 +51,10 @@ def add(commands: Any) -> None:
     where = "the backbone's weights, where they are neither at the config's path nor in the checkpoint"
     add("--backbone", type=Path, metavar="FILE", help=where)
     add("--labels", type=Path, metavar="FILE", help="labels to choose from instead of the run's, one a line")
+    sentence = "a sentence with {} where one of --labels goes, instead of the run's; of several the mean"
+    add("--template", type=_template, action="append", default=[], metavar="TEXT", help=sentence)
+    bare = "read --labels as CLIP itself does, without the run's text adapters"
+    add("--no-text-adapter", dest="text_adapter", action="store_false", help=bare)
     add("--top", type=_count, default=5, metavar="K", help="labels a video (%(default)s)")
     add("--clips", type=_count, default=1, metavar="N", help="temporal samples a video (%(default)s)")
     add("--crops", type=int, default=1, choices=(1, 3, 4), help="crops of each of them (%(default)s)")
@@ -65,13 +70,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _template(text: str) -> str:
+    if text.count("{}") != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must hold {{}} once, where the label goes")
+    return text
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     """Print predictions as they come; the exit code."""
     files = find(arguments.videos)
     given = read_labels(arguments.labels) if arguments.labels else None
+    views = Evaluate(
+        crops=arguments.crops,
+        clips=arguments.clips,
+        batch=arguments.batch,
+        templates=tuple(arguments.template),
+    )
+    check_zero_shot(given, views, text_adapter=arguments.text_adapter)
     run = _open(arguments)
-    views = Evaluate(crops=arguments.crops, clips=arguments.clips, batch=arguments.batch)
-    found = answers(run, files, given, arguments.top, views)
+    found = answers(run, files, given, arguments.top, views, text_adapter=arguments.text_adapter)
     broken = 0
     with _csv(arguments.csv) as write:
         show = _json if arguments.json else _table(files, given or run.labels)

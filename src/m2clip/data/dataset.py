@@ -54,7 +54,9 @@ class Videos:
         self.totals = tuple(int(frames) for frames in rows["frames"])
         self.md5s = tuple(rows["md5"])
         self.check, self.decoded = check, decoded
-        self.checked: set[int] = set()  # in this process; each worker has its own
+        self.checked = torch.zeros(len(self.paths), dtype=torch.bool)
+        if check:
+            self.checked.share_memory_()  # so that of all workers one alone reads a file for its md5
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -66,9 +68,9 @@ class Videos:
             VideoError: missing, broken or changed.
         """
         file = self.folder / self.paths[index]
-        if self.check and index not in self.checked:
+        if self.check and not self.checked[index]:
             verify(file, self.md5s[index])
-            self.checked.add(index)
+            self.checked[index] = True
         kept = self.decoded.get(self.paths[index], numbers) if self.decoded else None
         if kept is not None:
             return kept
@@ -100,7 +102,8 @@ class TrainVideos(Dataset[Sample | Broken]):
             data: how frames are sampled and augmented.
             pixels: what the backbone expects.
             seed: of the run.
-            check: compare each file's md5 with the manifest at its first use; costs a reading of the file.
+            check: compare each file's md5 with the manifest at its first use; costs a reading of the file,
+                once for this process and all its workers.
             decoded: where decoded frames are kept.
         """
         self.videos = Videos(manifest, split, check, decoded)

@@ -13,7 +13,8 @@ from m2clip.data.dataset import Broken, Sample, TestVideos, TrainVideos
 from m2clip.data.order import Batches
 from m2clip.errors import UserError
 
-TIMEOUT = 120.0  # seconds without a batch until decoding counts as hung
+TIMEOUT = 120.0  # seconds without a batch until decoding counts as hung,
+TIMEOUT_VIDEO = 10.0  # and as many more for each of its videos, since one worker decodes them all
 
 
 @dataclass(kw_only=True)
@@ -54,7 +55,6 @@ def train_batches(
     rank: int = 0,
     world: int = 1,
     parts: int = 1,
-    timeout: float = TIMEOUT,
 ) -> Iterator[Batch]:
     """What a process loads for steps `start` to `steps` - 1: its share of each part, `parts` a step.
 
@@ -70,7 +70,6 @@ def train_batches(
         rank: number of this process.
         world: number of processes.
         parts: into which every batch is cut.
-        timeout: seconds without a batch after which decoding counts as hung.
 
     Raises:
         UserError: a batch has no usable video left, or a worker hung or died. Of several processes or parts
@@ -80,7 +79,7 @@ def train_batches(
         order=videos.order, start=start, steps=steps, batch=batch, rank=rank, world=world, parts=parts
     )
     told: set[str] = set()
-    loader = _loader(videos, workers, timeout, batch_sampler=order)
+    loader = _loader(videos, workers, batch // world // parts, batch_sampler=order)
     for part, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start * parts):
         for broken in loaded.dropped:
             if broken.path not in told:
@@ -97,16 +96,13 @@ def train_batches(
             )
 
 
-def test_batches(
-    videos: TestVideos, *, batch: int, workers: int, timeout: float = TIMEOUT
-) -> Iterator[Batch]:
+def test_batches(videos: TestVideos, *, batch: int, workers: int) -> Iterator[Batch]:
     """All videos with all their views, each once, in the order of manifest.rows(split).
 
     Args:
         videos: what to test on.
         batch: views at once; a batch has as many videos as give about so many views, at least one.
         workers: processes that decode; 0 decodes in this one.
-        timeout: seconds without a batch after which decoding counts as hung.
 
     Raises:
         UserError: a video is missing, broken or changed, or a worker hung or died. No part of a test set
@@ -114,13 +110,15 @@ def test_batches(
     """
     size, total = max(1, batch // videos.views), len(videos)
     batches = [list(range(first, min(first + size, total))) for first in range(0, total, size)]
-    loader = _loader(videos, workers, timeout, batch_sampler=batches)
+    loader = _loader(videos, workers, size, batch_sampler=batches)
     for loaded in _guarded(loader, [[(0, index) for index in some] for some in batches], videos.videos.paths):
         if loaded.dropped:
             broken = loaded.dropped[0]
             raise UserError(
                 f"{videos.videos.folder / broken.path}: {broken.reason}; every video of the split must be "
-                "scored: mend it, or run `dvc repro prepare` to take it out"
+                "scored: mend it, or let its dataset be prepared anew, which takes it out: "
+                "`dvc repro -f prepare@DATASET`, and of another profile than params.yaml's "
+                "`dvc repro -f experiments/PROFILE/dvc.yaml:prepare@DATASET`"
             )
         yield loaded
 
@@ -139,15 +137,15 @@ def collate(samples: Sequence[Sample | Broken]) -> Batch:
     )
 
 
-def _loader(videos: Any, workers: int, timeout: float, *, batch_sampler: Any) -> DataLoader[Any]:
-    """One pass over all batches, so that the workers live as long as the training or the evaluation."""
+def _loader(videos: Any, workers: int, size: int, *, batch_sampler: Any) -> DataLoader[Any]:
+    """One pass over all batches of up to `size` videos; its workers live as long as it."""
     return DataLoader(
         videos,
         batch_sampler=batch_sampler,
         num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
-        timeout=timeout if workers else 0,
+        timeout=TIMEOUT + TIMEOUT_VIDEO * size if workers else 0,
         generator=torch.Generator(),  # its own, so that the global one is not moved by loading
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,12 @@ def prepare(
         summary = summarise(annotations, table)
         _replace(folder / "summary.json", lambda path: _write_lines(path, (json.dumps(summary, indent=2),)))
         print("\n".join(told(real.name, summary)), flush=True)
+        if annotations.held is False:
+            print(
+                f"{real.name}: its {len(annotations.labels)} labels are not the publisher's, so class ids "
+                "could not be checked",
+                file=sys.stderr,
+            )
     share = len(invalid) / len(table)
     if share > max_invalid:
         first = invalid.iloc[0]

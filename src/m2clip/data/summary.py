@@ -16,6 +16,7 @@ from m2clip.data.annotations import Annotations
 from m2clip.data.manifest import VALID
 
 SHOWN = 20  # extra files that are named
+CLASS_IDS = {True: "as published", False: "not checked", None: "as annotated"}  # by Annotations.held
 
 
 def summarise(annotations: Annotations, table: pd.DataFrame) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def summarise(annotations: Annotations, table: pd.DataFrame) -> dict[str, Any]:
     return {
         "videos": {name: _counts(part, annotations.known.get(name)) for name, part in parts.items()},
         "labels": len(annotations.labels),
+        "class_ids": CLASS_IDS[annotations.held],
         "unlabelled": dict(annotations.unlabelled),
         "extra": {"files": len(annotations.extra), "first": list(annotations.extra[:SHOWN])},
         "annotations": {file.name: _file(file) for file in annotations.files},

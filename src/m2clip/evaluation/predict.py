@@ -19,8 +19,8 @@ from m2clip.data.video import Probe, VideoError, probe
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import Scores, probabilities
 from m2clip.evaluation.trained import TrainedRun
+from m2clip.evaluation.zero_shot import label_features
 from m2clip.models.factory import pixels_of
-from m2clip.models.prompts import make_prompts
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,34 @@ class Prediction:
     scores: Scores
 
 
-def encode(run: TrainedRun, labels: tuple[str, ...] | None) -> Tensor:
+def encode(
+    run: TrainedRun,
+    labels: tuple[str, ...] | None,
+    templates: Sequence[str] = (),
+    *,
+    text_adapter: bool = True,
+) -> Tensor:
     """Features (C, E) of the labels that the run was trained on, or of others for zero-shot.
+
+    Args:
+        run: opened with `open_trained`.
+        labels: None: the run's own.
+        templates: of others, averaged over them; none: the run's prompt.
+        text_adapter: read others with the text adapters, or as CLIP itself does.
 
     Raises:
         UserError: for others where the run compares nothing with texts.
     """
-    with torch.no_grad():
-        if labels is None:
+    if labels is None:
+        with torch.no_grad():
             return run.model.encode_labels()
-        if not run.model.reads_text:
-            raise UserError(
-                f"decoder.heads: {list(run.model.heads)} of this run read no text, so it predicts only the "
-                "labels it was trained on; take a run with contrastive or cmc"
-            )
-        return run.model.encode_labels(make_prompts(labels, run.config.data.prompt, run.tokenizer))
+    if not run.model.reads_text:
+        raise UserError(
+            f"decoder.heads: {list(run.model.heads)} of this run read no text, so it predicts only the "
+            "labels it was trained on; take a run with contrastive or cmc"
+        )
+    templates = tuple(templates) or (run.config.data.prompt,)
+    return label_features(run.model, run.tokenizer, labels, templates, adapted=text_adapter)
 
 
 def predict(

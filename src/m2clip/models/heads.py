@@ -3,7 +3,7 @@
 Each head is a function or a module that returns one scalar loss; `video_clip.py` weighs them.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,14 +54,15 @@ def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tenso
     return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
 
 
-def wide(logits: Tensor) -> Tensor:
-    """The same numbers in 32 bits at least: bf16 has too few for a softmax."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+def scores(layer: nn.Linear, features: Tensor) -> Tensor:
+    """A head's last layer, (..., D) -> logits (..., C); not under autocast, as `similarity`."""
+    with torch.autocast("cuda" if features.is_cuda else "cpu", enabled=False):
+        return layer(features.to(layer.weight.dtype))
 
 
 def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
     """What logits (n, C) add to the mean cross-entropy over `count` of them; of class -100 nothing."""
-    return F.cross_entropy(wide(logits), classes, reduction="sum") / count
+    return F.cross_entropy(logits, classes, reduction="sum") / count
 
 
 class WordHead(nn.Sequential):
@@ -71,6 +72,13 @@ class WordHead(nn.Sequential):
         super().__init__(
             nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width, eps=1e-12), nn.Linear(width, words)
         )
+
+    def forward(self, text: Tensor) -> Tensor:
+        """(B, L, D) -> word scores (B, L, V)."""
+        *transform, last = self
+        for layer in transform:
+            text = layer(text)
+        return scores(cast(nn.Linear, last), text)
 
 
 class CMLM(nn.Module):
@@ -116,7 +124,7 @@ class VC(nn.Module):
         if self.training and self.dropout.p:
             ones = video.new_ones(batch or len(video), video.shape[1])
             video = video * self.dropout(ones)[rows]
-        return self.linear(video)
+        return scores(self.linear, video)
 
 
 def mask_words(

@@ -26,7 +26,6 @@ from m2clip.models.heads import (
     mask_words,
     part_of_mean,
     similarity,
-    wide,
 )
 from m2clip.models.prompts import Prompts
 from m2clip.seeds import number
@@ -168,7 +167,7 @@ class VideoCLIP(nn.Module):
     def classify(self, features: VideoFeatures) -> Tensor:
         """VC's logits (B, C)."""
         assert self.vc is not None
-        return wide(self.vc(self._classified(features)))
+        return self.vc(self._classified(features))
 
     def _classified(self, features: VideoFeatures) -> Tensor:
         return features.width if self.config.vc_feature == "width" else features.joint

@@ -8,7 +8,7 @@ from typing import Any
 from m2clip.reporting import outcomes, ticks
 from m2clip.reporting.columns import Context, zero_shot
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, colours, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 
 GROUPS = (("k400", False), ("ssv2", False), ("ucf101", True), ("hmdb51", True))
 WIDTH = 0.8  # of all bars of a group
@@ -16,10 +16,10 @@ WIDTH = 0.8  # of all bars of a group
 
 @dataclass(frozen=True)
 class Bar:
-    """Percent and half of its error bar."""
+    """Percent, and how far its error bar reaches below and above."""
 
     height: float
-    error: float | None
+    error: outcomes.Reach | None
 
 
 def bar(rows: Sequence[Row], label: str, dataset: str, unseen: bool) -> Bar | str:
@@ -32,13 +32,13 @@ def bar(rows: Sequence[Row], label: str, dataset: str, unseen: bool) -> Bar | st
     return "not run" if value is None else Bar(value.mean, outcomes.spread(row, dataset))
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """None where there is no bar; where a method has no number, a word says why."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """Empty where there is no bar; where a method has no number, a word says why."""
     labels = list(dict.fromkeys(row.label for row in rows))
     palette = colours({row.label: row.name for row in reversed(rows)})
     found = {(label, group): bar(rows, label, *group) for label in labels for group in GROUPS}
     if not any(isinstance(one, Bar) for one in found.values()):
-        return None
+        return NO_RUN
     with paper() as (plt, _):
         figure, ax = plt.subplots(figsize=(COLUMN, 62 * MM), layout="constrained")
         width = WIDTH / len(labels)
@@ -65,4 +65,4 @@ def _bar(ax: Any, x: float, width: float, found: Bar | str, colour: str) -> None
         return
     ax.bar(x, found.height, width * 0.92, color=colour, linewidth=0)
     if found.error is not None:
-        ax.errorbar(x, found.height, yerr=found.error, color="#1a1a1a", elinewidth=0.7)
+        ax.errorbar(x, found.height, yerr=outcomes.bars([found.error]), color="#1a1a1a", elinewidth=0.7)

@@ -11,6 +11,7 @@ from m2clip.parsing import build, read_mapping
 CLAIMS = Path("experiments/claims.yaml")
 Measure = Literal["supervised", "zero-shot", "correlation", "trade"]
 Set = Literal["k400", "ssv2", "ucf101", "hmdb51"]
+UNSEEN = ("ucf101", "hmdb51")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class Printed:
 class Claim:
     """One claim: its words and place, the rows compared, where it is measured, the side it is on.
 
-    worse: the row that `better` is held against; of a trade, several. direction: the side of better - worse.
+    worse: the row that `better` is held against; of a trade, several, of which the best of those with as many
+    trainable parameters or fewer counts. direction: the side of better - worse.
     published: None where the paper prints no numbers. beyond: ours, not the paper's. note: stands below.
     """
 
@@ -50,6 +52,16 @@ class Claim:
     def rows(self) -> tuple[str, ...]:
         """All rows that it is about."""
         return (self.better, *self.worse)
+
+    @property
+    def zero_shot(self) -> bool:
+        """Whether it is measured on a set that no row is trained on."""
+        return self.set in UNSEEN
+
+    @property
+    def trained_on(self) -> str:
+        """The set of its rows: zero-shot is of models trained on K400."""
+        return "k400" if self.zero_shot else self.set
 
 
 def read(rows: Collection[str]) -> dict[str, Claim]:
@@ -72,6 +84,8 @@ def _claim(name: str, values: object, rows: Collection[str]) -> Claim:
     claim = build(Claim, values, path=path, source=str(CLAIMS))
     if not claim.worse or (claim.measure != "trade" and len(claim.worse) > 1):
         raise UserError(f"{CLAIMS}: {path}.worse: expected one row, and several of a trade alone")
+    if claim.measure != "trade" and (claim.measure == "zero-shot") != claim.zero_shot:
+        raise UserError(f"{CLAIMS}: {path}.set: expected one of {list(UNSEEN)} of zero-shot, and only of it")
     for row in claim.rows:
         if row not in rows:
             known = sorted(rows)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+from m2clip.config import Backbone
 from m2clip.reporting import outcomes, ticks
 from m2clip.reporting.correlation import Correlations
 from m2clip.reporting.facts import Line, Parameters
@@ -43,6 +44,8 @@ class Context:
 
 
 VIEWS = ("frames", "crops", "clips")
+INTERVAL = ("", "_low", "_high", "_std")
+FROM_PAPER = {"from_paper": "top1", "ucf101_from_paper": "ucf101", "hmdb51_from_paper": "hmdb51"}
 Fill = Callable[[Row, Context], Cell]
 
 
@@ -114,6 +117,19 @@ def _published(row: Row, context: Context) -> Value | None:
     return None if number is None else Value(number)
 
 
+def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
+    """Our number less the paper's, where data and backbone are the paper's; see declared.beside_paper."""
+    published = context.published
+    line = published.line(row.config, context.profile) if published else None
+    of = FROM_PAPER[key]
+    ours = row.value("supervised", "top1") if of == "top1" else zero_shot(row, of)
+    backbone = row.config.backbone if row.config else None
+    if not published or not line or not ours or context.profile.standin or backbone != Backbone():
+        return None
+    theirs = line.number(published.accuracy if of == "top1" else of)
+    return None if theirs is None else outcomes.Step(ours.mean - theirs, std=ours.std, mark=ours.mark)
+
+
 def _published_step(row: Row, context: Context) -> outcomes.Step | None:
     published = context.published
     line = published.line(row.config, context.profile) if published else None
@@ -127,8 +143,8 @@ def published_step(published: Published, line: PublishedLine) -> outcomes.Step |
 
 
 def _correlation(row: Row, context: Context) -> Value | None:
-    mean = context.correlations.mean(row) if context.correlations else None
-    return None if mean is None else Value(mean, digits=3)
+    value = context.correlations.value(row) if context.correlations else None
+    return value and replace(value, digits=3)
 
 
 def _ticked(key: str) -> tuple[Column, Fill]:
@@ -156,9 +172,18 @@ def _zero_shot_columns(dataset: str, names: Names) -> dict[str, tuple[Column, Fi
     }
 
 
+def _less(key: str, names: Names) -> tuple[Column, Fill]:
+    of = FROM_PAPER[key]
+    header = "Top-1" if of == "top1" else names.dataset(of)
+    return (
+        Column(key, f"{header} less the paper's, points", INTERVAL),
+        lambda row, here: _from_paper(key, row, here),
+    )
+
+
 def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
     """Every column by its key, with what fills it."""
-    spread, interval = ("", "_std"), ("", "_low", "_high")
+    spread = ("", "_std")
     return {
         "label": (Column("label", "Row", text=True), lambda row, _: row.label),
         "dataset": (Column("dataset", "Dataset", text=True), _dataset),
@@ -178,11 +203,15 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
         **{key: _ticked(key) for key in ticks.HEADERS},
         "site": (Column("site", "Site", text=True), lambda row, _: ticks.site(row)),
         "text_layers": (Column("text_layers", "Text adapters"), lambda row, _: ticks.layers_of_text(row)),
-        "correlation": (Column("correlation", "Mean correlation with the other labels"), _correlation),
+        "correlation": (
+            Column("correlation", "Mean correlation with the other labels", spread),
+            _correlation,
+        ),
         "step": (
-            Column("step", "Step, points", interval),
+            Column("step", "Step, points", INTERVAL),
             lambda row, here: outcomes.step(row, here.reference(row)),
         ),
         "published_top1": (Column("published_top1", "Published on K400, top-1, %"), _published),
+        **{key: _less(key, names) for key in FROM_PAPER},
         "published_step": (Column("published_step", "Published on K400, step, points"), _published_step),
     }

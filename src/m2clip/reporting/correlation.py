@@ -12,22 +12,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2clip.reporting.intervals import Array
-from m2clip.reporting.results import Row, SeedRun
+from m2clip.reporting.results import Row, SeedRun, Value
 
 MOST = 40
 
 
 @dataclass(frozen=True)
 class Correlations:
-    """Maps (N, N) of the same N labels by row; a row without features has none."""
+    """Maps (N, N) of the same N labels by row, the mean over seeds; a row without features has none.
+
+    class_ids: of the labels.
+    """
 
     labels: tuple[str, ...]
+    class_ids: tuple[int, ...]
     maps: Mapping[str, Array]
 
     def mean(self, row: Row) -> float | None:
-        """Off the diagonal."""
+        """Off the diagonal of the map."""
         found = self.maps.get(row.name)
         return None if found is None else float(off_diagonal(found).mean())
+
+    def value(self, row: Row) -> Value | None:
+        """That mean with its spread over seeds."""
+        if row.name not in self.maps:
+            return None
+        chosen = np.ix_(self.class_ids, self.class_ids)
+        whole = (of_run(run) for run in row.measured)
+        return row.over_seeds(float(off_diagonal(one[chosen]).mean()) for one in whole if one is not None)
 
 
 def off_diagonal(matrix: Array) -> Array:
@@ -70,7 +82,7 @@ def compare(rows: Sequence[Row]) -> Correlations | None:
     chosen = most_alike(first)
     labels = names(rows[0]) or tuple(str(at) for at in range(len(first)))
     maps = {name: one[np.ix_(chosen, chosen)] for name, one in whole.items() if one is not None}
-    return Correlations(tuple(labels[at] for at in chosen), maps)
+    return Correlations(tuple(labels[at] for at in chosen), tuple(chosen), maps)
 
 
 def pairs(row: Row) -> str:

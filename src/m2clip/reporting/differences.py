@@ -1,12 +1,15 @@
 """How a row differs from the paper's M2-CLIP, in words: `decoder.heads=[contrastive, cmc]`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from m2clip.config import Run
-from m2clip.parsing import build, merge, plain
+from m2clip.parsing import build, plain
+from m2clip.reporting import facts
 from m2clip.reporting.names import METHOD
-from m2clip.rows import Profile
+from m2clip.rows import Profile, lay
+from m2clip.schedule import settled
 
 SILENT = {
     "train.workers",
@@ -17,15 +20,33 @@ SILENT = {
 ELSEWHERE = {"data.dataset"}  # shown beside every label
 
 
-def paper(profile: Profile, dataset: str) -> Run:
-    """The paper's model under a profile: the defaults, the profile and its recipe for the dataset."""
+def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None) -> Run:
+    """The paper's model under a profile, as the stage `resolve` would write it.
+
+    That is the defaults, the profile and its recipe for the dataset, and what `over` changes of them.
+    """
     common = {key: getattr(profile, key) for key in ("data", "backbone", "train", "evaluate")}
-    return build(Run, merge(common, profile.datasets.get(dataset, {})))
+    config = build(Run, lay(lay(common, profile.datasets.get(dataset, {})), dict(over or {})))
+    zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in profile.left_out)
+    config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
+    return in_steps(config, profile, dataset)
+
+
+def in_steps(config: Run, profile: Profile, dataset: str) -> Run:
+    """The config with the recipe in plain numbers of steps, as far as the data sheet tells of the videos."""
+    train = config.train
+    videos: int | None = 0  # steps and a share of them need no count
+    if train.epochs is not None or train.warmup_epochs is not None:
+        videos = facts.training_videos(profile.name, dataset)
+    if not train.steps or videos is None:
+        return config
+    return replace(config, train=settled(train, videos))
 
 
 def difference(config: Run, profile: Profile) -> list[str]:
     """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py."""
-    return between(config, paper(profile, config.data.dataset))
+    dataset = config.data.dataset
+    return between(in_steps(config, profile, dataset), paper(profile, dataset))
 
 
 def between(config: Run, other: Run) -> list[str]:

@@ -1,6 +1,7 @@
 """Small files that are not runs: facts of the data sheets, and parameters and multiply-adds at full size."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,13 @@ def read_facts(profile: str, dataset: str) -> Line | None:
     """The facts of a dataset, or None where no sheet has been drawn."""
     lines = _lines(sheets(profile) / f"{dataset}.csv")
     return lines[0] if lines else None
+
+
+def training_videos(profile: str, dataset: str) -> int | None:
+    """Valid videos of the training split, as the data sheet counts them; None where it does not."""
+    told = (read_facts(profile, dataset) or {}).get("splits", "")
+    found = re.search(r"(?:^|, )train (\d{1,3}(?:,\d{3})*)", told)  # train 2,016, validation 504
+    return int(found[1].replace(",", "")) if found else None
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ from m2clip.reporting import (
 )
 from m2clip.reporting.columns import Context, title
 from m2clip.reporting.results import Row
+from m2clip.reporting.style import Empty
 
 CURVES = (
     "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean."
 )
 CONFUSION = "for what the videos of each label are taken; the diagonal is right."
 GAINS = "of each label the share of its test videos that is right, under CLIP and after training."
-Draw = Callable[[Sequence[Row], Context, Path], str | None]
+Draw = Callable[[Sequence[Row], Context, Path], str | Empty]
 Describe = Callable[[Sequence[Row], Context], str]
 KINDS: dict[str, tuple[str, Draw, Describe]] = {  # by the ending of the file's name
     "scatter": ("", scatter.draw, alts.scattered),
@@ -45,15 +46,16 @@ WITH_BARS = {"scatter", "bars", "text_layers"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by the name of its files and its kind; without a caption nothing could be drawn yet.
+    """A figure by the name of its files and its kind; without a caption nothing could be drawn.
 
-    alt: what it shows, for who does not see it.
+    alt: what it shows, for who does not see it. why: there is none.
     """
 
     name: str
     kind: str
     caption: str | None
     alt: str = ""
+    why: str = ""
 
 
 def draw(
@@ -72,10 +74,11 @@ def draw(
         else:
             ending, drawn, told = KINDS[kind]
             caption = drawn(rows, context, folder / f"{name}{ending}")
+            if isinstance(caption, Empty):
+                found.append(Figure(f"{name}{ending}", kind, None, why=caption.why))
+                continue
             over = f" {_over(rows)}" if kind in WITH_BARS else ""
-            alt = "" if caption is None else told(rows, context)
-            whole = None if caption is None else f"{caption}{over}"
-            found.append(Figure(f"{name}{ending}", kind, whole, alt))
+            found.append(Figure(f"{name}{ending}", kind, f"{caption}{over}", told(rows, context)))
     return found
 
 

@@ -7,7 +7,7 @@ from m2clip.reporting.columns import Context, title
 from m2clip.reporting.curves import SMOOTH, history
 from m2clip.reporting.names import HEADS
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, colours, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 
 Curve = tuple[list[float], list[float]]
 
@@ -26,13 +26,13 @@ def curves(rows: Sequence[Row]) -> dict[str, dict[str, Curve]]:
     return found
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """Rows on the dataset of the first; None where none has a learning curve."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """Rows on the dataset of the first; Empty where none has a learning curve."""
     own = next((row.dataset for row in rows if row.trained), None)
     rows = [row for row in rows if row.trained and row.dataset == own]
     found = curves(rows)
     if not any(found.values()):
-        return None
+        return NO_RUN
     palette = colours({row.label: row.name for row in rows})
     with paper() as (plt, _):
         size = (COLUMN, (78 + 4 * len(rows)) * MM)

@@ -25,11 +25,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def half(self) -> float:
-        """Half of its width."""
-        return (self.high - self.low) / 2
-
 
 def over_videos(values: Array, members: Array) -> Interval | None:
     """The interval of the mean over splits of each split's mean; None of fewer than two videos.

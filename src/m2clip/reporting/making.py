@@ -14,6 +14,15 @@ from m2clip.reporting.tables import Table
 from m2clip.rows import MAIN
 
 ZERO_SHOT = ("ucf101", "hmdb51")
+OVER_SPLITS = tuple(f"{name}{ending}" for name in ZERO_SHOT for ending in ("", "_no_text_adapter"))
+OVER_SEEDS = {  # what the note calls a column
+    "top1": "top-1",
+    "top5": "top-5",
+    **{f"{name}_full": "zero-shot on the full set" for name in ZERO_SHOT},
+    "correlation": "correlation",
+    "step": "step",
+    "from_paper": "top-1 less the paper's",
+}
 
 
 def of_table(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[list[Row], Context]:
@@ -80,12 +89,14 @@ def _notes(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[str, ...]
 
 
 def _spread(spec: Spec, rows: Sequence[Row]) -> str:
-    zero_shot = set(ZERO_SHOT) & set(spec.columns)
-    if any(row.trained and len(row.measured) > 1 for row in rows):
-        text = "Top-1 and top-5 are mean ± standard deviation over seeds"
-        also = "; zero-shot is mean ± standard deviation over splits, each split averaged over seeds"
-        return f"{text}{also if zero_shot else ''}."
-    return "Zero-shot is mean ± standard deviation over splits." if zero_shot else ""
+    """Of the columns that the table has; over seeds only where a row has several."""
+    several = any(row.trained and len(row.measured) > 1 for row in rows)
+    there = list(dict.fromkeys(name for key, name in OVER_SEEDS.items() if several and key in spec.columns))
+    parts = [f"Mean ± standard deviation over seeds: {', '.join(there)}."] if there else []
+    if set(OVER_SPLITS) & set(spec.columns):
+        averaged = ", each split averaged over seeds" if several else ""
+        parts.append(f"Zero-shot is mean ± standard deviation over splits{averaged}.")
+    return " ".join(parts)
 
 
 def _steps(spec: Spec, context: Context) -> str:

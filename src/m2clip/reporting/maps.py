@@ -7,14 +7,14 @@ from pathlib import Path
 from m2clip.reporting.columns import Context
 from m2clip.reporting.correlation import MOST, compare
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, CORRELATION, MM, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, CORRELATION, MM, NO_RUN, Empty, paper, save, wrapped
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """None where the first row, which chooses the labels, has no features."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """Empty where the first row, which chooses the labels, has no features."""
     found = compare(rows)
     if found is None:
-        return None
+        return NO_RUN
     count = len(found.labels)
     low = min(0.0, math.floor(10 * min(float(one.min()) for one in found.maps.values())) / 10)
     ticks = [at for at in range(count) if at == 0 or (at + 1) % (1 if count <= 12 else 5) == 0]

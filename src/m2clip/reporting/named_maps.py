@@ -8,7 +8,7 @@ from typing import Any
 from m2clip.reporting.columns import Context
 from m2clip.reporting.correlation import compare
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import CORRELATION, MM, PAGE, paper, save, wrapped
+from m2clip.reporting.style import CORRELATION, MM, NO_RUN, PAGE, Empty, paper, save, wrapped
 
 CELL = 2.9 * MM  # of a label, so that its name fits
 LETTER = 1.5 * MM
@@ -16,11 +16,11 @@ HEAD, FOOT, GAP = 6 * MM, 5 * MM, 4 * MM  # of a map: title above, numbers below
 BAR = 15 * MM
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """One map beside or below the other, names at the left; None where the first row has no features."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """One map beside or below the other, names at the left; Empty where the first row has no features."""
     found = compare(rows)
     if found is None:
-        return None
+        return NO_RUN
     there = [row for row in rows if row.name in found.maps]
     low = min(0.0, math.floor(10 * min(float(one.min()) for one in found.maps.values())) / 10)
     side = max(CELL * len(found.labels), 44 * MM)

@@ -1,6 +1,6 @@
 """How sure a number is: intervals over the test videos, and the paired difference between two rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +8,22 @@ import numpy as np
 
 from m2clip.reporting import intervals
 from m2clip.reporting.intervals import Array, Interval
-from m2clip.reporting.results import Row, SeedRun, is_number, look, summary
+from m2clip.reporting.results import Row, SeedRun, is_number, look, marks, summary
 
 
 @dataclass(frozen=True)
 class Step:
-    """Points from a reference row, with a 95 % interval over the test videos where they are kept."""
+    """Points from a reference row, with a 95 % interval over the test videos where they are kept.
+
+    std: over seeds. mark: of one seed, or of fewer than asked for.
+    """
 
     points: float
     low: float | None = None
     high: float | None = None
     is_reference: bool = False
+    std: float | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,30 @@ def _numbers(bits: str) -> Array:
     return np.array([bit == "1" for bit in bits], float)
 
 
-def spread(row: Row, dataset: str) -> float | None:
-    """Half of an error bar: over seeds the standard deviation, of one seed the 95 % interval over videos."""
+Reach = tuple[float, float]
+
+
+def spread(row: Row, dataset: str) -> Reach | None:
+    """How far an error bar reaches below and above the mean, in points.
+
+    Over seeds the standard deviation, of one seed the 95 % interval over videos.
+    """
     if row.trained and len(row.measured) > 1:
         over = summary(top1(run, dataset, row.dataset) for run in row.measured)
-        return over.std if over else None
+        return (over.std, over.std) if over and over.std is not None else None
     found = tested(row, dataset)
     interval = intervals.over_videos(found.hits, found.members) if found else None
-    return interval.half if interval else None
+    if found is None or interval is None:
+        return None
+    mean = float(intervals.mean_over_splits(found.hits, *found.members))
+    return mean - interval.low, interval.high - mean
+
+
+def bars(reaches: Sequence[Reach | None]) -> list[list[float]] | None:
+    """Of points in their order what Matplotlib draws as error bars, (2, N): below, above; None of none."""
+    if not any(reaches):
+        return None
+    return [[reach[side] if reach else 0.0 for reach in reaches] for side in (0, 1)]
 
 
 def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:
@@ -140,7 +161,19 @@ def step(row: Row, reference: Row | None) -> Step | None:
         return None
     if row.name == reference.name:
         return Step(0.0, is_reference=True) if row.value("supervised", "top1") else None
-    found = difference(row, reference, row.dataset)
+    return step_on(row.dataset, row, reference)
+
+
+def step_on(dataset: str, row: Row, reference: Row) -> Step | None:
+    """Points of a row over another on any set that both were tested on."""
+    found = difference(row, reference, dataset)
     if found is None:
         return None
-    return Step(found.points, *((found.interval.low, found.interval.high) if found.interval else ()))
+    over, trained = summary(found.by_seed), row.trained or reference.trained
+    return Step(
+        points=found.points,
+        low=found.interval.low if found.interval else None,
+        high=found.interval.high if found.interval else None,
+        std=over.std if over and trained else None,
+        mark=marks(len(found.seeds), len(row.runs)) if trained else "",
+    )

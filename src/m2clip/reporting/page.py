@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from m2clip.reporting import levels
-from m2clip.reporting.audit import Audited
+from m2clip.reporting import counted, levels, motion
+from m2clip.reporting.audit_page import Audited
 from m2clip.reporting.claims_page import summary
 from m2clip.reporting.columns import Context, title, views
 from m2clip.reporting.declared import Spec
 from m2clip.reporting.figures import Figure
 from m2clip.reporting.names import MISSING
+from m2clip.reporting.provenance import Traced
 from m2clip.reporting.results import Row, SeedRun, is_number, look
 from m2clip.reporting.tables import Listing, Table, escape_markdown, markdown, shown
 from m2clip.reporting.verdicts import Judged
@@ -56,15 +57,14 @@ class Report:
     audit: Audited
     judged: Sequence[Judged]
     everything: Sequence[Row]  # also the rows that only claims name
+    traced: Traced
 
 
 def page(report: Report) -> str:
     """The whole page."""
-    parts = [_head(report), _results(report), _ran(report), _data(report)]
-    if report.context.names.standins:
-        parts.append(_levels(report))
-    parts.append(_convergence(report))
-    return "\n".join(parts)
+    parts = [_head, _results, _pictures, _complexity, _ran, _data]
+    parts += [_levels] if report.context.names.standins else []
+    return "\n".join(part(report) for part in (*parts, _convergence))
 
 
 def _head(report: Report) -> str:
@@ -114,14 +114,15 @@ def ran(report: Report) -> Listing:
 
 def apart(report: Report) -> dict[str, list[str]]:
     """What is not as declared, and the machines: lists by what they are of, those that are not empty."""
-    dropped = sorted({path for row in report.rows for run in row.measured for path in _dropped(run)})
+    made, runs = report.traced.made, [run for row in report.rows for run in row.measured]
+    dropped = sorted({path for run in runs for path in look(run.provenance, "dropped_videos") or []})
     found = {
         "Not run yet": [str(run.key) for row in report.rows for run in row.runs if not run.metrics],
         "Made with another config than the declared one, so left out": [
             str(key) for row in report.rows for key in row.stale
         ],
         f"Left out of training as unreadable, {len(dropped)} in all": dropped[:1],
-        "Machine": list(dict.fromkeys(_machine(run) for row in report.rows for run in row.measured)),
+        "Machine": list(dict.fromkeys(made[run.key].machine for run in runs)),
     }
     return {name: values for name, values in found.items() if values}
 
@@ -145,10 +146,6 @@ def _recipe(row: Row) -> list[str]:
     return [*numbers, "CLIP's" if tau is None else f"{tau:g}"]
 
 
-def _dropped(run: SeedRun) -> list[str]:
-    return list(look(run.provenance, "dropped_videos") or [])
-
-
 def _minutes(run: SeedRun) -> str:
     seconds = look(run.provenance, "seconds")
     return f"{seconds / 60:.1f}" if is_number(seconds) else MISSING
@@ -158,13 +155,6 @@ def _commit(run: SeedRun) -> str:
     commit = look(run.provenance, "commit")
     changed = " with changes" if look(run.provenance, "dirty") else ""
     return f"{commit[:12]}{changed}" if isinstance(commit, str) else MISSING
-
-
-def _machine(run: SeedRun) -> str:
-    machine = look(run.provenance, "machine") or {}
-    told = [machine.get("system"), machine.get("processor"), f"{machine.get('cores', MISSING)} cores"]
-    told.append(f"trained on {look(run.provenance, 'device') or MISSING}")
-    return ", ".join(str(part) for part in told if part)
 
 
 def _results(report: Report) -> str:
@@ -180,7 +170,7 @@ def _results(report: Report) -> str:
         files = ", ".join(f"[{name}](tables/{table.name}.{name})" for name in ("md", "csv", "tex"))
         parts.append(f"### {escape_markdown(table.title)}\n\n{markdown(table)}{notes}\nAs {files}.\n")
         for figure in report.figures.get(table.name, ()):
-            parts.append(_figure(figure) if figure.caption else "The figure has no run yet.\n")
+            parts.append(_figure(figure) if figure.caption else f"The figure {figure.name} {figure.why}.\n")
     return "## Results\n\n" + "\n".join(parts)
 
 
@@ -190,6 +180,25 @@ def _figure(figure: Figure) -> str:
         f'<img src="figures/{figure.name}.png" width="{WIDTH}" alt="{alt}">\n\n'
         f"{escape_markdown(figure.caption or '')} [PDF](figures/{figure.name}.pdf)\n"
     )
+
+
+def _pictures(report: Report) -> str:
+    """What the stage `pictures` drew."""
+    told = motion.read(report.profile)
+    if told is None:
+        text = "No run has been drawn yet."
+    elif told.caption is None:
+        text = escape_markdown(told.alt)
+    else:
+        file = f"pictures/{motion.NAME}.png"
+        text = f'<img src="{file}" alt="{escape(told.alt)}">\n\n{escape_markdown(told.caption)}'
+    return f"## Pictures\n\n{text}\n"
+
+
+def _complexity(report: Report) -> str:
+    counts = counted.listing(report.rows, report.context)
+    text = counts.markdown() if counts.rows else "Not counted yet.\n"
+    return f"## Complexity\n\n{counted.TITLE}, as [csv](../complexity.csv).\n\n{text}"
 
 
 def facts(report: Report) -> Listing:

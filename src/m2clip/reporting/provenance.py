@@ -9,62 +9,25 @@ import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from m2clip import runs
-from m2clip.reporting import listing, making, sources
+from m2clip.reporting import how, listing, making, sources
+from m2clip.reporting.audit_page import NOT_MEASURED, SAME, UNSEEN, Audited
 from m2clip.reporting.columns import Context
 from m2clip.reporting.declared import Declared, Spec
-from m2clip.reporting.differences import difference
 from m2clip.reporting.making import make_table
+from m2clip.reporting.names import Names
 from m2clip.reporting.published import Line
-from m2clip.reporting.results import Row, SeedRun, look
+from m2clip.reporting.results import Row
+from m2clip.reporting.run_facts import Made, all_made
 from m2clip.reporting.sources import Place, Source
-from m2clip.reporting.tables import Cell, shown
+from m2clip.reporting.tables import Cell, shown, signed
 from m2clip.reporting.verdicts import Judged
-from m2clip.rows import Profile
+from m2clip.rows import MAIN
 from m2clip.runs import RunKey
 
-HOW = {
-    "top1": "mean over seeds ± their standard deviation",
-    "top5": "mean over seeds ± their standard deviation",
-    "ucf101": "each split averaged over seeds, then mean ± standard deviation over splits",
-    "hmdb51": "each split averaged over seeds, then mean ± standard deviation over splits",
-    "chance": "100 / labels",
-    "parameters": "in units of 10^6",
-    "correlation": "Pearson's, mean over pairs of the labels that the table's first row chooses",
-    "step": "top-1 less the reference's; interval: paired bootstrap over videos",
-    "published_step": "the number less that of the paper's reference line",
-}
-CLAIM = {
-    "supervised": "top-1 less that of the other row; interval: paired bootstrap over videos",
-    "zero-shot": "mean over splits, less that of the other row; interval: paired bootstrap over videos",
-    "correlation": "mean correlation of label features less that of the other row; no interval",
-    "trade": "points over the rival that comes closest in both accuracies; no interval",
-}
 HEADER = ("table", "row", "column", "value", "file", "key", "seed", "commit", "evaluation_commit")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """How a run came about. Seconds of wall time; a commit with changes on top ends in `-dirty`.
-
-    inputs: digests of the videos, the backbone and the method. differences: from the paper's model.
-    """
-
-    key: RunKey
-    differences: tuple[str, ...]
-    config_sha: str | None
-    inputs: Mapping[str, str]
-    commit: str | None
-    evaluation_commit: str | None
-    command: str | None
-    evaluation_command: str | None
-    machine: str
-    started: str | None
-    seconds: float | None
-    evaluation_seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +46,20 @@ class Origin:
     how: str
     runs: tuple[Made, ...]
 
+    def files(self) -> dict[tuple[Path, RunKey | None], list[str]]:
+        """The keys in each file, and the run that wrote it."""
+        found: dict[tuple[Path, RunKey | None], list[str]] = {}
+        for source in self.sources:
+            found.setdefault((source.file, source.run), []).append(source.key)
+        return found
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """Of the runs, each once."""
         return tuple(dict.fromkeys(run.key.seed for run in self.runs))
+
+
+Grid = tuple[tuple[Origin | None, ...], ...]
 
 
 def of_table(
@@ -96,7 +69,7 @@ def of_table(
     context: Context,
     labels: Collection[str],
     made: Mapping[RunKey, Made],
-) -> tuple[tuple[Origin | None, ...], ...]:
+) -> Grid:
     """The origin of every cell, in the shape of the table's cells; None where the cell is missing.
 
     Args:
@@ -147,7 +120,7 @@ def _of_cell(
         column=column,
         value=shown(cell),
         sources=given,
-        how=HOW.get(key, "") if row else "",
+        how=how.CELLS.get(key, "") if row else "",
         runs=_behind(given, made),
     )
 
@@ -158,12 +131,51 @@ def of_claim(
     """The origin of the difference by which a claim is judged; None where a run is missing."""
     if judged.difference is None:
         return None
-    by_name = {row.name: row for row in rows}
-    given = sources.of_claim(judged.claim, [by_name[name] for name in judged.claim.rows], context)
+    given = sources.of_claim(judged.claim, _compared(judged, rows), context)
     return Origin(
         table="claims", row=judged.name, label=judged.claim.says, column="difference", value=judged.value(),
-        sources=given, how=CLAIM[judged.claim.measure], runs=_behind(given, made),
+        sources=given, how=how.CLAIMS[judged.claim.measure], runs=_behind(given, made),
     )  # fmt: skip
+
+
+def of_printed(judged: Judged, rows: Iterable[Row], context: Context) -> Origin | None:
+    """The origin of the paper's own difference; None where the paper prints no numbers."""
+    printed = judged.printed
+    if printed is None:
+        return None
+    given = sources.of_printed(judged.claim, _compared(judged, rows), context)
+    return Origin(
+        table="claims", row=judged.name, label=judged.claim.says, column="paper_difference",
+        value=signed(printed.difference), sources=given, how=how.PRINTED, runs=(),
+    )  # fmt: skip
+
+
+def _compared(judged: Judged, rows: Iterable[Row]) -> list[Row]:
+    by_name = {row.name: row for row in rows}
+    return [by_name[name] for name in judged.claim.rows]
+
+
+def of_audit(audited: Audited, names: Names, made: Mapping[RunKey, Made]) -> Grid:
+    """The origin of every cost in the audit's switches, in their shape; None where none was measured."""
+    listing = audited.switches
+    main, at_row = audited.rows[MAIN], listing.headers.index("Row")
+    unseen = f"Zero-shot {names.dataset(UNSEEN)}, points"
+    sets = {"Top-1, points": main.dataset or "", unseen: UNSEEN}
+    found = []
+    for line in listing.rows:
+        row = audited.rows.get(line[at_row])
+        cells = []
+        for header, text in zip(listing.headers, line, strict=True):
+            origin = None
+            if row and header in sets and text not in ("", NOT_MEASURED, SAME):
+                given = tuple(sources.of_difference((row, main), sets[header]))
+                origin = Origin(
+                    table="audit.md", row=row.name, label=row.label, column=header, value=text,
+                    sources=given, how=how.COST, runs=_behind(given, made),
+                )  # fmt: skip
+            cells.append(origin)
+        found.append(tuple(cells))
+    return tuple(found)
 
 
 def _behind(given: Iterable[Source], made: Mapping[RunKey, Made]) -> tuple[Made, ...]:
@@ -171,53 +183,42 @@ def _behind(given: Iterable[Source], made: Mapping[RunKey, Made]) -> tuple[Made,
     return tuple(made[key] for key in keys if key in made)
 
 
-def all_made(rows: Iterable[Row], profile: Profile) -> dict[RunKey, Made]:
-    """Every evaluated run of the rows."""
-    return {run.key: _made(run, row, profile) for row in rows for run in row.measured}
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """The origins of all that a report shows: of tables, by name; of claims, measured and printed; of costs.
 
+    made: every run by its key, also those that stand behind no number.
+    """
 
-def _made(run: SeedRun, row: Row, profile: Profile) -> Made:
-    trained, evaluated = run.provenance, runs.read_evaluation(run.key)
-    return Made(
-        key=run.key,
-        differences=tuple(difference(row.config, profile)) if row.config else (),
-        config_sha=look(trained, "config_sha"),
-        inputs={**(look(trained, "inputs") or {}), **(look(evaluated, "inputs") or {})},
-        commit=_commit(trained),
-        evaluation_commit=_commit(evaluated),
-        command=look(trained, "command"),
-        evaluation_command=look(evaluated, "command"),
-        machine=_machine(trained),
-        started=look(trained, "started"),
-        seconds=look(trained, "seconds"),
-        evaluation_seconds=look(evaluated, "seconds"),
-    )
+    tables: Mapping[str, Grid]
+    claims: Mapping[str, tuple[Origin | None, Origin | None]]
+    audit: Grid
+    made: Mapping[RunKey, Made]
 
-
-def _commit(told: Mapping[str, Any] | None) -> str | None:
-    commit = look(told, "commit")
-    return f"{commit}-dirty" if commit and look(told, "dirty") else commit
-
-
-def _machine(told: Mapping[str, Any] | None) -> str:
-    machine = look(told, "machine") or {}
-    parts = [machine.get("system"), machine.get("processor")]
-    parts += [f"{machine['cores']} cores"] if "cores" in machine else []
-    parts += [f"on {device}"] if (device := look(told, "device")) else []
-    return ", ".join(str(part) for part in parts if part)
-
-
-def origins(
-    asked: Declared, judged: Iterable[Judged], rows: Iterable[Row], context: Context
-) -> Iterator[Origin | None]:
-    """Of every cell of the asked tables, then of every claim."""
-    rows = list(rows)
-    made = all_made(rows, context.profile)
-    for name, spec in asked.tables.items():
-        for cells in of_table(name, spec, rows, context, asked.labels, made):
+    def all(self) -> Iterator[Origin | None]:
+        """One after the other."""
+        for cells in (*chain.from_iterable(self.tables.values()), *self.claims.values(), *self.audit):
             yield from cells
-    for one in judged:
-        yield of_claim(one, rows, context, made)
+
+
+def traced(
+    asked: Declared, judged: Iterable[Judged], audited: Audited, rows: Iterable[Row], context: Context
+) -> Traced:
+    """Of every cell of the asked tables, of every claim and of every cost in the audit."""
+    rows = list(rows)
+    by_name = {**audited.rows, **{row.name: row for row in rows}}
+    made = all_made(by_name.values(), context.profile)
+    return Traced(
+        tables={
+            name: of_table(name, spec, rows, context, asked.labels, made)
+            for name, spec in asked.tables.items()
+        },
+        claims={
+            one.name: (of_claim(one, rows, context, made), of_printed(one, rows, context)) for one in judged
+        },
+        audit=of_audit(audited, context.names, made),
+        made=made,
+    )
 
 
 def comma_separated(origins: Iterable[Origin | None]) -> str:
@@ -225,14 +226,9 @@ def comma_separated(origins: Iterable[Origin | None]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(HEADER)
-    for origin in origins:
-        if origin is None:
-            continue
+    for origin in filter(None, origins):
         by_key = {run.key: run for run in origin.runs}
-        keys: dict[tuple[Path, RunKey | None], list[str]] = {}
-        for source in origin.sources:
-            keys.setdefault((source.file, source.run), []).append(source.key)
-        for (file, key), inside in keys.items():
+        for (file, key), inside in origin.files().items():
             run = by_key.get(key) if key else None
             behind = [run.key.seed, run.commit, run.evaluation_commit] if run else [""] * 3
             told = [origin.table, origin.row or origin.label, origin.column, origin.value]

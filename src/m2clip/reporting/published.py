@@ -6,14 +6,13 @@ person has changed stands beside no number of the paper.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from m2clip.config import Run
 from m2clip.errors import UserError
-from m2clip.parsing import build, merge, plain
-from m2clip.reporting.differences import between, paper
+from m2clip.reporting.differences import between, in_steps, paper
 from m2clip.rows import Profile
 
 FOLDER = Path("experiments/published")
@@ -50,8 +49,8 @@ class Line:
         """Whether a row with this config is what the line was measured on, but for the profile."""
         if self.over is None:
             return False
-        theirs = build(Run, merge(plain(paper(profile, self.over["data"]["dataset"])), self.over))
-        return not between(config, theirs)
+        dataset = self.over["data"]["dataset"]
+        return not between(in_steps(config, profile, dataset), paper(profile, dataset, self.over))
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,10 @@ class Published:
         return {line.over["data"]["dataset"] for line in self.lines if line.over is not None}
 
     def line(self, config: Run | None, profile: Profile) -> Line | None:
-        """The line of this config, if the paper has one."""
+        """The line of this config, if the paper has one; the parts of a batch do not count."""
+        if config:
+            parts = paper(profile, config.data.dataset).train.accumulate
+            config = replace(config, train=replace(config.train, accumulate=parts))
         found = (line for line in self.lines if config and line.is_of(config, profile))
         return next(found, None)
 

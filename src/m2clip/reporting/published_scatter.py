@@ -9,18 +9,23 @@ from m2clip.reporting.columns import Context
 from m2clip.reporting.names import DATASETS
 from m2clip.reporting.results import Row
 from m2clip.reporting.scatter import SCALE, SETS, area
-from m2clip.reporting.style import COLUMN, METHODS, MM, OTHERS, paper, save
+from m2clip.reporting.style import COLUMN, METHODS, MM, OTHERS, Empty, paper, save
 
 
 @dataclass(frozen=True)
 class Point:
-    """A method: percent on K400 (Table 1) and zero-shot by set (Table 3), millions of tunable parameters."""
+    """A method: percent on K400 (Table 1) and zero-shot by set (Table 3), millions of tunable parameters.
+
+    first, third: the lines of the two tables.
+    """
 
     method: str
     frames: str
     supervised: float
     zero_shot: dict[str, float]
     millions: float
+    first: published.Line
+    third: published.Line
 
 
 def points() -> list[Point]:
@@ -34,11 +39,12 @@ def points() -> list[Point]:
         top1, millions = (own.number("top1"), own.number("tunable_params_m")) if own else (None, None)
         sets = {name: number for name in SETS if (number := line.number(name)) is not None}
         if own and sets and top1 is not None and millions is not None:
-            found.append(Point(line.cells["method"], own.cells["frames"], top1, sets, millions))
+            point = Point(line.cells["method"], own.cells["frames"], top1, sets, millions, own, line)
+            found.append(point)
     return found
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
     """A panel for each zero-shot set, as in Figure 1."""
     found = points()
     others = iter(OTHERS)

@@ -40,6 +40,11 @@ def summary(numbers: Iterable[Any]) -> Value | None:
     return Value(fmean(there), stdev(there) if len(there) > 1 else None, len(there))
 
 
+def marks(count: int, asked: int) -> str:
+    """The marks of a number that so many of the asked seeds gave."""
+    return ("†" if count == 1 else "") + ("‡" if count < asked else "")
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a number that can be shown: not missing, not NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -115,13 +120,16 @@ class Row:
 
     def value(self, *path: str) -> Value | None:
         """A metric over seeds, marked where that is one seed, or fewer than asked for."""
-        value = summary(look(run.metrics, *path) for run in self.runs)
+        return self.over_seeds(look(run.metrics, *path) for run in self.runs)
+
+    def over_seeds(self, numbers: Iterable[Any]) -> Value | None:
+        """One number of each seed as a value; of a row that no seed decides, without spread and mark."""
+        value = summary(numbers)
         if value is None:
             return None
         if not self.trained:
             return replace(value, std=None)
-        marks = ("†" if value.count == 1 else "") + ("‡" if value.count < len(self.runs) else "")
-        return replace(value, mark=marks)
+        return replace(value, mark=marks(value.count, len(self.runs)))
 
     def hits(self) -> list[float] | None:
         """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
@@ -159,7 +167,8 @@ def _row(profile: Profile, name: str, seeds: list[int], labels: Mapping[str, str
         for key in keys
     ]
     stale = tuple(run.key for run in found if _is_stale(run, train))
-    kept = tuple(SeedRun(run.key, None, None, None) if run.key in stale else run for run in found)
+    gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
+    kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
     return Row(name, text, config, kept, stale)
 
 

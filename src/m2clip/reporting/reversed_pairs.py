@@ -1,6 +1,6 @@
 """Figure `<table>-reversed`: how often a video is taken for the label that it would have played backwards.
 
-The pairs are the stand-in world's: the second label of each is the first one's clip in reverse.
+The pairs are the stand-in worlds': the second label of each is the first one's clip in reverse.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from m2clip.data.standin.templates import PAIRS
+from m2clip.data.standin.worlds import EVERY_PAIR
 from m2clip.reporting.columns import Context
 from m2clip.reporting.confusion import counts
 from m2clip.reporting.results import Row
 from m2clip.reporting.steps import heights
-from m2clip.reporting.style import COLUMN, MM, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, paper, save, wrapped
 
 DATASET = "ssv2"
+NO_PAIRS = Empty("is empty: no two of the labels are known to be each other's reverse in time")
 PARTS = {"right": "#0173b2", "taken for its reverse": "#de8f05", "taken for another": "#c8c8c8"}
 
 
@@ -30,7 +31,7 @@ class Shares:
     other: float
 
 
-def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = PAIRS) -> Shares | None:
+def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = EVERY_PAIR) -> Shares | None:
     """Of all videos whose label is one of a pair; None where no label is.
 
     Args:
@@ -64,21 +65,24 @@ def by_pair(row: Row) -> dict[str, Shares]:
     matrix = counts(row)
     if matrix is None:
         return {}
-    found = {f"{one} / {other}": shares(matrix, [(one, other)]) for one, other in PAIRS}
+    found = {f"{one} / {other}": shares(matrix, [(one, other)]) for one, other in EVERY_PAIR}
     return {name: part for name, part in found.items() if part}
 
 
-def last(rows: Sequence[Row]) -> Row | None:
-    """The last row that has shares: the paper's model in its tables."""
-    return next((row for row in reversed(rows) if row.label in by_row([row])), None)
+def model(rows: Sequence[Row], context: Context) -> Row | None:
+    """The row whose pairs are shown: the table's reference, else the dataset's own, else the last."""
+    there = [row for row in rows if by_row([row])]
+    references = {row.name for row in context.references}
+    first = [row for row in there if row.name in references]
+    return next(iter([*first, *(row for row in there if row.name == DATASET), *there[::-1]]), None)
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """Bars by row above, by pair of the last row below; None where no row has such labels."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """Bars by row above, by pair of the reference row below; Empty where no row has such labels."""
     rows = [row for row in rows if row.dataset == DATASET]
-    found, one = by_row(rows), last(rows)
+    found, one = by_row(rows), model(rows, context)
     if one is None:
-        return None
+        return NO_PAIRS if any(counts(row) is not None for row in rows) else NO_RUN
     groups = [found, by_pair(one)]
     labels = [[wrapped(label, 30) for label in found], [name.replace(" / ", " /\n") for name in groups[1]]]
     sizes = [heights(part)[1] for part in labels]
@@ -90,7 +94,7 @@ def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
         for ax, group, names in zip(axes, groups, labels, strict=True):
             _bars(ax, list(group.values()), names)
         axes[0].set_title("by row", loc="left")
-        axes[1].set_title(wrapped(f"{one.label}, by pair", 50), loc="left")
+        axes[1].set_title(wrapped(f"{one.label}, by pair", 32), loc="left")
         axes[1].set_xlabel("share of the videos, %")
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(

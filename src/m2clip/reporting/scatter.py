@@ -8,7 +8,7 @@ from typing import Any
 from m2clip.reporting import outcomes
 from m2clip.reporting.columns import Context, zero_shot
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, colours, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 
 SETS = ("ucf101", "hmdb51")
 AREA = 3.0  # square points for a million parameters
@@ -19,13 +19,13 @@ WIDE = 34  # letters of a label in the legend
 
 @dataclass(frozen=True)
 class Point:
-    """Percent along and up, half of their error bars, and the circle's area."""
+    """Percent along and up, how far their error bars reach to both sides, and the circle's area."""
 
     label: str
     x: float
     y: float
-    x_error: float | None
-    y_error: float | None
+    x_error: outcomes.Reach | None
+    y_error: outcomes.Reach | None
     area: float
 
 
@@ -47,12 +47,12 @@ def points(rows: Sequence[Row], dataset: str, context: Context) -> list[Point]:
     return found
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """A panel for each zero-shot set; what circles are. None where there is no point."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """A panel for each zero-shot set; what circles are. Empty where there is no point."""
     rows = [row for row in rows if row.dataset == rows[0].dataset]
     found = {dataset: points(rows, dataset, context) for dataset in SETS}
     if not any(found.values()):
-        return None
+        return NO_RUN
     own = context.names.dataset(rows[0].dataset or "")
     palette = colours({row.label: row.name for row in rows})
     with paper() as (plt, _):
@@ -77,7 +77,7 @@ def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
 
 
 def _circle(ax: Any, point: Point, colour: str) -> None:
-    errors = {"xerr": point.x_error, "yerr": point.y_error}
+    errors = {"xerr": outcomes.bars([point.x_error]), "yerr": outcomes.bars([point.y_error])}
     ax.errorbar(point.x, point.y, **errors, color=colour, elinewidth=0.5, zorder=1)
     ax.scatter(point.x, point.y, s=point.area, color=colour, edgecolor="white", linewidth=0.5, zorder=2)
 

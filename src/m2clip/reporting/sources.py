@@ -4,15 +4,16 @@ A key is a path of names joined by dots, `*` for all names at that place; of a C
 array nothing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from m2clip.reporting import TABLES, facts, listing
+from m2clip.reporting import TABLES, facts, listing, published
 from m2clip.reporting.claims import Claim
-from m2clip.reporting.columns import VIEWS, Context
+from m2clip.reporting.columns import FROM_PAPER, VIEWS, Context
 from m2clip.reporting.declared import Spec
-from m2clip.reporting.published import FOLDER, Line
+from m2clip.reporting.published import Line
 from m2clip.reporting.results import Row, look
 from m2clip.reporting.ticks import SETTINGS
 from m2clip.runs import RunKey
@@ -24,6 +25,15 @@ METRICS = {
     "videos": ("supervised.videos",),
     "ucf101": ("zero_shot.ucf101.splits.*.top1",),
     "hmdb51": ("zero_shot.hmdb51.splits.*.top1",),
+    **{
+        f"{name}_{protocol}": (f"zero_shot.{name}.{key}",)
+        for name in ("ucf101", "hmdb51")
+        for protocol, key in (
+            ("full", "full.top1"),
+            ("half", "half.draws.*"),
+            ("no_text_adapter", "no_text_adapter.splits.*.top1"),
+        )
+    },
 }
 CONFIG = {"dataset": ("data.dataset",), "pretraining": ("backbone.pretrained",), **SETTINGS}
 LAYERS = {"front": "vision_cfg.layers", "back": "vision_cfg.layers", "text_layers": "text_cfg.layers"}
@@ -70,14 +80,16 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
         return tuple(_features(dict.fromkeys([row.name, place.rows[0].name]), place.rows))
     if key == "step":
         return tuple(_step(row, place))
+    if key in FROM_PAPER:
+        return (*_metrics(row, METRICS[FROM_PAPER[key]]), *_published(key, row, place))
     return tuple(_published(key, row, place))
 
 
 def of_line(key: str, line: Line, place: Place) -> tuple[Source, ...]:
     """Of a cell of a line that the paper printed."""
-    published = place.context.published
-    if key == "step" and published and published.reference:
-        return tuple(_cell(one, published.accuracy, place) for one in (line, published.reference))
+    theirs = place.context.published
+    if key == "step" and theirs and theirs.reference:
+        return tuple(_cell(one, theirs.accuracy, place) for one in (line, theirs.reference))
     names = {"label": ("method", "backbone", "citation", "venue"), "views": VIEWS}.get(key)
     names = names or (listing.COUNTS.get(key) or listing.TICKS.get(key) or key,)
     spread = [f"{key}_std"] if f"{key}_std" in line.cells else []
@@ -88,18 +100,37 @@ def of_claim(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Sourc
     """All that a claim is judged by."""
     if claim.measure == "correlation":
         return tuple(_features([row.name for row in rows], rows))
-    found: list[Source] = []
-    unseen = (f"zero_shot.{claim.set}.splits.*.top1",)
+    if claim.measure != "trade":
+        return tuple(of_difference(rows, claim.set))
+    counted = chain.from_iterable(_count(row, COUNTS["parameters"], context) for row in rows)
+    return (*of_difference(rows, claim.set), *counted)
+
+
+def of_difference(rows: Iterable[Row], dataset: str) -> Iterator[Source]:
+    """Of each row its number, supervised or zero-shot, and which videos it had right."""
     for row in rows:
-        if claim.measure == "trade":
-            found += [
-                *_metrics(row, (*METRICS["top1"], *unseen)),
-                *_count(row, COUNTS["parameters"], context),
-            ]
-        else:
-            supervised = claim.measure == "supervised"
-            found += [*_metrics(row, METRICS["top1"] if supervised else unseen), *_hits(row, claim.set)]
+        supervised = row.dataset == dataset
+        yield from _metrics(row, METRICS["top1" if supervised else dataset])
+        yield from _hits(row, dataset)
+
+
+def of_printed(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Source, ...]:
+    """The paper's numbers in a claim: the line of the row's config, else the one line with that number."""
+    printed = claim.published
+    if printed is None:
+        return ()
+    table, found = published.read(printed.file), []
+    for row, number in zip(rows, (printed.better, printed.worse), strict=True):
+        own = table.line(row.config, context.profile)
+        lines = [one for one in (own, *table.lines) if one and one.number(table.accuracy) == number]
+        found.append(printed_cell(printed.file, table.lines, lines[0] if lines else None, table.accuracy))
     return tuple(found)
+
+
+def printed_cell(name: str, lines: Sequence[Line], line: Line | None, column: str) -> Source:
+    """A cell of a file of the paper's numbers, its lines given; the file alone where the line is not."""
+    file = published.FOLDER / f"{name}.csv"
+    return Source(file, f"line {lines.index(line) + 2}, {column}" if line else "")
 
 
 def _metrics(row: Row, keys: Iterable[str]) -> list[Source]:
@@ -159,22 +190,20 @@ def _step(row: Row, place: Place) -> list[Source]:
         return []
     if reference.name == row.name:
         return [Source(TABLES, f"tables.{place.name}.reference")]
-    both = (row, reference)
-    return [
-        source for one in both for source in (*_metrics(one, METRICS["top1"]), *_hits(one, row.dataset or ""))
-    ]
+    return list(of_difference((row, reference), row.dataset or ""))
 
 
 def _published(key: str, row: Row, place: Place) -> list[Source]:
     """The paper's number for the row, or the two of which it is the step."""
-    published = place.context.published
-    line = published.line(row.config, place.context.profile) if published else None
-    if published is None or line is None:
+    theirs = place.context.published
+    line = theirs.line(row.config, place.context.profile) if theirs else None
+    if theirs is None or line is None:
         return []
-    lines = [line, published.reference] if key == "published_step" else [line]
-    return [_cell(one, published.accuracy, place) for one in lines if one]
+    lines = [line, theirs.reference] if key == "published_step" else [line]
+    column = {"ucf101": "ucf101", "hmdb51": "hmdb51"}.get(FROM_PAPER.get(key, ""), theirs.accuracy)
+    return [_cell(one, column, place) for one in lines if one]
 
 
 def _cell(line: Line, column: str, place: Place) -> Source:
     lines = place.context.published.lines if place.context.published else ()
-    return Source(FOLDER / f"{place.spec.published}.csv", f"line {lines.index(line) + 2}, {column}")
+    return printed_cell(place.spec.published, lines, line, column)

@@ -11,7 +11,7 @@ from m2clip.reporting.columns import Context, published_step
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.outcomes import Step
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, DATASETS, MM, PUBLISHED, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, DATASETS, MM, NO_RUN, PUBLISHED, Empty, paper, save, wrapped
 
 LINE = 7 * MM  # height of a row
 APART = 0.22  # of the datasets within a row
@@ -41,11 +41,11 @@ def steps(rows: Sequence[Row], context: Context) -> Steps:
     return Steps(tuple(dict.fromkeys(row.label for row in rows)), published, measured)
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
-    """Published steps at the left, ours at the right, never on one axis. None where there is none at all."""
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
+    """Published steps at the left, ours at the right, never on one axis. Empty where there is none at all."""
     found = steps(rows, context)
     if not found.published and not found.measured:
-        return None
+        return NO_RUN
     labels = [wrapped(label, 22) for label in found.labels]
     places, total = heights(labels)
     at = dict(zip(found.labels, places, strict=True))
@@ -78,6 +78,13 @@ def heights(labels: Sequence[str]) -> tuple[list[float], float]:
     return [end - own / 2 for end, own in zip(ends, tall, strict=True)], ends[-1]
 
 
+def _apart(step: Step) -> list[list[float]] | None:
+    """How far the interval reaches below and above the point."""
+    if step.low is None or step.high is None:
+        return None
+    return [[step.points - step.low], [step.high - step.points]]
+
+
 def _panel(
     ax: Any, at: Mapping[str, float], groups: dict[str, dict[str, Step]], head: str, context: Context
 ) -> None:
@@ -93,8 +100,7 @@ def _panel(
         }
         shift = (number - (len(groups) - 1) / 2) * 2 * APART
         for name, step in found.items():
-            half = None if step.high is None else step.high - step.points
-            ax.errorbar(step.points, at[name] + shift, xerr=half, **style)
+            ax.errorbar(step.points, at[name] + shift, xerr=_apart(step), **style)
         ax.errorbar([], [], label=context.names.dataset(dataset) if dataset else None, **style)
     if not any(groups.values()):
         missing = "none" if "" in groups else "no run yet"

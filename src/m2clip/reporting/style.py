@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,16 @@ RC: dict[str, Any] = {
 }
 PICTURE_DPI = 150
 FORMATS = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
+
+
+@dataclass(frozen=True)
+class Empty:
+    """Nothing was drawn, and why, as in `The figure has no run yet`."""
+
+    why: str
+
+
+NO_RUN = Empty("has no run yet")
 
 
 @contextmanager

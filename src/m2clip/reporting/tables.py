@@ -65,7 +65,9 @@ class Table:
 
     def all_notes(self) -> tuple[str, ...]:
         """The notes, and what the marks in the cells mean."""
-        marks = {mark for row in self.cells for cell in row if isinstance(cell, Value) for mark in cell.mark}
+        marks = {
+            mark for row in self.cells for cell in row if isinstance(cell, Value | Step) for mark in cell.mark
+        }
         legend = (f"{mark} {meaning}." for mark, meaning in MARKS.items() if mark in marks)
         return (*self.notes, *legend)
 
@@ -87,7 +89,9 @@ def _step(cell: Step) -> str:
         return "reference"
     numbers = [cell.points] if cell.low is None or cell.high is None else [cell.points, cell.low, cell.high]
     point, *interval = map(signed, numbers)
-    return f"{point} [{', '.join(interval)}]" if interval else point
+    spread = "" if cell.std is None else f" ± {cell.std:.1f}"
+    between = f" [{', '.join(interval)}]" if interval else ""
+    return f"{point}{spread}{between}{cell.mark}"
 
 
 def signed(number: float, digits: int = 1) -> str:
@@ -155,7 +159,8 @@ def _numbers(cell: Cell) -> list[str]:
     if isinstance(cell, Value):
         return [f"{cell.mean:.4f}", "" if cell.std is None else f"{cell.std:.4f}"]
     if isinstance(cell, Step):
-        return ["" if number is None else f"{number:.4f}" for number in (cell.points, cell.low, cell.high)]
+        numbers = (cell.points, cell.low, cell.high, cell.std)
+        return ["" if number is None else f"{number:.4f}" for number in numbers]
     return ["" if cell is None else str(cell)]
 
 

@@ -7,22 +7,22 @@ from typing import Any
 from m2clip.reporting import outcomes
 from m2clip.reporting.columns import Context, zero_shot
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, DATASETS, EXPLORED, MM, paper, save, wrapped
+from m2clip.reporting.style import COLUMN, DATASETS, EXPLORED, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.reporting.ticks import layers_of_text
 from m2clip.rows import MAIN
 
 UNSEEN = "ucf101"
-Point = tuple[int, float, float | None]
+Point = tuple[int, float, outcomes.Reach | None]
 
 
 def point(row: Row, dataset: str) -> Point | None:
-    """Number of adapters, percent, half of the error bar."""
+    """Number of adapters, percent, how far the error bar reaches below and above."""
     count = layers_of_text(row)
     value = row.value("supervised", "top1") if dataset == row.dataset else zero_shot(row, dataset)
     return None if count is None or value is None else (count, value.mean, outcomes.spread(row, dataset))
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
+def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
     """Two panels, each on its own scale; a row explored on `main` is a diamond off the line."""
     own = next((row.dataset for row in rows if row.dataset), "k400")
     rows = [row for row in rows if row.dataset == own]
@@ -30,7 +30,7 @@ def draw(rows: Sequence[Row], context: Context, path: Path) -> str | None:
     line = [row for row in rows if row not in explored]
     sets = {own: "supervised", UNSEEN: "zero-shot"}
     if not any(point(row, dataset) for row in rows for dataset in sets):
-        return None
+        return NO_RUN
     with paper() as (plt, _):
         figure, axes = plt.subplots(1, 2, figsize=(COLUMN, 54 * MM), layout="constrained")
         for ax, (dataset, kind) in zip(axes, sets.items(), strict=True):
@@ -56,5 +56,6 @@ def _line(ax: Any, points: Sequence[Point | None], colour: str, style: str, labe
         ax.text(0.5, 0.5, "no run yet", ha="center", va="center", transform=ax.transAxes)
         return
     x, y, errors = zip(*there, strict=True)
-    halves = [error or 0 for error in errors] if any(errors) else None
-    ax.errorbar(x, y, yerr=halves, fmt=style, color=colour, markersize=3.2, linewidth=0.9, label=label)
+    ax.errorbar(
+        x, y, yerr=outcomes.bars(errors), fmt=style, color=colour, markersize=3.2, linewidth=0.9, label=label
+    )

@@ -7,22 +7,25 @@ from statistics import fmean, stdev
 import numpy as np
 
 from m2clip.reporting import correlation, names, outcomes
-from m2clip.reporting.claims import Claim
+from m2clip.reporting.claims import Claim, Measure, Printed
 from m2clip.reporting.columns import Context
+from m2clip.reporting.differences import ELSEWHERE, difference
 from m2clip.reporting.outcomes import Difference
-from m2clip.reporting.results import Row, is_number, look
+from m2clip.reporting.results import Row, is_number
 from m2clip.reporting.tables import signed
+from m2clip.rows import MAIN
 
-HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "undecided at this size", "not run yet"
-VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING)
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"
+MISSING, NOT_JUDGED = "not run yet", "not judged"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING, NOT_JUDGED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """A claim with what was measured here.
 
-    difference: better - worse with its interval and its value for each seed; None where a run is missing.
-    remarks: what weakens the verdict. missing: the rows without a run. digits: of the numbers when shown.
+    difference: better - worse with its interval and its value for each seed; None where it is not run or not
+    judged, and `why` says what is in the way. remarks: what weakens the verdict. digits: of the numbers.
     """
 
     name: str
@@ -30,8 +33,13 @@ class Judged:
     difference: Difference | None
     verdict: str
     remarks: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    why: str = ""
     digits: int = 1
+
+    @property
+    def printed(self) -> Printed | None:
+        """The paper's numbers; none beside rows that are not the paper's."""
+        return None if self.verdict == NOT_JUDGED else self.claim.published
 
     @property
     def spread(self) -> float | None:
@@ -44,7 +52,9 @@ class Judged:
         return signed(self.difference.points, self.digits) if self.difference else names.MISSING
 
     def told(self) -> str:
-        """`holds (one seed)`."""
+        """`holds (one seed)`, `not run yet: te`."""
+        if self.why:
+            return f"{self.verdict}: {self.why}"
         return f"{self.verdict} ({', '.join(self.remarks)})" if self.remarks else self.verdict
 
 
@@ -57,45 +67,93 @@ def judge(claims: Mapping[str, Claim], rows: Iterable[Row], context: Context) ->
 
 
 def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> Judged:
-    digits = 3 if claim.measure == "correlation" else 1
-    missing = tuple(row.name for row in rows if not row.measured)
-    found = None if missing else measured(claim, rows, context)
-    if found is None:
-        return Judged(
-            name=name, claim=claim, difference=None, verdict=MISSING, missing=missing, digits=digits
-        )
-    towards = 1 if claim.direction == "higher" else -1
+    if why := _unfit(claim, rows, context):
+        return Judged(name=name, claim=claim, difference=None, verdict=NOT_JUDGED, why=why)
+    if why := _lacking(claim, rows, context):
+        return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
+    better, other = rows[0], _against(claim, rows, context)
+    found = _correlation if claim.measure == "correlation" else _top1
+    apart = found(better, other, claim)
+    if apart is None:
+        why = f"{better.name} and {other.name} share no seed"
+        return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
+    told = remarks(apart, max(len(row.runs) for row in (better, other)), claim.measure)
     return Judged(
-        name=name, claim=claim, difference=found, verdict=verdict(found, towards),
-        remarks=remarks(found, max(len(row.runs) for row in rows)), digits=digits,
+        name=name, claim=claim, difference=apart,
+        verdict=verdict(apart, 1 if claim.direction == "higher" else -1),
+        remarks=(*told, f"the best is {other.name}") if claim.measure == "trade" else told,
+        digits=3 if claim.measure == "correlation" else 1,
     )  # fmt: skip
 
 
-def measured(claim: Claim, rows: Sequence[Row], context: Context) -> Difference | None:
-    """The difference better - worse, as the claim measures it."""
-    better, *worse = rows
+def _unfit(claim: Claim, rows: Sequence[Row], context: Context) -> str:
+    """Why the rows are not those of which the claim speaks, where they are not."""
+    for row in rows:
+        if row.name == MAIN and row.config:
+            differs = difference(row.config, context.profile)
+            changed = [text for text in differs if text.partition("=")[0] not in ELSEWHERE]
+            if changed:
+                return f"{MAIN} is explored: {'; '.join(changed)}"
+    shown = context.names.dataset
+    return "; ".join(
+        f"{row.name} is on {shown(row.dataset)}, not on {shown(claim.trained_on)}"
+        for row in rows
+        if row.dataset and row.dataset != claim.trained_on
+    )
+
+
+def _lacking(claim: Claim, rows: Sequence[Row], context: Context) -> str:
+    """What is not there to judge it by: runs, numbers, counts of parameters."""
+    if missing := [row.name for row in rows if row.config is None or not row.measured]:
+        return ", ".join(missing)
     if claim.measure == "correlation":
-        return _correlation(better, worse[0])
-    if claim.measure == "trade":
-        return _trade(better, worse, claim.set, context)
-    supervised = claim.measure == "supervised"
-    if any((row.dataset == claim.set) != supervised for row in rows):
-        return None
-    return outcomes.difference(better, worse[0], claim.set)
+        features = [run.label_features for row in rows for run in row.measured]
+        counts = {0 if one is None else len(one) for one in features}
+        return "" if len(counts) == 1 and min(counts) > 1 else "label features of the same labels"
+    if missing := [row.name for row in rows if not _accuracies(row, claim.set)]:
+        return f"{context.names.dataset(claim.set)} of {', '.join(missing)}"
+    if claim.measure != "trade":
+        return ""
+    if missing := [row.name for row in rows if _size(row, context) is None]:
+        return f"trainable parameters of {', '.join(missing)}"
+    return "" if _rivals(rows, context) else f"a rival with as many trainable parameters as {rows[0].name}"
+
+
+def _accuracies(row: Row, dataset: str) -> list[float]:
+    """Of each run; nothing where one has none."""
+    found = [outcomes.top1(run, dataset, row.dataset) for run in row.measured]
+    return [float(number) for number in found if number is not None] if all(map(is_number, found)) else []
+
+
+def _size(row: Row, context: Context) -> int | None:
+    return context.parameters.trainable(row.name, row.config.data.frames) if row.config else None
+
+
+def _rivals(rows: Sequence[Row], context: Context) -> list[Row]:
+    """The rows after the first that have as many trainable parameters at full size or fewer."""
+    limit, *sizes = [_size(row, context) or 0 for row in rows]
+    return [row for row, size in zip(rows[1:], sizes, strict=True) if size <= limit]
+
+
+def _against(claim: Claim, rows: Sequence[Row], context: Context) -> Row:
+    """The other row; of a trade the best rival on the claim's set, the first of several."""
+    if claim.measure != "trade":
+        return rows[1]
+    return max(_rivals(rows, context), key=lambda row: fmean(_accuracies(row, claim.set)))
 
 
 def verdict(found: Difference, towards: int) -> str:
-    """By the interval; where there can be none, by the seeds: two or more, all on one side."""
-    inside = (found.interval.low, found.interval.high) if found.interval else found.by_seed
-    if not found.interval and len(found.by_seed) < 2:
+    """By the interval alone; where there is none, the claim is undecided."""
+    if found.interval is None:
         return UNDECIDED
-    if all(number * towards > 0 for number in inside):
+    ends = (found.interval.low * towards, found.interval.high * towards)
+    if min(ends) > 0:
         return HOLDS
-    return FAILS if all(number * towards < 0 for number in inside) else UNDECIDED
+    return FAILS if max(ends) < 0 else UNDECIDED
 
 
-def remarks(found: Difference, asked: int) -> tuple[str, ...]:
-    """How many seeds, whether they agree, whether there is an interval."""
+def remarks(found: Difference, asked: int, measure: Measure) -> tuple[str, ...]:
+    """How many seeds, whether they agree, why there is no interval."""
     told = []
     if len(found.seeds) == 1:
         told.append("one seed")
@@ -104,59 +162,25 @@ def remarks(found: Difference, asked: int) -> tuple[str, ...]:
     if len({np.sign(number) for number in found.by_seed}) > 1:
         told.append("seeds disagree in sign")
     if found.interval is None:
-        told.append("no interval")
+        pairs = "pairs of labels are not independent"
+        told.append(f"no interval: {pairs if measure == 'correlation' else 'no outcomes of the same videos'}")
     return tuple(told)
 
 
-def _of_seeds(values: Mapping[int, float]) -> Difference | None:
-    if not values or not all(map(is_number, values.values())):
-        return None
-    return Difference(fmean(values.values()), tuple(values), tuple(values.values()))
+def _top1(better: Row, worse: Row, claim: Claim) -> Difference | None:
+    return outcomes.difference(better, worse, claim.set)
 
 
-def _correlation(better: Row, worse: Row) -> Difference | None:
+def _correlation(better: Row, worse: Row, _: Claim) -> Difference | None:
     """Mean correlation of the labels of Figure 2b, which the worse row chooses over its seeds."""
     whole = correlation.matrix(worse)
-    if whole is None or len(whole) < 2:
+    pairs = outcomes.by_seed([better, worse])
+    if whole is None or not pairs:
         return None
     chosen = correlation.most_alike(whole)
     found = {}
-    for seed, runs in outcomes.by_seed([better, worse]).items():
-        maps = [correlation.of_run(run) for run in runs]
-        if any(one is None or len(one) != len(whole) for one in maps):
-            return None
-        ours, theirs = (
-            float(correlation.off_diagonal(one[np.ix_(chosen, chosen)]).mean())
-            for one in maps
-            if one is not None
-        )
+    for seed, runs in pairs.items():
+        maps = [one for run in runs if (one := correlation.of_run(run)) is not None]
+        ours, theirs = (float(correlation.off_diagonal(one[np.ix_(chosen, chosen)]).mean()) for one in maps)
         found[seed] = ours - theirs
-    return _of_seeds(found)
-
-
-def _trade(better: Row, rivals: Sequence[Row], unseen: str, context: Context) -> Difference | None:
-    """Points by which it exceeds that rival that comes closest to being as good in both accuracies.
-
-    Of a rival what counts is the accuracy in which it is exceeded most: above zero, no rival is as good both
-    supervised and zero-shot. Rivals are those with as many trainable parameters or fewer.
-    """
-    rows = [better, *rivals]
-    sizes = [
-        context.parameters.trainable(row.name, row.config.data.frames) if row.config else None for row in rows
-    ]
-    if any(size is None for size in sizes):
-        return None
-    rows = [row for row, size in zip(rows, sizes, strict=True) if (size or 0) <= (sizes[0] or 0)]
-    if len(rows) < 2:
-        return None
-    found = {}
-    for seed, runs in outcomes.by_seed(rows).items():
-        points = [
-            (look(run.metrics, "supervised", "top1"), outcomes.top1(run, unseen, row.dataset))
-            for row, run in zip(rows, runs, strict=True)
-        ]
-        if not all(is_number(number) for point in points for number in point):
-            return None
-        own, *others = points
-        found[seed] = min(max(a - b for a, b in zip(own, other, strict=True)) for other in others)
-    return _of_seeds(found)
+    return Difference(fmean(found.values()), tuple(found), tuple(found.values()))

@@ -1,7 +1,8 @@
-"""Stage `backbone`: the small CLIP of the stand-in world, from pictures to a checkpoint with its card.
+"""`backbone [WORLD]`: the CLIP of a stand-in world, from pictures to a checkpoint with its card.
 
-Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. Stopped, it goes on where
-it was: its state lies in .work/backbone/.
+Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
+`make backbone PROFILE=standard`, takes a GPU or all cores. Stopped, it goes on where it was: its state lies
+in .work/backbone/.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -24,16 +25,60 @@ from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from m2clip import workplace
 from m2clip.data.standin.captions import vocabulary
 from m2clip.data.standin.pool import Pool, draw_pool
 from m2clip.data.standin.sheet import reference_sheet
+from m2clip.data.standin.worlds import SMALL, STANDARD, World
+from m2clip.errors import UserError, guarded, meant
 from m2clip.training.model_card import Outcome, card, page
-from m2clip.training.pretraining import Recipe, State, build, encode_text, evaluate, train
+from m2clip.training.pretraining import LARGER, Recipe, State, build, encode_text, evaluate, train
 from m2clip.training.vocabulary import TokenTable
 
 NAME = "standin-ViT-S-16"
 HOME = Path("experiments/backbone")
 WORK = Path(".work/backbone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A backbone to train: name, world, recipe, where its card goes, threads on a CPU, device."""
+
+    name: str
+    world: World
+    recipe: Recipe
+    card: Path
+    work: Path
+    threads: int
+    device: str = "cpu"
+
+    @property
+    def config(self) -> Path:
+        """open_clip's description of the model."""
+        return HOME / f"{self.name}.json"
+
+    @property
+    def weights(self) -> Path:
+        """The checkpoint that is made."""
+        return self.config.with_suffix(".safetensors")
+
+
+def task(world: str) -> Task:
+    """The backbone of a world; the small one's bits are those of one thread."""
+    if world == SMALL.name:
+        return Task(name=NAME, world=SMALL, recipe=Recipe(), card=HOME, work=WORK, threads=1)
+    if world != STANDARD.name:
+        known = (SMALL.name, STANDARD.name)
+        raise UserError(f"there is no world {world}{meant(world, known)}; known are {list(known)}")
+    return Task(
+        name="standin-ViT-B-16",
+        world=STANDARD,
+        recipe=LARGER,
+        card=HOME / STANDARD.name,
+        work=WORK / STANDARD.name,
+        threads=workplace.cores(),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
 
 
 def write_atomically(path: Path, write: Any) -> None:
@@ -68,17 +113,21 @@ def write_weights(path: Path, state: State, table: TokenTable, config: Mapping[s
     write_atomically(path, lambda part: save_file(weights, part))
 
 
-def load(weights: Path) -> tuple[Any, Any]:
+def load(weights: Path, config: Path = HOME / f"{NAME}.json") -> tuple[Any, Any]:
     """Model and tokenizer as anyone gets them from open_clip."""
-    open_clip.add_model_config(HOME / f"{NAME}.json")
-    model = open_clip.create_model(NAME, pretrained=str(weights))
-    return model, open_clip.get_tokenizer(NAME)
+    open_clip.add_model_config(config)
+    model = open_clip.create_model(config.stem, pretrained=str(weights))
+    return model, open_clip.get_tokenizer(config.stem)
 
 
-def evaluate_file(weights: Path, held_out: Pool) -> dict[str, float]:
+def evaluate_file(asked: Task, held_out: Pool) -> dict[str, float]:
     """The accuracies of the saved checkpoint, through open_clip's own towers and tokenizer."""
-    model, tokenizer = load(weights)
-    return evaluate(model, lambda texts: model.encode_text(tokenizer(list(texts)), normalize=True), held_out)
+    model, tokenizer = load(asked.weights, asked.config)
+
+    def text(texts: Sequence[str]) -> torch.Tensor:
+        return model.encode_text(tokenizer(list(texts)), normalize=True)
+
+    return evaluate(model, text, held_out, asked.world)
 
 
 @dataclass
@@ -94,18 +143,20 @@ def resume(checkpoint: Path, state: State) -> Progress:
     """Go on from a checkpoint, if there is one."""
     if not checkpoint.exists():
         return Progress(revision())
-    packed = torch.load(checkpoint, weights_only=False)
+    packed = torch.load(checkpoint, weights_only=False, map_location=state.device)
     state.unpack(packed["state"])
     return Progress(packed["commit"], packed["rows"], packed["seconds"])
 
 
-def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> tuple[Progress, Pool]:
-    """Train, or go on training, until `work/latest.safetensors` is the end of the recipe."""
-    torch.set_num_threads(1)
-    table = TokenTable(vocabulary(), SimpleTokenizer(context_length=config["text_cfg"]["context_length"]))
-    pool = draw_pool(work, recipe.stills, "train", jobs)
-    held_out = draw_pool(work, recipe.held_out, "held out", 1)
-    state = build(config, table, recipe)
+def pretrain(asked: Task, config: dict[str, Any], jobs: int) -> tuple[Progress, Pool]:
+    """Train, or go on training, until `latest.safetensors` in the task's folder is the end of the recipe."""
+    torch.set_num_threads(asked.threads)
+    recipe, world, work = asked.recipe, asked.world, asked.work
+    length = config["text_cfg"]["context_length"]
+    table = TokenTable(vocabulary(world), SimpleTokenizer(context_length=length))
+    pool = draw_pool(work, recipe.stills, "train", jobs, world)
+    held_out = draw_pool(work, recipe.held_out, "held out", 1, world)
+    state = build(config, table, recipe, world, asked.device)
     key = sha256(json.dumps([asdict(recipe), config]).encode()).hexdigest()[:12]
     checkpoint = work / f"state-{key}.pt"
     done = resume(checkpoint, state)
@@ -116,8 +167,8 @@ def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> t
         if state.step % recipe.evaluate_every and state.step != recipe.steps:
             continue
         done.seconds = time.monotonic() - begun
-        accuracies = evaluate(state.model, lambda texts: encode_text(state.model, table(texts)), held_out)
-        done.rows.append({"step": state.step, "seconds": done.seconds, "loss": loss} | accuracies)
+        told = evaluate(state.model, lambda texts: encode_text(state.model, table(texts)), held_out, world)
+        done.rows.append({"step": state.step, "seconds": done.seconds, "loss": loss} | told)
         write_curve(work / "curve.csv", done.rows)
         write_weights(work / "latest.safetensors", state, table, config)
         packed = {"state": state.pack()} | asdict(done)
@@ -126,34 +177,36 @@ def pretrain(recipe: Recipe, config: dict[str, Any], work: Path, jobs: int) -> t
     return done, held_out
 
 
-def publish(recipe: Recipe, done: Progress, held_out: Pool) -> None:
+def publish(asked: Task, done: Progress, held_out: Pool) -> None:
     """Weights, curve, reference sheet, card and page into git's part of the tree."""
-    weights = HOME / f"{NAME}.safetensors"
-    latest = (WORK / "latest.safetensors").read_bytes()
-    write_atomically(weights, lambda part: part.write_bytes(latest))
-    write_curve(HOME / "curve.csv", done.rows)
-    Image.fromarray(reference_sheet()).save(HOME / "world.png", optimize=True)
+    latest = (asked.work / "latest.safetensors").read_bytes()
+    write_atomically(asked.weights, lambda part: part.write_bytes(latest))
+    write_curve(asked.card / "curve.csv", done.rows)
+    Image.fromarray(reference_sheet(asked.world)).save(asked.card / "world.png", optimize=True)
     outcome = Outcome(
-        accuracies=evaluate_file(weights, held_out),
+        accuracies=evaluate_file(asked, held_out),
         seconds=done.seconds,
         commit=done.commit,
         weights_sha256=sha256(latest).hexdigest(),
-        config_sha256=sha256((HOME / f"{NAME}.json").read_bytes()).hexdigest(),
+        config_sha256=sha256(asked.config.read_bytes()).hexdigest(),
+        threads=asked.threads,
+        device=torch.cuda.get_device_name() if asked.device == "cuda" else asked.device,
+        world=asked.world,
     )
-    told = card(NAME, recipe, outcome)
-    (HOME / "card.json").write_text(json.dumps(told, indent=2) + "\n")
-    (HOME / "README.md").write_text(page(told))
+    told = card(asked.name, asked.recipe, outcome)
+    (asked.card / "card.json").write_text(json.dumps(told, indent=2) + "\n")
+    (asked.card / "README.md").write_text(page(told))
 
 
 def main() -> None:
     """Train, then publish."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2, help="processes that draw the pictures")
+    parser.add_argument("world", nargs="?", default=SMALL.name, help="small or standard")
     arguments = parser.parse_args()
-    recipe = Recipe()
-    config = json.loads((HOME / f"{NAME}.json").read_text())
-    publish(recipe, *pretrain(recipe, config, WORK, arguments.jobs))
+    asked = task(arguments.world)
+    config = json.loads(asked.config.read_text())
+    publish(asked, *pretrain(asked, config, workplace.cores()))
 
 
 if __name__ == "__main__":
-    main()
+    guarded(main)

@@ -1,5 +1,6 @@
 """`pictures PROFILE ROW SEED`: adapters and some test videos -> what the temporal difference adds, drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,9 @@ def main() -> None:
     strips = _strips(run, data, split, device)
     path = motion.folder(profile.name) / motion.NAME
     path.with_suffix(".png").unlink(missing_ok=True)
-    name = f"{differences.label(run.config, profile)} on {Names(tuple(profile.standin)).dataset(dataset)}"
+    # Adapters hold no recipe of evaluation, and none is in the picture.
+    config = replace(run.config, evaluate=differences.paper(profile, dataset).evaluate)
+    name = f"{differences.label(config, profile)} on {Names(tuple(profile.standin)).dataset(dataset)}"
     picture = motion.describe(strips, f"{name}, {split} split, seed {key.seed}") if strips else motion.NONE
     motion.write(picture, path.with_suffix(".json"))
     if strips:

@@ -14,7 +14,8 @@ from pathlib import Path
 from m2clip import rows, workplace
 from m2clip.data import annotations, places, standin
 from m2clip.data.preparing import Real, leave_out, prepare, select
-from m2clip.data.standin.sets import LABELS, generate
+from m2clip.data.standin.sets import generate
+from m2clip.data.standin.worlds import WORLDS
 from m2clip.errors import UserError, guarded
 
 
@@ -44,8 +45,12 @@ def _standin(name: str, dataset: str, profile: rows.Profile) -> Path:
     # DVC removes a stage's outs before it runs again: what a killed run has done is kept outside of them.
     kept = workplace.root() / ".work" / "standin" / name / f"{dataset}-{_digest(profile.standin[dataset])}"
     work, jobs = Path(os.path.relpath(kept)), workplace.cores()
-    generate(dataset, work, profile.standin[dataset], jobs)
-    (work / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS[dataset]), encoding="utf-8")
+    world = WORLDS[rows.world_of(profile.standin[dataset])]
+    counts = {split: count for split, count in profile.standin[dataset].items() if split in rows.SPLITS}
+    generate(dataset, work, counts, jobs, world)
+    (work / "labels.txt").write_text(
+        "".join(f"{label}\n" for label in world.labels[dataset]), encoding="utf-8"
+    )
     prepared = prepare(annotations.read("plain", work), work, jobs, profile.prepare.max_invalid)
     print(f"stand-in {dataset}: {len(prepared.table)} videos, {len(prepared.labels)} labels")
     return work

@@ -9,7 +9,7 @@ from pathlib import Path
 from m2clip import rows
 from m2clip.errors import UserError, guarded
 from m2clip.reporting import (
-    audit,
+    audit_page,
     claims,
     claims_page,
     correlation,
@@ -36,10 +36,10 @@ CARD = Path("experiments/backbone/card.json")
 def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets."""
     profile = rows.profile(sys.argv[1])
-    asked = declared.read(rows.params().get("tables"), rows.rows())
+    asked = declared.beside_paper(declared.read(rows.params().get("tables"), rows.rows()), profile)
     stated = claims.read(rows.rows())
     names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
-    found = {row.name: row for row in results.load(profile, names, rows.seeds(), asked.labels)}
+    found = {row.name: row for row in results.load(profile, names, rows.seeds(profile), asked.labels)}
     shown = [found[name] for name in asked.rows()]
     datasets = _datasets(shown)
     context = Context(
@@ -61,17 +61,17 @@ def main() -> None:
     judged = verdicts.judge(stated, found.values(), context)
     _write(folder / "claims.md", claims_page.markdown(judged, found.values(), context, profile.name))
     _write(folder / "claims.csv", claims_page.comma_separated(judged))
-    origins = provenance.origins(asked, judged, found.values(), context)
-    _write(folder / "provenance.csv", provenance.comma_separated(origins))
+    audited = audit_page.audited(profile, rows.seeds(profile), context.names)
+    traced = provenance.traced(asked, judged, audited, found.values(), context)
+    _write(folder / "provenance.csv", provenance.comma_separated(traced.all()))
     backbone = next((row.config.backbone.name for row in shown if row.config), "unknown")
     report = Report(
         profile=profile.name, rows=shown, tables=made, context=context, datasets=datasets,
         backbone=backbone, card=_card(backbone), figures=drawn, specs=asked.tables,
-        audit=audit.audited(profile, rows.seeds(), context.names),
-        judged=judged, everything=tuple(found.values()),
+        audit=audited, judged=judged, everything=tuple(found.values()), traced=traced,
     )  # fmt: skip
     _write(folder / "README.md", page(report))
-    _write(folder / "audit.md", audit.page(profile.name, report.audit))
+    _write(folder / "audit.md", audit_page.page(profile.name, report.audit))
     _write(folder / "index.html", html.page(report, folder))
     _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
     _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))

@@ -18,7 +18,7 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.reporting import declared
+from m2clip.reporting import audit, claims, declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import settled
 
@@ -26,8 +26,9 @@ from m2clip.schedule import settled
 def main() -> None:
     """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
     profile = rows.profile(sys.argv[1])
-    rows.seeds()
-    declared.read(rows.params().get("tables"), rows.rows())  # so that no mistake shows only after training
+    rows.seeds(profile)
+    _check_reporting()
+    rows.check_weights(profile)
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
     pins = _pins(profile.name, configs)
@@ -59,6 +60,14 @@ def main() -> None:
     print(f"{len(configs)} rows under the profile {profile.name}")
     if without := resolved.keys() - configs.keys():
         print(f"left out, as their datasets are: {', '.join(row for row in resolved if row in without)}")
+
+
+def _check_reporting() -> None:
+    """Read all that the report will, so that no mistake in it shows only after training."""
+    known = rows.rows()
+    declared.read(rows.params().get("tables"), known)
+    claims.read(known)
+    audit.read(known)
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:

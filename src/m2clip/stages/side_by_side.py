@@ -1,16 +1,21 @@
 """`side_by_side [PROFILE [JOBS]]`: train and evaluate what needs it, several rows at a time, through DVC.
 
 A plain `dvc repro` afterwards finds them done and renders the report; alone it gives the same bits, later.
-Every run has one thread, so that its bits do not depend on how many run beside it.
+Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
+many at a time as GPUs, each with one of its own, and where there is none, as many as cores. More JOBS than
+GPUs share them: right for the small runs of the generated profiles, too much for those of the paper.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import cycle, islice, takewhile
 from pathlib import Path
+from queue import SimpleQueue
 
 from m2clip import rows, workplace
 from m2clip.errors import UserError, guarded
@@ -19,6 +24,7 @@ from m2clip.stages import beside
 from m2clip.training import launch
 
 LOGS = Path(".work/logs")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 TRIES, LOCKED = 50, "Unable to acquire lock"
 DVC = (sys.executable, "-m", "dvc")
 # The stages' `python` is this one, also where the environment is not active.
@@ -29,14 +35,16 @@ def main() -> None:
     """Prepare and resolve, then run what is not up to date, `main` first."""
     profile = sys.argv[1] if len(sys.argv) > 1 else rows.profile().name
     alone = launch.VARIABLE in os.environ  # each row takes all devices
-    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 1 if alone else workplace.cores()
+    gpus = () if alone else _gpus()
+    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 1 if alone else len(gpus) or workplace.cores()
     beside.write(profile)
     if subprocess.run([*DVC, "repro", _stage(profile, "resolve")], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)
     waiting = _waiting(profile)
     began, failed = time.monotonic(), []
+    settings = _settings(gpus, jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(_run, key): key for key in waiting}
+        running = {pool.submit(_run, key, settings): key for key in waiting}
         for done, future in enumerate(as_completed(running), 1):
             key, code = running[future], future.result()
             failed += [key] if code else []
@@ -56,7 +64,7 @@ def _waiting(profile: str) -> list[RunKey]:
         raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
     changed = set(json.loads(status.stdout))
     names = sorted(rows.rows(), key=lambda row: row != rows.MAIN)
-    keys = declared(profile, names, rows.seeds())
+    keys = declared(profile, names, rows.seeds(rows.profile(profile)))
     there = [key for key in keys if key.train_config.exists()]  # not of datasets that the profile leaves out
     return [key for key in there if changed & set(_stages(key))]
 
@@ -72,26 +80,55 @@ def _stage(profile: str, name: str) -> str:
     return name if path == beside.PIPELINE else f"{path}:{name}"
 
 
+def _gpus() -> tuple[str, ...]:
+    """The GPUs that a run may use, as CUDA_VISIBLE_DEVICES names them.
+
+    The driver is asked, not torch, which takes seconds to load.
+    """
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        tool = shutil.which("nvidia-smi")
+        if tool is None:
+            return ()
+        command = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        named = "" if asked.returncode else ",".join(asked.stdout.split())
+    # CUDA reads the list up to the first that is none, such as -1.
+    return tuple(takewhile(lambda gpu: gpu not in ("", "-1"), (gpu.strip() for gpu in named.split(","))))
+
+
+def _settings(gpus: tuple[str, ...], jobs: int) -> SimpleQueue[dict[str, str]]:
+    """What each of the runs at a time adds to the environment: its GPU, where there are some."""
+    settings: SimpleQueue[dict[str, str]] = SimpleQueue()
+    for one in islice(cycle([{VISIBLE: gpu} for gpu in gpus] or [{}]), jobs):
+        settings.put(one)
+    return settings
+
+
 def _log(key: RunKey) -> Path:
-    return LOGS / f"{key.row}-{key.seed}.log"
+    return LOGS / key.profile / f"{key.row}-{key.seed}.log"
 
 
-def _run(key: RunKey) -> int:
+def _run(key: RunKey, settings: SimpleQueue[dict[str, str]]) -> int:
     """Both stages of a run and none before them, since what several have in common is done; the exit code.
 
     DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
     enough; what was done until then is kept.
     """
-    LOGS.mkdir(parents=True, exist_ok=True)
     command, log = [*DVC, "repro", "--single-item", *_stages(key)], _log(key)
-    for _ in range(TRIES):
-        with log.open("w", encoding="utf-8") as file:
-            code = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT
-            ).returncode
-        if code == 0 or LOCKED not in log.read_text(encoding="utf-8"):
-            break
-        time.sleep(1)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    mine = settings.get()
+    try:
+        for _ in range(TRIES):
+            with log.open("w", encoding="utf-8") as file:
+                code = subprocess.run(
+                    command, stdout=file, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT | mine
+                ).returncode
+            if code == 0 or LOCKED not in log.read_text(encoding="utf-8"):
+                break
+            time.sleep(1)
+    finally:
+        settings.put(mine)
     return code
 
 

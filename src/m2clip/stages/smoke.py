@@ -53,6 +53,9 @@ def copy(repository: Path, folder: Path) -> None:
     claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
     kept = {name: claim for name, claim in claims.items() if {claim["better"], *claim["worse"]} <= set(KEPT)}
     _edit(path, {"claims": kept})
+    path = folder / "experiments/audit.yaml"
+    switches = yaml.safe_load(path.read_text(encoding="utf-8"))["switches"]
+    _edit(path, {"switches": [switch for switch in switches if switch.get("row", "main") in KEPT]})
 
 
 def _edit(path: Path, changes: dict[str, Any]) -> None:

@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
-from m2clip.data.standin.captions import PREFIXES, SENTENCES
-from m2clip.data.standin.plans import LABELS
-from m2clip.training.pretraining import WORDS, Recipe
+from m2clip.data.standin.captions import PREFIXES, all_sentences
+from m2clip.data.standin.worlds import SMALL, STILL, WORLDS, World
+from m2clip.training.pretraining import Recipe
 
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")
-CHANCE = {
-    "objects": 100 / WORDS[0],
-    "still verbs": 100 / 6,
-    "motion verbs": 100 / 8,
-    "backgrounds": 100 / WORDS[2],
-}
+
+
+def chance(world: World) -> dict[str, float]:
+    """Percent that guessing gets right, by kind of word."""
+    counts = (len(world.objects), len(STILL), len(world.motion), len(world.backgrounds))
+    return {kind: 100 / count for kind, count in zip(KINDS, counts, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Outcome:
     commit: str
     weights_sha256: str
     config_sha256: str
+    threads: int = 1
+    device: str = "cpu"
+    world: World = SMALL
 
 
 def card(name: str, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
@@ -42,27 +45,33 @@ def card(name: str, recipe: Recipe, outcome: Outcome) -> dict[str, Any]:
             "stills": recipe.stills,
             "held_out_stills": recipe.held_out,
             "seen_stills": recipe.steps * recipe.batch,
-            "text_only_sentences": len(SENTENCES),
+            "text_only_sentences": len(all_sentences(outcome.world)),
             "prefixes": list(PREFIXES),
         },
         "seconds": round(outcome.seconds),
-        "threads": 1,
+        "threads": outcome.threads,
+        "device": outcome.device,
+        "world": outcome.world.name,
         "torch": torch.__version__,
         "machine": platform.machine(),
         "commit": outcome.commit,
-        "labels": {dataset: list(labels) for dataset, labels in LABELS.items()},
+        "labels": {dataset: list(labels) for dataset, labels in outcome.world.labels.items()},
     }
 
 
 def page(told: dict[str, Any]) -> str:
     """The card as Markdown."""
     recipe, data, accuracies = told["recipe"], told["data"], told["zero_shot"]
-    rows = "\n".join(f"| {kind} | {accuracies[kind]:.1f} | {CHANCE[kind]:.1f} |" for kind in KINDS)
+    guessed = chance(WORLDS[told.get("world", SMALL.name)])
+    rows = "\n".join(f"| {kind} | {accuracies[kind]:.1f} | {guessed[kind]:.1f} |" for kind in KINDS)
+    command = "make backbone" + (f" PROFILE={told['world']}" if guessed != chance(SMALL) else "")
+    threads = "one thread" if told["threads"] == 1 else f"{told['threads']} threads"
+    where = told["machine"] if told.get("device", "cpu") == "cpu" else told["device"]
     return f"""# {told["name"]}
 
 The frozen backbone of the stand-in world: a small open_clip CLIP that has seen still pictures of the world
 with their captions and no motion. It stands in for OpenAI's CLIP; everybody starts from the same weights.
-This page is rendered from [card.json](card.json) by `make backbone`, which made the weights too.
+This page is rendered from [card.json](card.json) by `{command}`, which made the weights too.
 
 ```python
 import open_clip
@@ -88,7 +97,7 @@ which never accompany a picture.
 {recipe["weight_decay"]}, gradient norm at most {recipe["clip_gradient"]}; contrastive loss with several \
 right answers + {recipe["words_weight"]} × naming of words + {recipe["text_weight"]} × text-only loss every \
 {recipe["text_every"]} steps.
-- {told["seconds"] / 60:.0f} minutes on one thread of {told["machine"]}, torch {told["torch"]}, \
+- {told["seconds"] / 60:.0f} minutes on {threads} of {where}, torch {told["torch"]}, \
 commit `{told["commit"][:12]}`.
 - Half precision; token rows that the world never uses are zero. SHA-256 `{told["weights_sha256"][:16]}…`
 """

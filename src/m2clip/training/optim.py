@@ -21,10 +21,10 @@ def learning_rate(step: int, config: Train) -> float:
 
 
 def make_optimizer(trainable: dict[str, nn.Parameter], config: Train) -> torch.optim.AdamW:
-    """AdamW in up to four groups: text side or not (`text_lr`), decayed or not (biases and norms are not)."""
+    """AdamW in up to four groups: text adapters or not (`text_lr`), decayed or not (biases, norms)."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trainable.items():
-        factor = config.text_lr if name.startswith(("text.", "cmlm.")) else 1.0
+        factor = config.text_lr if name.startswith(("text.", "cmlm.adapter.")) else 1.0
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((factor, decay), []).append(parameter)
     return torch.optim.AdamW(

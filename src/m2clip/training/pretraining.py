@@ -16,15 +16,12 @@ from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.model import CLIP
 from torch import Tensor, nn
 
-from m2clip.data.standin.actions import STILL, VERBS
 from m2clip.data.standin.captions import PREFIXES, Attributes, caption, probes, sentences
-from m2clip.data.standin.objects import OBJECTS
 from m2clip.data.standin.pool import Pool
-from m2clip.data.standin.scenes import BACKGROUNDS
+from m2clip.data.standin.worlds import SMALL, STILL, World
 from m2clip.seeds import generator, number
 from m2clip.training.vocabulary import TokenTable
 
-WORDS = (len(OBJECTS), len(VERBS) + 1, len(BACKGROUNDS))
 MEAN, STD = (torch.tensor(value).view(3, 1, 1) for value in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
 
 
@@ -49,6 +46,22 @@ class Recipe:
     seed: int = 0
 
 
+LARGER = Recipe(
+    stills=300_000,
+    steps=20_000,
+    batch=256,
+    learning_rate=1.0e-3,
+    warm_up=500,
+    evaluate_every=1_000,
+)
+"""Of the larger world's backbone; set beforehand, never run (experiments/profiles/standard.yaml)."""
+
+
+def words(world: World) -> tuple[int, int, int]:
+    """How many objects, verbs and backgrounds there are to name, "no verb" being one."""
+    return len(world.objects), len(world.verbs) + 1, len(world.backgrounds)
+
+
 @dataclass
 class State:
     """What a stopped pre-training needs to go on."""
@@ -57,6 +70,12 @@ class State:
     words: nn.Linear
     optimizer: torch.optim.Optimizer
     step: int = 0
+    world: World = SMALL
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.logit_scale.device
 
     def pack(self) -> dict[str, Any]:
         """Everything as one dictionary for `torch.save`."""
@@ -70,22 +89,28 @@ class State:
         self.step = packed["step"]
 
 
-def build(config: dict[str, Any], table: TokenTable, recipe: Recipe) -> State:
+def build(
+    config: dict[str, Any],
+    table: TokenTable,
+    recipe: Recipe,
+    world: World = SMALL,
+    device: str = "cpu",
+) -> State:
     """The model with only the used token rows, and its optimiser."""
     torch.manual_seed(number("pretraining", "weights", recipe.seed))
     text = config["text_cfg"] | {"vocab_size": len(table)}
     model = CLIP(embed_dim=config["embed_dim"], vision_cfg=config["vision_cfg"], text_cfg=text)
-    words = nn.Linear(config["embed_dim"], sum(WORDS))
-    named = [*model.named_parameters(), *words.named_parameters()]
+    namer = nn.Linear(config["embed_dim"], sum(words(world)))
+    model, namer = model.to(device), namer.to(device)
+    named = [*model.named_parameters(), *namer.named_parameters()]
     decayed = [value for name, value in named if value.ndim >= 2 and "embed" not in name]
     others = [value for name, value in named if value.ndim < 2 or "embed" in name]
     groups = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return State(
-        model, words, torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
-    )
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+    return State(model, namer, optimizer, world=world)
 
 
 def pixels(images: np.ndarray) -> Tensor:
@@ -112,10 +137,11 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
 
 def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
     """open_clip's `encode_text` with the context cut to `tokens (N, C)`; normalised `(N, D)`."""
+    tokens = tokens.to(model.positional_embedding.device)
     length = tokens.shape[1]
     x = model.token_embedding(tokens) + model.positional_embedding[:length]
     x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-    x = x[torch.arange(len(x)), tokens.argmax(dim=-1)] @ model.text_projection
+    x = x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)] @ model.text_projection
     return F.normalize(x, dim=-1)
 
 
@@ -126,18 +152,19 @@ def matching_loss(logits: Tensor, matches: Tensor) -> Tensor:
     return -(images.mean() + texts.mean()) / 2
 
 
-def words_loss(logits: Tensor, ids: Tensor) -> Tensor:
+def words_loss(logits: Tensor, ids: Tensor, world: World) -> Tensor:
     """Object, verb and background named from the image feature."""
-    parts = logits.split(WORDS, dim=1)
-    return sum((F.cross_entropy(part, ids[:, k]) for k, part in enumerate(parts)), torch.zeros(()))
+    parts = logits.split(words(world), dim=1)
+    losses = (F.cross_entropy(part, ids[:, k]) for k, part in enumerate(parts))
+    return sum(losses, torch.zeros((), device=logits.device))
 
 
-def text_loss(model: CLIP, table: TokenTable, temperature: float, rng: np.random.Generator) -> Tensor:
+def text_loss(state: State, table: TokenTable, temperature: float, rng: np.random.Generator) -> Tensor:
     """Two prompts of one sentence attract, those of different sentences repel."""
-    chosen = sentences(rng)
+    chosen = sentences(rng, state.world)
     prompts = [PREFIXES[k] + text for text in chosen * 2 for k in (rng.integers(len(PREFIXES)),)]
-    first, second = encode_text(model, table(prompts)).chunk(2)
-    return matching_loss(first @ second.T / temperature, torch.eye(len(chosen)))
+    first, second = encode_text(state.model, table(prompts)).chunk(2)
+    return matching_loss(first @ second.T / temperature, torch.eye(len(chosen), device=state.device))
 
 
 def pictures_loss(
@@ -146,15 +173,17 @@ def pictures_loss(
     """The two losses that need pictures, for one batch."""
     chosen = np.sort(rng.choice(len(pool.ids), recipe.batch, replace=False))
     ids = torch.from_numpy(pool.ids[chosen])
-    texts, told = zip(*(caption(Attributes.of(*ids), rng) for ids in pool.ids[chosen].tolist()), strict=True)
+    shown = [Attributes.of(place, state.world) for place in pool.ids[chosen].tolist()]
+    texts, told = zip(*(caption(what, rng) for what in shown), strict=True)
     same = ids[:, None, :] == ids[None, :, :]
-    matches = (same | ~torch.tensor(told)[None]).all(-1).float()
+    matches = (same | ~torch.tensor(told)[None]).all(-1).float().to(state.device)
     unique = list(dict.fromkeys(texts))
     place = {text: k for k, text in enumerate(unique)}
     text_features = encode_text(state.model, table(unique))[[place[text] for text in texts]]
-    features = state.model.encode_image(augment(pool.images[chosen], rng))
+    features = state.model.encode_image(augment(pool.images[chosen], rng).to(state.device))
     logits = state.model.logit_scale.exp() * F.normalize(features, dim=-1) @ text_features.T
-    return matching_loss(logits, matches) + recipe.words_weight * words_loss(state.words(features), ids)
+    named = words_loss(state.words(features), ids.to(state.device), state.world)
+    return matching_loss(logits, matches) + recipe.words_weight * named
 
 
 def rate(recipe: Recipe, step: int) -> float:
@@ -171,7 +200,7 @@ def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterat
             group["lr"] = rate(recipe, state.step)
         loss = pictures_loss(state, table, recipe, pool, rng)
         if state.step % recipe.text_every == 0:
-            loss = loss + recipe.text_weight * text_loss(state.model, table, recipe.text_temperature, rng)
+            loss = loss + recipe.text_weight * text_loss(state, table, recipe.text_temperature, rng)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_gradient)
@@ -183,12 +212,15 @@ def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterat
 
 
 @torch.no_grad()
-def evaluate(model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Pool) -> dict[str, float]:
+def evaluate(
+    model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Pool, world: World = SMALL
+) -> dict[str, float]:
     """Zero-shot accuracy per kind of word on pictures never trained on, and how alike some texts are."""
     model.eval()
-    batches = (pixels(part) for part in np.array_split(held_out.images, 8))
+    device = model.logit_scale.device
+    batches = (pixels(part).to(device) for part in np.array_split(held_out.images, 8))
     features = F.normalize(torch.cat([model.encode_image(batch) for batch in batches]), dim=-1)
-    thing, verb, place = torch.from_numpy(held_out.ids).T
+    thing, verb, place = torch.from_numpy(held_out.ids).T.to(device)
     still = len(STILL)
     targets = {
         "objects": thing,
@@ -197,7 +229,7 @@ def evaluate(model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Poo
         "backgrounds": place,
     }
     result = {}
-    for kind, prompts in probes().items():
+    for kind, prompts in probes(world).items():
         asked = targets[kind] >= 0
         best = (features[asked] @ text(prompts).T).argmax(1)
         result[kind] = 100 * (best == targets[kind][asked]).float().mean().item()

@@ -5,6 +5,7 @@ same in all of them, but for the ending.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,16 +29,28 @@ class Found:
 def find(folder: Path, official: Iterable[str]) -> Found:
     """Find the files of official paths such as `label/name.avi` below a folder, by their names.
 
+    Where two of the paths share a name, only a file in the folder that a path names is its.
+
     Raises:
-        UserError: there is no such folder, or a name is there twice.
+        UserError: there is no such folder, a name is there twice, or two paths have one file.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; it should hold the videos")
-    lying = _by_name(folder)
-    paths, used = {}, set()
+    official, lying = tuple(official), _by_name(folder)
+    sharing = Counter(PurePosixPath(path).stem for path in official)
+    paths: dict[str, str] = {}
+    whose: dict[str, str] = {}  # of each file that was found, the path
+    used: set[str] = set()
     for path in official:
-        there = lying.get(PurePosixPath(path).stem, [])
+        stem = PurePosixPath(path).stem
+        there = lying.get(stem, [])
+        if sharing[stem] > 1:
+            there = _beside(path, there)
         paths[path] = _the_one(folder, path, there) if there else path
+        if there and (other := whose.setdefault(paths[path], path)) != path:
+            raise UserError(
+                f"{folder}: {paths[path]} is the only file of two annotated videos, {other} and {path}"
+            )
         used.update(there)
     extra = {path for there in lying.values() for path in there} - used
     return Found(paths=paths, extra=tuple(sorted(extra)))
@@ -56,14 +69,19 @@ def _by_name(folder: Path) -> dict[str, list[str]]:
     return lying
 
 
+def _beside(path: str, there: list[str]) -> list[str]:
+    """The files that lie in the folder that the path names."""
+    parent = PurePosixPath(path).parent.name
+    return [each for each in there if parent and PurePosixPath(each).parent.name == parent]
+
+
 def _the_one(folder: Path, path: str, there: list[str]) -> str:
     """Of several files with a name: the replacement, or the one in the folder that the path names."""
     if len(there) == 1:
         return there[0]
-    parent = PurePosixPath(path).parent.name
     for wanted in (
         [each for each in there if any(part.startswith(REPLACEMENT) for part in PurePosixPath(each).parts)],
-        [each for each in there if parent and PurePosixPath(each).parent.name == parent],
+        _beside(path, there),
     ):
         if len(wanted) == 1:
             return wanted[0]

@@ -37,7 +37,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     if not lists:
         raise UserError(f"{where}: no list such as brush_hair_test_split1.txt")
     labels = tuple(sorted({label for label, _ in lists}))
-    assert_labels([label.replace("_", " ") for label in labels], "hmdb51", where, ordered=False)
+    held = assert_labels([label.replace("_", " ") for label in labels], "hmdb51", where, ordered=False)
     splits: dict[str, dict[str, list[str]]] = {label: {} for label in labels}
     for label in labels:
         for number in sorted({number for _, number in lists}):
@@ -57,6 +57,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
         files=tuple(lists.values()),
         extra=found.extra,
         known=KNOWN if len(labels) == 51 else {},
+        held=held,
     )
 
 

@@ -42,7 +42,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     for file in files:
         _read_file(file, entries, unlabelled)
     labels = tuple(sorted({label for label, _ in entries.values()}))
-    assert_labels(labels, "kinetics400", where)
+    held = assert_labels(labels, "kinetics400", where)
     ids = class_ids(labels)
     found = find(folder, entries)
     return Annotations(
@@ -56,6 +56,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
         extra=found.extra,
         unlabelled=dict(unlabelled),
         known=KNOWN.get(len(labels), {}),
+        held=held,
     )
 
 

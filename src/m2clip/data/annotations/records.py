@@ -8,6 +8,7 @@ from m2clip.data.labels import read_labels, strip_parentheses
 from m2clip.errors import UserError, meant
 
 LISTS = Path("experiments/labels")
+MOST = 2 / 3  # of the longer of two lists of labels, in common: one of them is a faulty copy of the other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Annotations:
     extra: tuple[str, ...] = ()  # videos of the folder that no annotation names
     unlabelled: Mapping[str, int] = field(default_factory=dict)  # annotated without a label, by split
     known: Mapping[str, int] = field(default_factory=dict)  # the publisher's number of videos, by split
+    held: bool | None = None  # whether labels were held to the published list; None: the format has none
 
 
 def class_ids(labels: Sequence[str]) -> dict[str, int]:
@@ -45,23 +47,37 @@ def class_id(label: str, known: dict[str, int], where: str) -> int:
     return known[label]
 
 
-def assert_labels(labels: Sequence[str], name: str, file: Path, *, ordered: bool = True) -> None:
-    """Hold labels to the published list of the dataset in experiments/labels, where there are as many.
+def assert_labels(labels: Sequence[str], name: str, file: Path, *, ordered: bool = True) -> bool:
+    """Hold labels to the published list of the dataset in experiments/labels; False where they are another's.
+
+    They are the dataset's where there are as many, or where most are in the list: a list with a label less
+    has other class ids from there on.
 
     Args:
         labels: as the annotations have them, in class-id order.
         name: of the list; some have lost their parentheses, so they do not count.
         file: the annotations, for the message.
         ordered: the class ids are the publisher's, so the order must be that of the list too.
+
+    Raises:
+        UserError: naming the first label that differs.
     """
     path = LISTS / f"{name}.txt"
     published = [strip_parentheses(label) for label in read_labels(path)]
-    if len(labels) != len(published):
-        return
     mine = [strip_parentheses(label) for label in labels]
+    if len(mine) != len(published):
+        if len(set(mine) & set(published)) < MOST * max(len(mine), len(published)):
+            return False
+        lacking = [f"{label!r} is not there" for label in published if label not in mine]
+        strange = [f"{label!r} is not in the list" for label in mine if label not in published]
+        raise UserError(
+            f"{file}: {len(mine)} labels, where {path} has {len(published)}: {(lacking + strange)[0]}; "
+            "take the publisher's whole list, or annotate a choice of it in the format `list` or `plain`"
+        )
     if not ordered:
         mine, published = sorted(mine), sorted(published)
     for number, (label, expected) in enumerate(zip(mine, published, strict=True)):
         if label != expected:
             at = f"class id {number}" if ordered else "one of the labels"
             raise UserError(f"{file}: {at} is {label!r}, where {path} has {expected!r}")
+    return True

@@ -32,7 +32,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     where = annotations or folder
     labels_file = _file(where, "labels")
     labels = _labels(labels_file)
-    assert_labels(labels, "ssv2", labels_file)
+    held = assert_labels(labels, "ssv2", labels_file)
     ids = {label: number for number, label in enumerate(labels)}
     files, entries = [labels_file], dict[str, Entry]()
     for split in SPLITS:
@@ -52,6 +52,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
         extra=found.extra,
         unlabelled=unlabelled,
         known=KNOWN if len(labels) == 174 else {},
+        held=held,
     )
 
 

@@ -27,7 +27,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     """
     where = annotations or (folder / ARCHIVE if (folder / ARCHIVE).is_dir() else folder)
     labels = _labels(where / "classInd.txt")
-    assert_labels(labels, "ucf101", where / "classInd.txt")
+    held = assert_labels(labels, "ucf101", where / "classInd.txt")
     ids = class_ids(labels)
     lists = sorted(file for kind in ("train", "test") for file in where.glob(f"{kind}list*.txt"))
     if not any(file.name.startswith("test") for file in lists):
@@ -46,6 +46,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
         files=(where / "classInd.txt", *lists),
         extra=found.extra,
         known=KNOWN if len(labels) == 101 else {},
+        held=held,
     )
 
 

@@ -6,12 +6,11 @@ import numpy as np
 
 from m2clip.data.standin.canvas import Array
 from m2clip.data.standin.effects import SPRAYS, glow, motion_lines
+from m2clip.data.standin.more_actions import MOVES, more_lines
 from m2clip.data.standin.objects import draw_object, look
 from m2clip.data.standin.scenes import OUTLINED, Scene, backdrop, develop
+from m2clip.data.standin.worlds import STILL
 
-STILL = ("glowing", "splashing", "burning", "smoking", "sparkling", "cracking")
-MOTION = ("rising", "falling", "shaking", "spinning", "bouncing", "swinging", "rolling", "pulsing")
-VERBS = STILL + MOTION
 TURN = 2 * np.pi
 
 
@@ -99,6 +98,9 @@ def pose(verb: str | None, actor: Actor, time: Array) -> tuple[Array, Array, Arr
         x, angle = x + actor.side * actor.travel * (t - 0.5), angle + actor.side * 4 * actor.travel * t
     elif verb == "pulsing":
         scale = scale * (1 + 0.35 * np.sin(0.6 * wave + actor.phase))
+    elif verb in MOVES:
+        at = (x, y, scale, angle)
+        x, y, scale, angle = MOVES[verb](t, wave, actor.travel, actor.phase, actor.side, at)
     return x.astype(np.float32), y.astype(np.float32), scale.astype(np.float32), angle.astype(np.float32)
 
 
@@ -106,14 +108,16 @@ def act(name: str, verb: str | None, actor: Actor, scene: Scene, time: Array) ->
     """Frames of the object `name` doing `verb` (or nothing) at the given times: `(T, H, W, 3)` bytes."""
     canvas, camera_x, camera_y = backdrop(scene)
     specimen = look(name, np.random.default_rng(actor.seed), scene.style == OUTLINED)
-    if actor.trail and verb in MOTION:
+    moving = verb is not None and verb not in STILL
+    if actor.trail and moving:
         for delay, alpha in ((0.16, 0.3), (0.08, 0.5)):
             x, y, scale, angle = pose(verb, actor, time - np.float32(delay))
             draw_object(canvas, specimen, x + camera_x, y + camera_y, scale, angle, alpha=alpha)
     x, y, scale, angle = pose(verb, actor, time)
     x, y = x + camera_x, y + camera_y
-    if actor.lines and verb in MOTION:
-        motion_lines(canvas, verb, x, y, scale, actor.side)
+    if actor.lines and verb is not None and moving:
+        draw_lines = more_lines if verb in MOVES else motion_lines
+        draw_lines(canvas, verb, x, y, scale, actor.side)
     clock = clock_of(actor, time)
     if verb == "glowing":
         glow(canvas, specimen, x, y, scale, angle, clock, actor.seed + 1)

@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH, HEIGHT = 80, 64
-UNIT = HEIGHT / 2
-
 Array = NDArray[Any]
 """Floats, 32 bits wherever there are many of them."""
 Distance = Callable[[Array, Array], Array]
@@ -38,34 +35,41 @@ class Window:
         return self.x * cos + self.y * sin, self.y * cos - self.x * sin
 
 
-def cover(distance: Array) -> Array:
-    """How much of each pixel lies inside, from a signed distance in frame units."""
-    return np.clip(0.5 - distance * np.float32(UNIT), 0, 1)
+def width_of(height: int) -> int:
+    """A frame is five quarters as wide as it is high."""
+    return height * 5 // 4
+
+
+def cover(distance: Array, unit: float) -> Array:
+    """How much of each pixel lies inside, from a signed distance in frame units of so many pixels."""
+    return np.clip(0.5 - distance * np.float32(unit), 0, 1)
 
 
 class Canvas:
-    """Frames while they are drawn: `pixels (T, 3, H, W)` float32, 0 to 1."""
+    """Frames while they are drawn: `pixels (T, 3, H, W)` float32, 0 to 1; `unit` is half of H."""
 
     def __init__(self, pixels: Array) -> None:
         self.pixels = pixels
+        self.height, self.width = pixels.shape[2:]
+        self.unit = self.height / 2
 
     def around(self, x: Array, y: Array, reach: float) -> Window:
         """A window that holds everything nearer than `reach` to the point `(x, y)` of each frame."""
-        half = int(np.ceil(reach * UNIT)) + 1
-        column_at = x * UNIT + (WIDTH - 1) / 2
-        row_at = y * UNIT + (HEIGHT - 1) / 2
+        half = int(np.ceil(reach * self.unit)) + 1
+        column_at = x * self.unit + (self.width - 1) / 2
+        row_at = y * self.unit + (self.height - 1) / 2
         left, top = np.floor(column_at).astype(int) - half, np.floor(row_at).astype(int) - half
         steps = np.arange(2 * half + 2)
-        across = (left[:, None] + steps - column_at[:, None]) / UNIT
-        down = (top[:, None] + steps - row_at[:, None]) / UNIT
+        across = (left[:, None] + steps - column_at[:, None]) / self.unit
+        down = (top[:, None] + steps - row_at[:, None]) / self.unit
         return Window(left, top, across[:, None, :].astype(np.float32), down[:, :, None].astype(np.float32))
 
     def blend(self, window: Window, colour: Array, alpha: Array) -> None:
         """Mix in `colour`, `(3, 1, 1)` or `(T, 3, K, K)`, by `alpha (T, K, K)`."""
         size = alpha.shape[-1]
         for t, (left, top) in enumerate(zip(window.left.tolist(), window.top.tolist(), strict=True)):
-            x0, x1 = max(left, 0), min(left + size, WIDTH)
-            y0, y1 = max(top, 0), min(top + size, HEIGHT)
+            x0, x1 = max(left, 0), min(left + size, self.width)
+            y0, y1 = max(top, 0), min(top + size, self.height)
             if x0 >= x1 or y0 >= y1:
                 continue
             inside = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
@@ -78,7 +82,7 @@ class Canvas:
     ) -> None:
         """Draw what `form(dx, dy)` (a signed distance) encloses, in one colour."""
         window = self.around(x, y, reach)
-        self.blend(window, colour, cover(form(window.x, window.y)) * column(alpha))
+        self.blend(window, colour, cover(form(window.x, window.y), self.unit) * column(alpha))
 
 
 def paint(red: float, green: float, blue: float) -> Array:

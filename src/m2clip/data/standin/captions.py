@@ -1,15 +1,15 @@
 """Sentences of the world: captions for its still pictures, and sentences that accompany none."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from m2clip.data.standin.actions import MOTION, STILL, VERBS
-from m2clip.data.standin.objects import OBJECTS
-from m2clip.data.standin.scenes import BACKGROUNDS
-from m2clip.data.standin.templates import TEMPLATES
+from m2clip.data.standin.worlds import BACKGROUNDS, MORE_BACKGROUNDS, SMALL, STILL, World
 
 PREFIXES = ("", "a photo of ", "a video of ")
+PHRASES = BACKGROUNDS | MORE_BACKGROUNDS
 CHANCES = (0.5, 0.35, 0.15)
 SUBSETS = ("ovb", "ov", "ob", "vb", "o", "v", "v", "b", "ov")
 """What a caption may tell: object, verb, background; drawn uniformly."""
@@ -23,15 +23,17 @@ class Attributes:
     verb: str | None
     background: str
 
-    def ids(self) -> tuple[int, int, int]:
+    def ids(self, world: World = SMALL) -> tuple[int, int, int]:
         """Object, verb (0 for none) and background as numbers."""
-        verb = 0 if self.verb is None else VERBS.index(self.verb) + 1
-        return OBJECTS.index(self.thing), verb, list(BACKGROUNDS).index(self.background)
+        verb = 0 if self.verb is None else world.verbs.index(self.verb) + 1
+        return world.objects.index(self.thing), verb, list(world.backgrounds).index(self.background)
 
     @classmethod
-    def of(cls, thing: int, verb: int, background: int) -> "Attributes":
+    def of(cls, ids: Iterable[int], world: World = SMALL) -> "Attributes":
         """Back from the numbers."""
-        return cls(OBJECTS[thing], VERBS[verb - 1] if verb else None, list(BACKGROUNDS)[background])
+        thing, verb, background = ids
+        named = world.verbs[verb - 1] if verb else None
+        return cls(world.objects[thing], named, list(world.backgrounds)[background])
 
 
 def caption(what: Attributes, rng: np.random.Generator) -> tuple[str, tuple[bool, bool, bool]]:
@@ -42,7 +44,7 @@ def caption(what: Attributes, rng: np.random.Generator) -> tuple[str, tuple[bool
     words = [
         f"a {what.thing}" if "o" in told else "something",
         what.verb or "",
-        BACKGROUNDS[what.background] if "b" in told else "",
+        PHRASES[what.background] if "b" in told else "",
     ]
     if "v" not in told:
         words[1] = ""
@@ -57,37 +59,42 @@ def _masked(sentence: str, place: int) -> str:
     return " ".join(words)
 
 
-SENTENCES: tuple[str, ...] = (
-    *TEMPLATES,
-    *(f"something {verb}" for verb in VERBS),
-    *(f"a {thing} {verb}" for thing in OBJECTS for verb in VERBS),
-    *dict.fromkeys(_masked(text, place) for text in TEMPLATES for place in range(4)),
-    *(f"a mask {verb}" for verb in VERBS),
-    *(f"a {thing} mask" for thing in OBJECTS),
-    "something mask",
-)
-"""Sentences for the text-only loss; no picture shows the templates, nor those with the word "mask"."""
+@cache
+def all_sentences(world: World = SMALL) -> tuple[str, ...]:
+    """For the text-only loss; no picture shows the templates, nor those with the word "mask"."""
+    return (
+        *world.templates,
+        *(f"something {verb}" for verb in world.verbs),
+        *(f"a {thing} {verb}" for thing in world.objects for verb in world.verbs),
+        *dict.fromkeys(_masked(text, place) for text in world.templates for place in range(4)),
+        *(f"a mask {verb}" for verb in world.verbs),
+        *(f"a {thing} mask" for thing in world.objects),
+        "something mask",
+    )
 
 
-def sentences(rng: np.random.Generator) -> list[str]:
+def sentences(rng: np.random.Generator, world: World = SMALL) -> list[str]:
     """A batch for the text-only loss: all templates, all verbs, some objects with verbs, some with "mask"."""
-    first = len(TEMPLATES) + len(VERBS)
-    pairs = first + len(OBJECTS) * len(VERBS)
+    every = all_sentences(world)
+    first = len(world.templates) + len(world.verbs)
+    pairs = first + len(world.objects) * len(world.verbs)
     chosen = [*range(first), *rng.choice(np.arange(first, pairs), 12, replace=False)]
-    chosen += list(rng.choice(np.arange(pairs, len(SENTENCES)), 6, replace=False))
-    return [SENTENCES[place] for place in chosen]
+    chosen += list(rng.choice(np.arange(pairs, len(every)), 6, replace=False))
+    return [every[place] for place in chosen]
 
 
-def probes() -> dict[str, tuple[str, ...]]:
+def probes(world: World = SMALL) -> dict[str, tuple[str, ...]]:
     """Zero-shot prompts for each kind of word."""
     return {
-        "objects": tuple(f"a photo of a {thing}" for thing in OBJECTS),
+        "objects": tuple(f"a photo of a {thing}" for thing in world.objects),
         "still verbs": tuple(f"a photo of something {verb}" for verb in STILL),
-        "motion verbs": tuple(f"a photo of something {verb}" for verb in MOTION),
-        "backgrounds": tuple(f"a photo of something {place}" for place in BACKGROUNDS.values()),
+        "motion verbs": tuple(f"a photo of something {verb}" for verb in world.motion),
+        "backgrounds": tuple(f"a photo of something {place}" for place in world.backgrounds.values()),
     }
 
 
-def vocabulary() -> tuple[str, ...]:
+def vocabulary(world: World = SMALL) -> tuple[str, ...]:
     """Texts that hold every word of every caption and sentence."""
-    return (*PREFIXES, *OBJECTS, *VERBS, *BACKGROUNDS.values(), *SENTENCES)
+    return (
+        *PREFIXES, *world.objects, *world.verbs, *world.backgrounds.values(), *all_sentences(world)
+    )  # fmt: skip

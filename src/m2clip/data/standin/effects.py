@@ -65,19 +65,22 @@ def sparkle(canvas: Canvas, x: Array, y: Array, scale: Array, clock: Array, rng:
         canvas.blend(window, WHITE, light)
 
 
-def _bar(canvas: Canvas, x: Array, y: Array, broad: Array, high: Array) -> None:
+def bar(canvas: Canvas, x: Array, y: Array, broad: Array, high: Array) -> None:
+    """A white bar, half as broad and high as said."""
+
     def form(dx: Array, dy: Array) -> Array:
         return np.maximum(np.abs(dx) - column(broad), np.abs(dy) - column(high))
 
     canvas.shape(x, y, float(max(broad.max(), high.max())), WHITE, 0.85, form)
 
 
-def _ring(canvas: Canvas, x: Array, y: Array, radius: Array, broken: bool) -> None:
+def ring(canvas: Canvas, x: Array, y: Array, radius: Array, broken: bool) -> None:
+    """A white ring, whole or two quarters of it."""
     window = canvas.around(x, y, float(radius.max()) + 0.1)
     distance = np.abs(np.hypot(window.x, window.y) - column(radius)) - 0.03
     if broken:
         distance = np.where(window.x * window.y > 0, distance, 9)
-    canvas.blend(window, WHITE, cover(distance) * np.float32(0.85))
+    canvas.blend(window, WHITE, cover(distance, canvas.unit) * np.float32(0.85))
 
 
 def motion_lines(canvas: Canvas, verb: str, x: Array, y: Array, scale: Array, side: int) -> None:
@@ -86,20 +89,20 @@ def motion_lines(canvas: Canvas, verb: str, x: Array, y: Array, scale: Array, si
     if verb in ("rising", "falling"):
         behind = 1 if verb == "rising" else -1
         for beside, offset in ((-0.5, 1.45), (0.0, 1.57), (0.5, 1.45)):
-            _bar(canvas, x + beside * scale, y + behind * scale * offset, thin, scale * 0.32)
+            bar(canvas, x + beside * scale, y + behind * scale * offset, thin, scale * 0.32)
     elif verb == "shaking":
         for beside in (-1.5, -1.2, 1.2, 1.5):
-            _bar(canvas, x + beside * scale, y, thin, scale * 0.35)
+            bar(canvas, x + beside * scale, y, thin, scale * 0.35)
     elif verb == "rolling":
         for below in (-0.4, 0.05, 0.5):
-            _bar(canvas, x - side * scale * 1.5, y + below * scale, scale * 0.35, thin)
+            bar(canvas, x - side * scale * 1.5, y + below * scale, scale * 0.35, thin)
     elif verb == "bouncing":
         for below in (1.25, 1.5):
-            _bar(canvas, x, y + below * scale, scale * 0.5, thin)
+            bar(canvas, x, y + below * scale, scale * 0.5, thin)
     elif verb == "swinging":
-        _bar(canvas, x, y - scale * 1.6, thin, scale * 0.9)
+        bar(canvas, x, y - scale * 1.6, thin, scale * 0.9)
     else:
-        _ring(canvas, x, y, scale * 1.25, broken=verb == "spinning")
+        ring(canvas, x, y, scale * 1.25, broken=verb == "spinning")
 
 
 SPRAYS = {"splashing": splash, "burning": burn, "smoking": smoke, "sparkling": sparkle}

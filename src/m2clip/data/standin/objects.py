@@ -1,14 +1,13 @@
-"""The ten objects: a signed distance field, two colours and a texture each."""
+"""The ten objects of the small world: a signed distance field, two colours and a texture each."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from m2clip.data.standin.canvas import UNIT, Array, Canvas, Window, column, hsv
+from m2clip.data.standin.canvas import Array, Canvas, Window, column, hsv
+from m2clip.data.standin.kinds import Kind
+from m2clip.data.standin.more_objects import MORE_KINDS
 
-Colour = tuple[float, float, float]
-Field = Callable[[Array, Array], Array]
 EXTENT = 1.2
 """No object reaches further than this from its centre, in its own coordinates."""
 
@@ -51,15 +50,6 @@ def _heart(u: Array, v: Array) -> Array:
     return np.where(x + y > 1, lobe, wedge) * np.float32(1.7)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What all pictures of one object share: outline, two colours in HSV, where the second one shows."""
-
-    outline: Field
-    colours: tuple[Colour, Colour]
-    texture: Callable[[Array, Array, float], Array]
-
-
 KINDS: dict[str, Kind] = {
     "ball": Kind(
         lambda u, v: np.hypot(u, v) - 0.9,
@@ -95,8 +85,8 @@ KINDS: dict[str, Kind] = {
         ((0.92, 0.65, 1.0), (0.92, 0.35, 1.0)),
         lambda u, v, _: np.hypot(u + 0.4, v + 0.3) < 0.2,
     ),
+    **MORE_KINDS,
 }
-OBJECTS = tuple(KINDS)
 
 
 @dataclass(frozen=True)
@@ -141,11 +131,11 @@ def draw_object(
     window = canvas.around(x, y, EXTENT * float(scale.max()))
     u, v = window.turned(angle, scale)
     v = v / column(squash)
-    distance = KINDS[specimen.name].outline(u, v) * column(scale * np.float32(UNIT))
+    distance = KINDS[specimen.name].outline(u, v) * column(scale * np.float32(canvas.unit))
     shown = np.clip(0.5 - distance, 0, 1) * column(alpha)
     mark = KINDS[specimen.name].texture(u, v, specimen.phase).astype(np.float32)
     if specimen.outlined:
-        shade = np.where(distance > -2, np.float32(0.15), np.float32(1))
+        shade = np.where(distance > -canvas.unit / 16, np.float32(0.15), np.float32(1))
     else:
         shade = np.ones((), np.float32)
     if cracked:

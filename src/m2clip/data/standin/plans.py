@@ -4,39 +4,19 @@ The label and everything else come from separate streams of randomness: what doe
 can't depend on it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from m2clip.data.standin.actions import Actor, Range, draw_actor
-from m2clip.data.standin.objects import OBJECTS
 from m2clip.data.standin.scenes import DARK, OUTLINED, PLAIN, Scene, draw_scene
-from m2clip.data.standin.templates import TEMPLATES, Event, draw_event
+from m2clip.data.standin.templates import Event, draw_event
+from m2clip.data.standin.worlds import SMALL, World, told_by
 from m2clip.seeds import generator
 
 Fact = float | int | str
-SEEN, UNSEEN = OBJECTS[:6], OBJECTS[6:]
-
-
-def _article(name: str) -> str:
-    return f"a {name}"
-
-
-def _pairs(objects: tuple[str, ...], verbs: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{_article(name)} {verb}" for name in objects for verb in verbs)
-
-
-HMDB_VERBS = (
-    "glowing", "splashing", "burning", "smoking", "cracking",
-    "rising", "falling", "shaking", "spinning", "bouncing",
-)  # fmt: skip
-LABELS: dict[str, tuple[str, ...]] = {
-    "k400": _pairs(SEEN, ("glowing", "splashing", "rising", "falling", "shaking", "spinning")),
-    "ssv2": TEMPLATES,
-    "ucf101": _pairs(UNSEEN, ("burning", "sparkling", "rising", "falling", "spinning")),
-    "hmdb51": tuple(f"something {verb}" for verb in HMDB_VERBS),
-}
-"""The labels of each dataset in the order of their class ids; "a video of {label}" is a sentence."""
+LABELS = SMALL.labels
+"""Of the small world."""
 
 STYLES = {"k400": PLAIN, "ssv2": PLAIN, "ucf101": OUTLINED, "hmdb51": DARK}
 HARD = Range(travel=(0.25, 0.65), drift=0.35, shake=1.7, lines=0.1, trail=0.1)
@@ -58,35 +38,38 @@ class Plan:
     fps: int
 
     def facts(self) -> dict[str, Fact]:
-        """The nuisance of this video, one number or word each; seeds are no facts, a named object neither."""
+        """The nuisance of this video, one number or word each; seeds are no facts, what is named neither."""
         parts = asdict(self.scene) | asdict(self.actor or self.event)  # type: ignore[arg-type]
-        facts = {key: value for key, value in parts.items() if key not in ("seed", "style")}
+        facts = {key: value for key, value in parts.items() if key not in ("seed", "style", "height")}
         if self.dataset == "hmdb51":
             facts["thing"] = self.thing
+            if told_by(self.label).background:
+                del facts["background"]
         return facts | {"fps": self.fps}
 
 
-def _label(dataset: str, split: str, index: int) -> str:
+def _label(dataset: str, split: str, index: int, world: World) -> str:
     """Every block of C videos holds every label once."""
-    labels = LABELS[dataset]
+    labels = world.labels[dataset]
     block, place = divmod(index, len(labels))
-    return labels[generator("standin", dataset, split, "labels", block).permutation(len(labels))[place]]
+    order = generator("standin", *world.key, dataset, split, "labels", block).permutation(len(labels))
+    return labels[order[place]]
 
 
-def plan(dataset: str, split: str, index: int) -> Plan:
+def plan(dataset: str, split: str, index: int, world: World = SMALL) -> Plan:
     """The video of this index."""
-    label = _label(dataset, split, index)
-    rng = generator("standin", dataset, split, index)
+    label = _label(dataset, split, index, world)
+    rng = generator("standin", *world.key, dataset, split, index)
     length, fps = int(rng.integers(40, 57)), int(rng.integers(20, 31))
-    thing = str(rng.choice(OBJECTS))
+    thing = str(rng.choice(world.objects))
     if dataset == "ssv2":
-        scene = draw_scene(rng, STYLES[dataset], length, TEMPLATE_SHAKE)
-        event = draw_event(rng, TEMPLATE_DRIFT)
+        scene = draw_scene(rng, STYLES[dataset], length, TEMPLATE_SHAKE, world)
+        event = draw_event(rng, TEMPLATE_DRIFT, world.objects)
         return Plan(dataset, label, event.thing, scene, None, event, fps)
-    if not label.startswith("something"):
-        thing = label.split()[1]
-    scene = draw_scene(rng, STYLES[dataset], length, RANGES[dataset].shake)
-    return Plan(dataset, label, thing, scene, draw_actor(rng, RANGES[dataset]), None, fps)
+    told = told_by(label)
+    scene = draw_scene(rng, STYLES[dataset], length, RANGES[dataset].shake, world)
+    scene = replace(scene, background=told.background or scene.background)
+    return Plan(dataset, label, told.thing or thing, scene, draw_actor(rng, RANGES[dataset]), None, fps)
 
 
 def times(length: int) -> np.ndarray:

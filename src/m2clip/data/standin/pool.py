@@ -10,39 +10,43 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from m2clip.data.standin.stills import SIZE, still
+from m2clip.data.standin.stills import still
+from m2clip.data.standin.worlds import SMALL, World
 
 CHUNK, SAMPLE = 1000, 256
 
 
 @dataclass(frozen=True)
 class Pool:
-    """`images (N, 64, 64, 3)` bytes, mapped from disk, and the numbers of their attributes, `ids (N, 3)`."""
+    """`images (N, S, S, 3)` bytes, mapped from disk, and the numbers of their attributes, `ids (N, 3)`."""
 
     images: NDArray[np.uint8]
     ids: NDArray[np.int64]
 
 
-def _chunk(start: int, stop: int, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    drawn = [still(index, key) for index in range(start, stop)]
-    return np.stack([image for image, _ in drawn]), np.array([what.ids() for _, what in drawn])
+def _chunk(
+    start: int, stop: int, key: str, world: World = SMALL
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    drawn = [still(index, key, world) for index in range(start, stop)]
+    return np.stack([image for image, _ in drawn]), np.array([what.ids(world) for _, what in drawn])
 
 
-def _world(key: str) -> str:
+def _world(key: str, world: World = SMALL) -> str:
     """Names the world by how it looks, so that pictures of an older one are never used."""
-    images, _ = _chunk(0, SAMPLE, key)
+    images, _ = _chunk(0, SAMPLE, key, world)
     return sha256(images.tobytes()).hexdigest()[:12]
 
 
-def draw_pool(folder: Path, count: int, key: str, jobs: int) -> Pool:
+def draw_pool(folder: Path, count: int, key: str, jobs: int, world: World = SMALL) -> Pool:
     """The first `count` pictures of a key, from `folder` if they lie there already."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{key}-{count}-{_world(key)}.npy"
+    path = folder / f"{key}-{count}-{_world(key, world)}.npy"
     finished = path.with_suffix(".ids.npy")
     if not finished.exists():
-        images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3))
+        shape = (count, world.height, world.height, 3)
+        images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
         starts = range(0, count, CHUNK)
-        work = (delayed(_chunk)(start, min(start + CHUNK, count), key) for start in starts)
+        work = (delayed(_chunk)(start, min(start + CHUNK, count), key, world) for start in starts)
         drawn = Parallel(n_jobs=jobs, return_as="generator")(work)
         ids = []
         for start, (part, what) in zip(

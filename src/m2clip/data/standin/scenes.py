@@ -6,21 +6,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from m2clip.data.standin.canvas import HEIGHT, UNIT, WIDTH, Array, Canvas, hsv
+from m2clip.data.standin.canvas import Array, Canvas, hsv, width_of
+from m2clip.data.standin.more_scenes import MORE_PAINTERS
+from m2clip.data.standin.worlds import BACKGROUNDS, SMALL, World
 from m2clip.seeds import generator
 
-BACKGROUNDS: dict[str, str] = {
-    "sky": "in the sky",
-    "grass": "on the grass",
-    "sand": "on the sand",
-    "brick": "by a brick wall",
-    "water": "in the water",
-    "night": "at night",
-    "wood": "on a wood table",
-}
 PLAIN, OUTLINED, DARK = 0, 1, 2
+DETAIL = 64
+"""The height, in pixels, for which lengths in pixels are given below; taller frames have them longer."""
 MARGIN = 16
-"""How far the camera may walk in each direction, in pixels."""
+"""How far the camera may walk in each direction."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +31,15 @@ class Scene:
     noise: float
     clutter: int
     seed: int
+    height: int
 
 
-def draw_scene(rng: np.random.Generator, style: int, length: int, shake: float) -> Scene:
+def draw_scene(
+    rng: np.random.Generator, style: int, length: int, shake: float, world: World = SMALL
+) -> Scene:
     """Draw a scene; `shake` is how far the camera has walked by the end, in pixels (standard deviation)."""
     return Scene(
-        background=str(rng.choice(list(BACKGROUNDS))),
+        background=str(rng.choice(list(world.backgrounds))),
         style=style,
         length=length,
         shake=shake * rng.uniform(0.6, 1.4),
@@ -50,6 +48,7 @@ def draw_scene(rng: np.random.Generator, style: int, length: int, shake: float) 
         noise=(0.07 if style == DARK else 0.03) * rng.uniform(0.7, 1.3),
         clutter=int(rng.integers(1, 4)),
         seed=int(rng.integers(2**62)),
+        height=world.height,
     )
 
 
@@ -105,37 +104,43 @@ def _wood(rng: np.random.Generator, y: Array, x: Array, coarse: Array, fine: Arr
     )
 
 
-_PAINTERS = dict(zip(BACKGROUNDS, (_sky, _grass, _sand, _brick, _water, _night, _wood), strict=True))
+_PAINTERS = MORE_PAINTERS | dict(
+    zip(BACKGROUNDS, (_sky, _grass, _sand, _brick, _water, _night, _wood), strict=True)
+)
 
 
 def backdrop(scene: Scene) -> tuple[Canvas, Array, Array]:
     """The empty scene, and how far the camera's walk moves what stands in it: `x`, `y`, each `(T,)`."""
     rng = np.random.default_rng(scene.seed)
-    height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
-    y = np.arange(height, dtype=np.float32)[:, None]
-    x = np.arange(width, dtype=np.float32)[None, :]
-    coarse, fine = _soft(rng, height, width, 16), _soft(rng, height, width, 4)
+    long = scene.height / DETAIL
+    margin, cells, most = (round(long * size) for size in (MARGIN, 4, 9))
+    inner, broadest = scene.height, width_of(scene.height)
+    height, width = inner + 2 * margin, broadest + 2 * margin
+    y = (np.arange(height, dtype=np.float32) / np.float32(long))[:, None]
+    x = (np.arange(width, dtype=np.float32) / np.float32(long))[None, :]
+    coarse, fine = _soft(rng, height, width, 4 * cells), _soft(rng, height, width, cells)
     wide = _PAINTERS[scene.background](rng, y, x, coarse, fine).astype(np.float32)
     for _ in range(scene.clutter):
-        high, broad = rng.integers(4, 9, 2)
-        top, left = rng.integers(0, height - 9), rng.integers(0, width - 9)
+        high, broad = rng.integers(cells, most, 2)
+        top, left = rng.integers(0, height - most), rng.integers(0, width - most)
         patch = wide[:, top : top + high, left : left + broad]
         patch *= 0.35
         patch += 0.65 * rng.random((3, 1, 1), np.float32)
-    steps = rng.normal(size=(2, scene.length)) * scene.shake / np.sqrt(scene.length)
-    walk = np.clip(np.round(np.cumsum(steps, axis=1)), 2 - MARGIN, MARGIN - 2).astype(int)
-    down, across = walk + MARGIN
+    steps = rng.normal(size=(2, scene.length)) * scene.shake * long / np.sqrt(scene.length)
+    walk = np.clip(np.round(np.cumsum(steps, axis=1)), 2 - margin, margin - 2).astype(int)
+    down, across = walk + margin
     views = [
-        wide[:, b : b + HEIGHT, a : a + WIDTH] for b, a in zip(down.tolist(), across.tolist(), strict=True)
+        wide[:, b : b + inner, a : a + broadest] for b, a in zip(down.tolist(), across.tolist(), strict=True)
     ]
-    return Canvas(np.stack(views)), (-walk[1] / UNIT).astype(np.float32), (-walk[0] / UNIT).astype(np.float32)
+    canvas = Canvas(np.stack(views))
+    return canvas, (-walk[1] / canvas.unit).astype(np.float32), (-walk[0] / canvas.unit).astype(np.float32)
 
 
 @cache
-def _grain() -> Array:
+def _grain(height: int) -> Array:
     """Unit noise, `(64, 3, H + 16, W + 16)`, of which every clip takes its own sequence of crops."""
     rng = generator("standin", "grain")
-    return rng.standard_normal((64, 3, HEIGHT + 16, WIDTH + 16), np.float32)
+    return rng.standard_normal((64, 3, height + 16, width_of(height) + 16), np.float32)
 
 
 def develop(canvas: Canvas, scene: Scene) -> NDArray[np.uint8]:
@@ -149,7 +154,9 @@ def develop(canvas: Canvas, scene: Scene) -> NDArray[np.uint8]:
     rng = np.random.default_rng(scene.seed + 1)
     which = rng.permutation(64)[: scene.length]
     top, left = rng.integers(0, 16, 2)
-    pixels += _grain()[which, :, top : top + HEIGHT, left : left + WIDTH] * np.float32(scene.noise)
+    pixels += _grain(canvas.height)[
+        which, :, top : top + canvas.height, left : left + canvas.width
+    ] * np.float32(scene.noise)
     np.clip(pixels, 0, 1, out=pixels)
     pixels *= 255
     return np.ascontiguousarray((pixels + np.float32(0.5)).astype(np.uint8).transpose(0, 2, 3, 1))

@@ -13,11 +13,10 @@ from tqdm import tqdm
 
 from m2clip.data.standin.actions import act
 from m2clip.data.standin.encode import encode
-from m2clip.data.standin.plans import LABELS, Fact, Plan, plan, times
+from m2clip.data.standin.plans import Fact, Plan, plan, times
 from m2clip.data.standin.templates import happen
+from m2clip.data.standin.worlds import SMALL, World, told_by
 from m2clip.seeds import generator
-
-__all__ = ["LABELS", "Clip", "draw", "generate", "render"]
 
 THREE_SPLITS = ("ucf101", "hmdb51")
 
@@ -38,41 +37,44 @@ def render(what: Plan) -> NDArray[np.uint8]:
     if what.event is not None:
         return happen(what.label, what.event, what.scene, time)
     assert what.actor is not None
-    return act(what.thing, what.label.split()[-1], what.actor, what.scene, time)
+    return act(what.thing, told_by(what.label).verb, what.actor, what.scene, time)
 
 
-def draw(dataset: str, split: str, index: int) -> Clip:
+def draw(dataset: str, split: str, index: int, world: World = SMALL) -> Clip:
     """The video of this dataset, split and index, always the same."""
-    what = plan(dataset, split, index)
+    what = plan(dataset, split, index, world)
     return Clip(render(what), float(what.fps), what.label, what.facts())
 
 
-def splits_of(dataset: str, split: str, index: int) -> str:
+def splits_of(dataset: str, split: str, index: int, world: World = SMALL) -> str:
     """What the annotations say; with three splits, every three videos share them out."""
     if dataset not in THREE_SPLITS or split != "test":
         return split
     block, place = divmod(index, 3)
-    return f"test{generator('standin', dataset, 'splits', block).permutation(3)[place] + 1}"
+    order = generator("standin", *world.key, dataset, "splits", block).permutation(3)
+    return f"test{order[place] + 1}"
 
 
-def _write(dataset: str, folder: Path, split: str, index: int) -> tuple[str, str, str]:
-    what = plan(dataset, split, index)
+def _write(world: World, dataset: str, folder: Path, split: str, index: int) -> tuple[str, str, str]:
+    what = plan(dataset, split, index, world)
     path = Path("videos", split, f"{index:05d}.mp4")
     if not (folder / path).exists():
         encode(render(what), what.fps, folder / path)
-    return path.as_posix(), what.label, splits_of(dataset, split, index)
+    return path.as_posix(), what.label, splits_of(dataset, split, index, world)
 
 
-def _rows(dataset: str, folder: Path, counts: Mapping[str, int], jobs: int) -> Iterator[tuple[str, str, str]]:
+def _rows(
+    dataset: str, folder: Path, counts: Mapping[str, int], jobs: int, world: World
+) -> Iterator[tuple[str, str, str]]:
     wanted = [(split, index) for split, count in counts.items() for index in range(count)]
-    work = (delayed(_write)(dataset, folder, split, index) for split, index in wanted)
+    work = (delayed(_write)(world, dataset, folder, split, index) for split, index in wanted)
     drawn = Parallel(n_jobs=jobs, return_as="generator", batch_size="auto")(work)
     return tqdm(drawn, total=len(wanted), desc=f"drawing {dataset}", unit="video", file=sys.stderr)
 
 
-def generate(dataset: str, folder: Path, counts: Mapping[str, int], jobs: int) -> Path:
+def generate(dataset: str, folder: Path, counts: Mapping[str, int], jobs: int, world: World = SMALL) -> Path:
     """Write `videos/<split>/<index>.mp4` and, last, `annotations.csv`; finished files are kept."""
-    rows = list(_rows(dataset, folder, counts, jobs))
+    rows = list(_rows(dataset, folder, counts, jobs, world))
     path = folder / "annotations.csv"
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("w", newline="") as file:

@@ -1,23 +1,19 @@
-"""The "something" templates: seven pairs, the second of each being the first one's clip played backwards."""
+"""The "something" templates: pairs, the second of each being the first one's clip played backwards.
+
+The seven pairs of the small world are drawn here, the others in more_templates.py.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from m2clip.data.standin.canvas import Array, Canvas, hsv
-from m2clip.data.standin.objects import OBJECTS, Look, draw_object, look
+from m2clip.data.standin.more_templates import MORE_TEMPLATES, Act
+from m2clip.data.standin.objects import Look, draw_object, look
 from m2clip.data.standin.scenes import OUTLINED, Scene, backdrop, develop
+from m2clip.data.standin.worlds import EVERY_PAIR, OBJECTS, PAIRS
 
-PAIRS = (
-    ("moving something up", "moving something down"),
-    ("pushing something left", "pushing something right"),
-    ("covering something", "uncovering something"),
-    ("something vanishing", "something appearing"),
-    ("folding something", "unfolding something"),
-    ("bringing things together", "pulling things apart"),
-    ("moving something closer", "moving something away"),
-)
-TEMPLATES = tuple(template for pair in PAIRS for template in pair)
+EVERY_TEMPLATE = tuple(template for pair in EVERY_PAIR for template in pair)
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,11 @@ class Event:
     seed: int
 
 
-def draw_event(rng: np.random.Generator, drift: float) -> Event:
+def draw_event(rng: np.random.Generator, drift: float, objects: tuple[str, ...] = OBJECTS) -> Event:
     """Draw one event; begin and end lie as far from the middle on average, so no order shows in them."""
     return Event(
-        thing=str(rng.choice(OBJECTS)),
-        other=str(rng.choice(OBJECTS)),
+        thing=str(rng.choice(objects)),
+        other=str(rng.choice(objects)),
         x=rng.uniform(-0.35, 0.35),
         y=rng.uniform(-0.35, 0.35),
         drift_x=rng.normal() * drift,
@@ -64,9 +60,11 @@ def draw_event(rng: np.random.Generator, drift: float) -> Event:
     )
 
 
-def _progress(event: Event, time: Array) -> Array:
-    done = np.clip((time - event.begin) / (event.end - event.begin), 0, 1)
-    return done * done * (3 - 2 * done) if event.smooth else done
+def _progress(event: Event, time: Array) -> tuple[Array, Array]:
+    """How far it has come, slowly at both ends where it is smooth, and at a steady pace."""
+    even = np.clip((time - event.begin) / (event.end - event.begin), 0, 1)
+    done = even * even * (3 - 2 * even) if event.smooth else even
+    return done.astype(np.float32), even.astype(np.float32)
 
 
 def _cloth(canvas: Canvas, event: Event, x: Array, y: Array, done: Array, rng: np.random.Generator) -> None:
@@ -116,15 +114,24 @@ def _perform(
 
 def happen(template: str, event: Event, scene: Scene, time: Array) -> np.ndarray:
     """Frames of the event under a template: `(T, H, W, 3)` bytes; a reversed template is played backwards."""
-    pair, backwards = divmod(TEMPLATES.index(template), 2)
+    pair, backwards = divmod(EVERY_TEMPLATE.index(template), 2)
     canvas, camera_x, camera_y = backdrop(scene)
     rng = np.random.default_rng(event.seed)
     outlined = scene.style == OUTLINED
     specimens = (look(event.thing, rng, outlined), look(event.other, rng, outlined))
-    done = _progress(event, time).astype(np.float32)
+    done, even = _progress(event, time)
     x = (event.x + event.drift_x * (time - 0.5) + camera_x).astype(np.float32)
     y = (event.y + event.drift_y * (time - 0.5) + camera_y).astype(np.float32)
-    _perform(canvas, pair, event, specimens, (x, y), done)
+    if pair < len(PAIRS):
+        _perform(canvas, pair, event, specimens, (x, y), done)
+    else:
+        side = 1 if np.cos(event.bearing) > 0 else -1
+        MORE_TEMPLATES[EVERY_PAIR[pair][0]](
+            Act(
+                canvas=canvas, thing=specimens[0], x=x, y=y, size=event.size, angle=event.angle,
+                travel=event.travel, side=side, tint=event.depth, done=done, even=even,
+            )
+        )  # fmt: skip
     if pair == 2:
         _cloth(canvas, event, x, y, done, rng)
     frames = develop(canvas, scene)

@@ -5,19 +5,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from m2clip.reporting import counted, motion, page
 from m2clip.reporting import facts as sheets
-from m2clip.reporting import motion, page
 from m2clip.reporting.figures import Figure
 from m2clip.reporting.html import grids, papers
 from m2clip.reporting.html.parts import Section, embedded, grid, paragraphs, picture
 from m2clip.reporting.page import Report
-from m2clip.reporting.tables import Listing, Table
+from m2clip.reporting.tables import Table
 
 BESIDE = {"scatter", "published_scatter", "bars", "correlation", "named_correlation", "steps", "text_layers"}
-COMPLEXITY = {
-    "row": "Row", "method": "Method", "frames": "Frames", "trainable_total": "Trainable parameters",
-    "frozen_total": "Frozen parameters", "gmacs_view": "GMACs a view", "gmacs_text": "GMACs of all labels",
-}  # fmt: skip
 
 
 def before(report: Report, folder: Path) -> Iterator[Section]:
@@ -41,9 +37,9 @@ def _start(table: Table) -> str:
 def after(report: Report, folder: Path) -> Iterator[Section]:
     """What is beyond the paper: more pictures, counts, what ran and on what."""
     yield Section("pictures", "More pictures", _pictures(report, folder))
-    counted = _complexity(report)
-    if counted.rows:
-        table = grids.of_listing("complexity-table", "Parameters and multiply-adds at full size", counted)
+    counts = counted.listing(report.rows, report.context)
+    if counts.rows:
+        table = grids.of_listing("complexity-table", counted.TITLE, counts)
         yield Section("complexity", "Complexity", grid(table))
     yield Section("ran", "What ran", _ran(report))
     yield Section("data", "Data", _data(report))
@@ -51,7 +47,7 @@ def after(report: Report, folder: Path) -> Iterator[Section]:
 
 def _table(report: Report, table: Table, folder: Path) -> Markup:
     """A table, and beside it what is drawn of it and what the paper prints."""
-    made = grids.of_made(table, report.specs[table.name], report.rows, report.context)
+    made = grids.of_made(table, report.traced.tables[table.name])
     figures = [figure for figure in report.figures.get(table.name, ()) if figure.kind in BESIDE]
     parts = [grid(made), _figures(figures, folder)]
     if theirs := papers.values(table.name):
@@ -68,7 +64,7 @@ def _figures(figures: Sequence[Figure], folder: Path) -> Markup:
         for one in figures
         if one.caption
     ]
-    missing = [f"The figure {one.name} has no run yet." for one in figures if not one.caption]
+    missing = [f"The figure {one.name} {one.why}." for one in figures if not one.caption]
     joined = Markup('<div class="pictures">\n{}</div>\n').format(Markup().join(parts)) if parts else Markup()
     return joined + paragraphs(missing)
 
@@ -83,21 +79,6 @@ def _pictures(report: Report, folder: Path) -> Markup:
     elif told:
         parts.append(paragraphs([told.alt]))
     return Markup().join(parts)
-
-
-def _complexity(report: Report) -> Listing:
-    """The lines of reports/complexity.csv of the rows shown."""
-    labels = {row.name: row.label for row in report.rows}
-    lines = [line for line in report.context.parameters.lines if line.get("row") in labels]
-    keys = [key for key in COMPLEXITY if lines and key in lines[0]]
-    rows = [[_counted(key, line[key], labels) for key in keys] for line in lines]
-    return Listing([COMPLEXITY[key] for key in keys], rows, [key in ("row", "method") for key in keys])
-
-
-def _counted(key: str, text: str, labels: dict[str, str]) -> str:
-    if key == "row":
-        return f"{labels[text]} ({text})"
-    return f"{int(text):,}" if text.isdigit() else text
 
 
 def _ran(report: Report) -> Markup:

@@ -1,0 +1,61 @@
+"""What the image tower keeps for the backward pass, by row, frames and precision: docs/paper.md's estimate.
+
+    python benchmarks/memory.py [ROW...]
+
+On fake tensors of the profile `paper`: nothing is computed and no GPU is asked, so that weights, workspace,
+fragmentation and the text tower come on top of it.
+"""
+
+import sys
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
+
+from m2clip import rows
+from m2clip.models.factory import build_model
+
+ROWS = ("main", "site-both", "frames-16", "frames-32", "st-adapter")
+SIDE = 224
+
+
+def saved(row: str, precision: str) -> float:
+    """GB that a video adds to those of a batch."""
+    config = rows.resolve(row, rows.profile("paper"))
+    model, _ = build_model(config, ("a", "b"), 0, "meta")
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model.to_empty(device="cpu").train()
+        weights = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers())}
+        sizes = []
+        for videos in (1, 2):
+            kept: dict[int, Tensor] = {}  # by storage, which lives as long as its tensor stands here
+            with (
+                saved_tensors_hooks(lambda tensor, kept=kept: _keep(tensor, kept), lambda tensor: tensor),
+                torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext(),
+            ):
+                out = model.encode_video(torch.empty(videos, config.data.frames, 3, SIDE, SIDE))
+            sizes.append(sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in weights))
+            del out
+    return (sizes[1] - sizes[0]) / 1e9
+
+
+def _keep(tensor: Tensor, kept: dict[int, Tensor]) -> Tensor:
+    kept.setdefault(_storage(tensor), tensor)
+    return tensor
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def main() -> None:
+    """Print a line a row."""
+    for row in sys.argv[1:] or ROWS:
+        numbers = ", ".join(f"{precision} {saved(row, precision):.2f} GB" for precision in ("bf16", "32"))
+        print(f"{row}: {numbers} a video", flush=True)
+
+
+if __name__ == "__main__":
+    main()
