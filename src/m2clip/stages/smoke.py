@@ -49,6 +49,9 @@ def copy(repository: Path, folder: Path) -> None:
         path = folder / f"experiments/{name}.yaml"
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         _edit(path, {key: {k: v for k, v in content[key].items() if k in KEPT} for key in sections})
+    for path in (folder / "experiments/profiles").glob("*.yaml"):
+        own = yaml.safe_load(path.read_text(encoding="utf-8")).get("rows") or {}
+        _edit(path, {"rows": {name: recipe for name, recipe in own.items() if name in KEPT}})
     path = folder / "experiments/claims.yaml"
     claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
     kept = {name: claim for name, claim in claims.items() if {claim["better"], *claim["worse"]} <= set(KEPT)}
