@@ -60,7 +60,8 @@ def text_layers(row):
     if row.get("method", "m2clip") == "clip":
         return 0
     layers = asked(row, "adapters", "text", "layers", default=1)
-    return 12 if layers == "all" else layers
+    both = asked(row, "adapters", "text", "site", default="mlp") == "both"
+    return (12 if layers == "all" else layers) * (2 if both else 1)
 
 
 def trainable(row):

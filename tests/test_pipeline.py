@@ -202,7 +202,8 @@ def test_bad_flag_is_one_line_before_any_training(reproduced, flag, named):
     before = sorted((reproduced.folder / "experiments/resolved/smoke").iterdir())
     reproduced.run(sys.executable, "-c", program, key, value)
     reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False)
+    profile = yaml.safe_load((reproduced.folder / "params.yaml").read_text())["profile"]
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", profile, ok=False)
     reproduced.environment.pop("PYTHONPATH")
     reproduced.run("git", "checkout", "-q", "--", "params.yaml")
     assert len(text.strip().splitlines()) == 1
@@ -245,7 +246,8 @@ def test_missing_manifest_is_one_line(reproduced):
     kept = manifest.read_bytes()
     manifest.unlink()
     reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False)
+    profile = yaml.safe_load((reproduced.folder / "params.yaml").read_text())["profile"]
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", profile, ok=False)
     reproduced.environment.pop("PYTHONPATH")
     manifest.write_bytes(kept)
     assert "manifest.parquet" in text

@@ -14,7 +14,7 @@ import yaml
 import made_up_runs as made
 from m2clip import cli, rows, runs, tracing
 from m2clip.errors import UserError
-from m2clip.reporting import audit, claims, provenance, verdicts
+from m2clip.reporting import audit, audit_page, claims, provenance, verdicts
 from m2clip.reporting.making import make_table
 from m2clip.reporting.tables import shown
 from m2clip.runs import RunKey
@@ -295,7 +295,7 @@ def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines():
 
 def test_every_cost_of_the_audit_is_the_step_of_its_runs():
     world = run([0])
-    audited, checked = audit.audited(world.context.profile, [0], world.context.names), 0
+    audited, checked = audit_page.audited(world.context.profile, [0], world.context.names), 0
     found = provenance.of_audit(audited, world.context.names, world.made)
     for line, origins in zip(audited.switches.rows, found, strict=True):
         for text, origin in zip(line, origins, strict=True):
@@ -313,7 +313,7 @@ def test_the_listing_has_every_number():
     world = run([0])
     found = list(world.rows.values())
     judged = verdicts.judge(claims.read(rows.rows()), found, world.context)
-    audited = audit.audited(world.context.profile, [0], world.context.names)
+    audited = audit_page.audited(world.context.profile, [0], world.context.names)
     traced = provenance.traced(world.asked, judged, audited, found, world.context)
     lines = list(csv.DictReader(provenance.comma_separated(traced.all()).splitlines()))
     wanted = {"table": "table4", "row": "ted", "column": "top1"}
