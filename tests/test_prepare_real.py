@@ -174,7 +174,8 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
     assert rows.profile("paper").left_out == ("ssv2", "hmdb51")
     assert rows.resolve("main", rows.profile("paper")).evaluate.zero_shot == ("ucf101",)
     edit(root / "params.yaml", "profile: embedded", "profile: paper")
-    shutil.copy(ROOT / "experiments/tables.yaml", root / "experiments/tables.yaml")
+    for name in ("tables", "claims", "audit"):
+        shutil.copy(ROOT / f"experiments/{name}.yaml", root / f"experiments/{name}.yaml")
     capsys.readouterr()
     resolve.main()
     assert "left out, as their datasets are: ssv2, clip-ssv2" in capsys.readouterr().out

@@ -14,7 +14,7 @@ import yaml
 import made_up_runs as made
 from m2clip import cli, rows, runs, tracing
 from m2clip.errors import UserError
-from m2clip.reporting import audit, audit_page, claims, provenance, verdicts
+from m2clip.reporting import audit_page, claims, provenance, verdicts
 from m2clip.reporting.making import make_table
 from m2clip.reporting.tables import shown
 from m2clip.runs import RunKey

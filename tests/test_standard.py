@@ -75,7 +75,7 @@ def repository(tmp_path, monkeypatch):
     for name in (
         "params.yaml",
         "dvc.yaml",
-        *(f"experiments/{part}" for part in ("rows.yaml", "tables.yaml")),
+        *(f"experiments/{part}" for part in ("rows.yaml", "tables.yaml", "claims.yaml", "audit.yaml")),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
