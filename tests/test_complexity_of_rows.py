@@ -46,7 +46,8 @@ def visual_adapter(row):
         parts["temporal_enhancement"] = projections + 3 * HALF + HALF
         macs += L * (D * HALF + 3 * HALF + HALF * D)
     if asked(row, "adapters", "visual", "temporal_difference", default=True):  # Eq. 7, on the patches
-        parts["temporal_difference"] = projections + 9 * HALF + HALF
+        shared = asked(row, "adapters", "visual", "projections", default="separate") == "shared"
+        parts["temporal_difference"] = (0 if shared else projections) + 9 * HALF + HALF
         macs += M * (D * HALF + 9 * HALF + HALF * D)
     return parts, macs
 

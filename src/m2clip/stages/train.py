@@ -84,9 +84,8 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     """Everything that decides the bits: config with its inputs' digests, seed, code, torch and device."""
     code = hashlib.sha256()
     package = Path(m2clip.__file__).parent
-    alone = [
-        package / f"{name}.py" for name in ("backbones", "config", "parsing", "schedule", "seeds", "shapes")
-    ]
+    names = ("backbones", "config", "parsing", "schedule", "seeds", "shapes", "workplace")
+    alone = [package / f"{name}.py" for name in names]
     folders = [path for name in ("models", "training") for path in (package / name).rglob("*.py")]
     folders += [path for path in (package / "data").rglob("*.py") if "standin" not in path.parts]
     for path in sorted(alone + folders):
