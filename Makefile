@@ -30,7 +30,7 @@ test: setup      ## lint, types, tests
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000

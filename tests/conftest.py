@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import pytest
 import torch
@@ -20,6 +21,13 @@ TINY = {
     },
     "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 4},
 }
+
+LONGEST = ("test_pipeline.py", "test_paper_profile.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that of two processes none waits for the other at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def save_clip(folder, name, config):
@@ -67,3 +75,19 @@ def make_model(backbone):
         return (model.double() if double else model), tokenizer
 
     return make
+
+
+@pytest.fixture
+def typed(monkeypatch, capfd):
+    """Run the command line: exit code, stdout, lines of stderr."""
+    from m2clip import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["m2clip", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capfd.readouterr()
+        return ended.value.code, out, [line for line in err.split("\n") if line]
+
+    return run

@@ -161,62 +161,33 @@ def edited(file, old, new):
     file.write_text(text.replace(old, new, 1))
 
 
+SSV2_LABELS, SSV2_TRAIN = (f"something-something-v2-{name}.json" for name in ("labels", "train"))
+UCF_CLASSES, UCF_TRAIN, UCF_TEST = (
+    f"ucfTrainTestlist/{name}.txt" for name in ("classInd", "trainlist01", "testlist01")
+)
+HMDB_CLIMB = "testTrainMulti_7030_splits/climb_test_split2.txt"
+
+
 @pytest.mark.parametrize(
     "name, file, old, new, message",
     (
-        (
-            "kinetics",
-            "val.csv",
-            "time_start",
-            "start",
-            r"val.csv, row 1: no column time_start; expected label",
-        ),
+        ("kinetics", "val.csv", "time_start", "start", r"val.csv, row 1: no column time_start; expected"),
         ("kinetics", "val.csv", ",val,", ",vla,", r"val.csv, row 2: split: expected one of .*, got 'vla'"),
         ("kinetics", "val.csv", ",10,20,", ",x,20,", r"val.csv, row 2: time_start and time_end: .* got 'x'"),
         ("kinetics", "val.csv", ",val,0", "", r"val.csv, row 2: expected 6 values"),
         ("kinetics", "val.csv", "skiing crosscountry,", ",", r"val.csv, row 2: label is empty"),
         ("kinetics", "val.csv", "-val_21-xyz", "-train_21-x", r"train_21-x.* is skiing crosscountry, "),
-        ("ssv2", "something-something-v2-labels.json", '"2"', '"7"', r"labels.json: class ids must be all"),
-        (
-            "ssv2",
-            "something-something-v2-labels.json",
-            '"2"',
-            '"1"',
-            r"'Moving something up': expected a cla",
-        ),
-        (
-            "ssv2",
-            "something-something-v2-train.json",
-            "[something]",
-            "[thing]",
-            r"train.json, entry 1: label",
-        ),
-        ("ssv2", "something-something-v2-train.json", '"101"', '"100"', r"entry 2: id 100 is there already"),
-        ("ssv2", "something-something-v2-train.json", "[{", "{", r"train.json: not valid JSON"),
-        ("ucf101", "ucfTrainTestlist/classInd.txt", "2 ", "3 ", r"classInd.txt, line 2: expected `2 Label`"),
-        ("ucf101", "ucfTrainTestlist/trainlist01.txt", " 1", " 2", r"line 1: class id 2, where .* has 1"),
-        (
-            "ucf101",
-            "ucfTrainTestlist/testlist01.txt",
-            "Apply",
-            "aply",
-            r"label 'aplyEyeMakeup' .* mean Apply",
-        ),
-        (
-            "ucf101",
-            "ucfTrainTestlist/testlist01.txt",
-            "g01",
-            "g02",
-            r"list01.txt, line 1: .*g02_c01.avi is in",
-        ),
-        ("hmdb51", "testTrainMulti_7030_splits/climb_test_split2.txt", " 2", " 3", r"line 2: expected `name"),
-        (
-            "hmdb51",
-            "testTrainMulti_7030_splits/climb_test_split2.txt",
-            "a#1",
-            "a#0",
-            r"line 2: a#0.* is there",
-        ),
+        ("ssv2", SSV2_LABELS, '"2"', '"7"', r"labels.json: class ids must be all"),
+        ("ssv2", SSV2_LABELS, '"2"', '"1"', r"'Moving something up': expected a cla"),
+        ("ssv2", SSV2_TRAIN, "[something]", "[thing]", r"train.json, entry 1: label"),
+        ("ssv2", SSV2_TRAIN, '"101"', '"100"', r"entry 2: id 100 is there already"),
+        ("ssv2", SSV2_TRAIN, "[{", "{", r"train.json: not valid JSON"),
+        ("ucf101", UCF_CLASSES, "2 ", "3 ", r"classInd.txt, line 2: expected `2 Label`"),
+        ("ucf101", UCF_TRAIN, " 1", " 2", r"line 1: class id 2, where .* has 1"),
+        ("ucf101", UCF_TEST, "Apply", "aply", r"label 'aplyEyeMakeup' .* mean Apply"),
+        ("ucf101", UCF_TEST, "g01", "g02", r"list01.txt, line 1: .*g02_c01.avi is in"),
+        ("hmdb51", HMDB_CLIMB, " 2", " 3", r"line 2: expected `name"),
+        ("hmdb51", HMDB_CLIMB, "a#1", "a#0", r"line 2: a#0.* is there"),
         ("listed", "train.txt", " 0", " 3", r"train.txt, line 1: class id 3, where labels.txt ends at 2"),
         ("listed", "train.txt", " 0", "", r"train.txt, line 1: expected a path and a label"),
         ("listed", "train.txt", "train/0_0", "../0_0", r"train.txt, line 1: ../0_0.mp4 must be relative"),

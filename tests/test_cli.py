@@ -45,17 +45,13 @@ def save(backbone, make_model):
 
 
 @pytest.fixture
-def call(monkeypatch, tmp_path, capfd):
+def call(monkeypatch, tmp_path, typed):
     """Run the command line in an empty folder: exit code, lines of the table, lines of stderr."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["m2clip", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capfd.readouterr()
-        return ended.value.code, out.splitlines(), [line for line in err.split("\n") if line]
+        code, out, err = typed(*arguments)
+        return code, out.splitlines(), err
 
     return run
 

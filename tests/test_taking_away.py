@@ -13,7 +13,6 @@ import yaml
 from safetensors.torch import load_file
 
 import tiny_runs
-from m2clip import cli
 from m2clip.api import Answer, predict
 from m2clip.errors import UserError
 from m2clip.evaluation import checkpoint as folder_of
@@ -75,16 +74,12 @@ def tell(**changes):
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
+def call(typed):
     """Run the command line: exit code, stdout, lines of stderr that are no progress."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["m2clip", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capfd.readouterr()
-        return ended.value.code, out, [line for line in err.split("\n") if line and "predict:" not in line]
+        code, out, err = typed(*arguments)
+        return code, out, [line for line in err if "predict:" not in line]
 
     return run
 

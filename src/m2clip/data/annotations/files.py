@@ -26,6 +26,11 @@ class Found:
     extra: tuple[str, ...]  # video files that have none of the names
 
 
+def lists_beside(folder: Path, archive: str, annotations: Path | None) -> Path:
+    """The folder of a dataset's lists: as asked, else as their archive unpacks, else the videos' own."""
+    return annotations or (folder / archive if (folder / archive).is_dir() else folder)
+
+
 def find(folder: Path, official: Iterable[str]) -> Found:
     """Find the files of official paths such as `label/name.avi` below a folder, by their names.
 

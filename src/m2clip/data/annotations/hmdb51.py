@@ -7,7 +7,7 @@ no split uses belong to the full set alone.
 import re
 from pathlib import Path
 
-from m2clip.data.annotations.files import find
+from m2clip.data.annotations.files import find, lists_beside
 from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_ids
 from m2clip.data.labels import read_text
 from m2clip.errors import UserError
@@ -28,7 +28,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     Raises:
         UserError: naming file and line.
     """
-    where = annotations or (folder / ARCHIVE if (folder / ARCHIVE).is_dir() else folder)
+    where = lists_beside(folder, ARCHIVE, annotations)
     lists = {
         (match["label"], int(match["number"])): file
         for file in sorted(where.glob("*.txt"))

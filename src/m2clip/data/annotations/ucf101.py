@@ -5,7 +5,7 @@ The class of a video is the folder in its path; where a list has a class id too,
 
 from pathlib import Path, PurePosixPath
 
-from m2clip.data.annotations.files import find
+from m2clip.data.annotations.files import find, lists_beside
 from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_id, class_ids
 from m2clip.data.labels import read_text
 from m2clip.errors import UserError
@@ -25,7 +25,7 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     Raises:
         UserError: naming file and line.
     """
-    where = annotations or (folder / ARCHIVE if (folder / ARCHIVE).is_dir() else folder)
+    where = lists_beside(folder, ARCHIVE, annotations)
     labels = _labels(where / "classInd.txt")
     held = assert_labels(labels, "ucf101", where / "classInd.txt")
     ids = class_ids(labels)
