@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 HERE = Path(__file__).parent
 COLOURS = 256  # of an embedded picture
+QUALITY = 80  # of WebP, where a difference is not seen
 WIDE = 1000  # pixels at 300 dpi, above which a picture is for a page, not for a column
 
 
@@ -119,21 +120,22 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def embedded(path: Path, *, alt: str, caption: str, drawn: bool = True) -> Picture:
-    """A PNG as a part of the page, in few colours where it is drawn; beside it its PDF where there is one."""
+    """A PNG as a part of the page, smaller: what is drawn in few colours, frames of videos as WebP.
+
+    Beside it stands its PDF, where there is one.
+    """
     from PIL import Image
 
-    content = path.read_bytes()
-    with Image.open(io.BytesIO(content)) as image:
-        wide = image.width > WIDE
-        if drawn:
-            stream = io.BytesIO()
-            image.convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(
-                stream, format="PNG"
-            )
-            content = stream.getvalue()
+    stream = io.BytesIO()
+    with Image.open(path) as image:
+        wide, colours = image.width > WIDE, image.convert("RGB")
+    if drawn:
+        colours.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(stream, format="PNG")
+    else:
+        colours.save(stream, format="WEBP", quality=QUALITY, method=6)
     file = path.with_suffix(".pdf")
     files = ((file.name, data_uri(file.read_bytes(), "application/pdf")),) if file.exists() else ()
     return Picture(
-        key=path.stem, data=data_uri(content, "image/png"), alt=alt, caption=caption, wide=wide,
-        drawn=drawn, files=files,
+        key=path.stem, data=data_uri(stream.getvalue(), "image/png" if drawn else "image/webp"), alt=alt,
+        caption=caption, wide=wide, drawn=drawn, files=files,
     )  # fmt: skip
