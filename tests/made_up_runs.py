@@ -11,10 +11,11 @@ import yaml
 
 from m2clip import rows, runs
 from m2clip.parsing import plain
-from m2clip.reporting import declared, facts, results
-from m2clip.reporting.columns import Context
-from m2clip.reporting.making import make_table
+from m2clip.reporting import facts, results
 from m2clip.reporting.names import Names
+from m2clip.reporting.tables import declared
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.making import make_table
 from m2clip.runs import RunKey
 from m2clip.schedule import settled
 

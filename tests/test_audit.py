@@ -14,10 +14,11 @@ from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import build, plain
-from m2clip.reporting import audit, audit_page, outcomes
+from m2clip.reporting import outcomes
+from m2clip.reporting.conclusions import audit, audit_page
 from m2clip.reporting.differences import between, paper, written
 from m2clip.reporting.names import Names
-from m2clip.reporting.tables import shown
+from m2clip.reporting.tables.formats import shown
 from m2clip.runs import RunKey
 from m2clip.stages import resolve, smoke
 

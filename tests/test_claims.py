@@ -12,10 +12,12 @@ import pytest
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting import claims, claims_page, intervals, outcomes, published, verdicts
+from m2clip.reporting import intervals, outcomes
+from m2clip.reporting.conclusions import claims, claims_page, verdicts
 from m2clip.reporting.intervals import Interval
 from m2clip.reporting.outcomes import Difference
 from m2clip.reporting.results import load
+from m2clip.reporting.tables import published
 from m2clip.runs import RunKey
 from m2clip.stages import report, resolve
 
@@ -419,9 +421,9 @@ def test_the_page_shows_every_claim_and_what_is_missing(monkeypatch):
 
 
 def _real():
-    from m2clip.reporting.columns import Context
     from m2clip.reporting.facts import Parameters
     from m2clip.reporting.names import Names
+    from m2clip.reporting.tables.columns import Context
 
     return Context(Names(), {}, Parameters([]), rows.Profile())
 

@@ -12,7 +12,7 @@ import browser
 import made_up_runs as made
 from m2clip.reporting.html.grids import order
 from m2clip.reporting.html.parts import Cell, Grid, Group, grid
-from m2clip.reporting.tables import escape_latex, escape_markdown
+from m2clip.reporting.tables.formats import escape_latex, escape_markdown
 from m2clip.rows import rows
 from m2clip.runs import RunKey
 from m2clip.stages import report

@@ -9,12 +9,13 @@ from PIL import Image
 
 import made_up_runs as made
 from m2clip.data.standin.templates import PAIRS
-from m2clip.reporting import correlation, figures, reversed_pairs, steps, style
-from m2clip.reporting.making import of_table
+from m2clip.reporting import correlation
+from m2clip.reporting.figures import drawing, reversed_pairs, steps, style
+from m2clip.reporting.figures.style import NO_RUN
 from m2clip.reporting.outcomes import Step
-from m2clip.reporting.published import read
 from m2clip.reporting.results import load
-from m2clip.reporting.style import NO_RUN
+from m2clip.reporting.tables.making import of_table
+from m2clip.reporting.tables.published import read
 from m2clip.rows import profile, rows
 from m2clip.stages import report
 
@@ -62,7 +63,7 @@ def test_all_some_and_no_runs(monkeypatch, ran, drawn):
         assert {f"{name}.{ending}" for ending in ("md", "csv", "tex")} <= {
             path.name for path in Path(f"reports/{made.PROFILE}/tables").iterdir()
         }
-    asked_for = [kind for spec in asked.tables.values() for kind in spec.figures if kind in figures.KINDS]
+    asked_for = [kind for spec in asked.tables.values() for kind in spec.figures if kind in drawing.KINDS]
     also = {"fig1-published", "fig2b-names", "fig4a-reversed", "fig4c-heads"} & {
         Path(name).stem for name in files
     }
@@ -97,7 +98,7 @@ def drawn_axes(monkeypatch, name):
 
     monkeypatch.setattr(steps, "save", keep)
     asked, found, context = made.world()
-    figures.draw(name, ["steps"], *of_table(asked.tables[name], found, context), Path("figures"))
+    drawing.draw(name, ["steps"], *of_table(asked.tables[name], found, context), Path("figures"))
     return kept[0]
 
 

@@ -11,10 +11,11 @@ import pytest
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting import declared, facts, outcomes, published
+from m2clip.reporting import facts, outcomes
 from m2clip.reporting.differences import label
 from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import render, shown
+from m2clip.reporting.tables import declared, published
+from m2clip.reporting.tables.formats import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
 

@@ -18,7 +18,8 @@ from m2clip.data.standin.worlds import PAIRS, SMALL
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
-from m2clip.reporting import gains, motion, page, reversed_pairs
+from m2clip.reporting import page
+from m2clip.reporting.figures import gains, motion, reversed_pairs
 from m2clip.runs import RunKey
 from m2clip.stages import pictures
 

@@ -14,9 +14,10 @@ import yaml
 import made_up_runs as made
 from m2clip import cli, rows, runs, tracing
 from m2clip.errors import UserError
-from m2clip.reporting import audit_page, claims, provenance, verdicts
-from m2clip.reporting.making import make_table
-from m2clip.reporting.tables import shown
+from m2clip.reporting import provenance
+from m2clip.reporting.conclusions import audit_page, claims, verdicts
+from m2clip.reporting.tables.formats import shown
+from m2clip.reporting.tables.making import make_table
 from m2clip.runs import RunKey
 
 SEEDS = [0, 1, 2]
@@ -437,12 +438,13 @@ def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys,
 
 
 def test_trace_follows_every_figure_that_the_page_shows(monkeypatch, capsys):
-    from m2clip.reporting import figures, making
+    from m2clip.reporting.figures import drawing
+    from m2clip.reporting.tables import making
 
     world = run([0])
     found, followed = list(world.rows.values()), 0
     for name, spec in world.asked.tables.items():
-        drawn = figures.draw(name, spec.figures, *making.of_table(spec, found, world.context), Path("drawn"))
+        drawn = drawing.draw(name, spec.figures, *making.of_table(spec, found, world.context), Path("drawn"))
         for figure in drawn:
             words = [figure.name, *(spec.rows[:1] if figure.name in world.asked.tables else ())]
             assert trace(monkeypatch, capsys, *words)[0] == 0, figure.name

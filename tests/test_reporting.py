@@ -16,16 +16,17 @@ import report_files as fake
 from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.parsing import build
-from m2clip.reporting import declared, levels
-from m2clip.reporting.columns import Context
-from m2clip.reporting.declared import Spec
+from m2clip.reporting.conclusions import levels
 from m2clip.reporting.differences import difference, label
 from m2clip.reporting.facts import Parameters
-from m2clip.reporting.making import make_table
+from m2clip.reporting.figures.style import wrapped
 from m2clip.reporting.names import Names
 from m2clip.reporting.results import Value, load, summary
-from m2clip.reporting.style import wrapped
-from m2clip.reporting.tables import Column, Table, escape_latex, escape_markdown, render, shown
+from m2clip.reporting.tables import declared
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.declared import Spec
+from m2clip.reporting.tables.formats import Column, Table, escape_latex, escape_markdown, render, shown
+from m2clip.reporting.tables.making import make_table
 from m2clip.runs import LogLine, RunKey
 from m2clip.stages import report
 
@@ -315,7 +316,7 @@ def test_summary():
 def test_a_label_of_many_classes_stays_readable():
     import pandas as pd
 
-    from m2clip.reporting.confusion import MOST, OTHERS, shares
+    from m2clip.reporting.figures.confusion import MOST, OTHERS, shares
 
     names = [f"label {number}" for number in range(60)]
     matrix = pd.DataFrame(0, index=names, columns=names)
@@ -333,7 +334,7 @@ def test_a_contact_sheet_and_its_facts(tmp_path):
     import pandas as pd
 
     from m2clip.data.manifest import TYPES, Manifest
-    from m2clip.reporting import sheets
+    from m2clip.reporting.figures import sheets
 
     line = dict.fromkeys(TYPES, 0) | {
         "fps": 10.0,

@@ -12,13 +12,13 @@ from m2clip.reporting import TABLES
 from m2clip.runs import RunKey
 
 if TYPE_CHECKING:
-    from m2clip.reporting.claims import Claim
-    from m2clip.reporting.columns import Context
-    from m2clip.reporting.declared import Declared
-    from m2clip.reporting.drawn import Part
+    from m2clip.reporting.conclusions.claims import Claim
+    from m2clip.reporting.figures.drawn_from import Part
     from m2clip.reporting.provenance import Origin
     from m2clip.reporting.results import Row
     from m2clip.reporting.run_facts import Made
+    from m2clip.reporting.tables.columns import Context
+    from m2clip.reporting.tables.declared import Declared
 
 EXAMPLES = """examples:
   m2clip trace table4 "TED-Adapter"               every number of a row, by its label or a part of it
@@ -66,9 +66,11 @@ def _trace(arguments: argparse.Namespace) -> int:
 
 def load(profile: str | None = None) -> World:
     """Everything declared, and what the runs of a profile gave; of all tables, also those not asked for."""
-    from m2clip.reporting import claims, declared, facts, results, run_facts
-    from m2clip.reporting.columns import Context
+    from m2clip.reporting import facts, results, run_facts
+    from m2clip.reporting.conclusions import claims
     from m2clip.reporting.names import Names
+    from m2clip.reporting.tables import declared
+    from m2clip.reporting.tables.columns import Context
 
     chosen = rows.profile(profile)
     names = rows.rows()
@@ -87,7 +89,7 @@ def lines(world: World, where: str, row: str | None, column: str | None) -> Iter
     Raises:
         UserError: in one line, for a word that means nothing here or more than one thing.
     """
-    from m2clip.reporting import drawn
+    from m2clip.reporting.figures import drawn_from
 
     tables = world.asked.tables
     if where in tables and (row or where not in world.rows):
@@ -96,20 +98,20 @@ def lines(world: World, where: str, row: str | None, column: str | None) -> Iter
         raise UserError(f"trace {where}: --column is for a row of a table; {where} is no table with a row")
     if where in world.claims and not row:
         return _claim(world, where)
-    if parts := drawn.parts(where, world.asked, world.rows):
+    if parts := drawn_from.parts(where, world.asked, world.rows):
         return _figure(world, where, parts, row)
-    if where in drawn.BY_ROW and (parts := drawn.parts(f"{where}-{row}", world.asked, world.rows)):
+    if where in drawn_from.BY_ROW and (parts := drawn_from.parts(f"{where}-{row}", world.asked, world.rows)):
         return _figure(world, where, parts, None)
     if where in world.rows and not row:
         return _row(world, where)
-    known = [*tables, *drawn.names(world.asked), *([] if row else [*world.claims, *world.rows])]
+    known = [*tables, *drawn_from.names(world.asked), *([] if row else [*world.claims, *world.rows])]
     what = "table or figure" if row else "table, figure, claim or row"
     raise UserError(f"trace {where}: there is no {what} {where}{meant(where, known)}")
 
 
 def _table(world: World, name: str, row: str | None, column: str | None) -> Iterator[str]:
-    from m2clip.reporting.making import make_table
     from m2clip.reporting.provenance import of_table
+    from m2clip.reporting.tables.making import make_table
 
     spec, shown_rows = world.asked.tables[name], list(world.rows.values())
     table = make_table(name, spec, shown_rows, world.context)
@@ -153,7 +155,7 @@ def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]
 
 def _column(table: str, word: str | None, keys: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """The columns to print: that one, or all that hold numbers."""
-    from m2clip.reporting import ticks
+    from m2clip.reporting.tables import ticks
 
     if word is None:
         return [at for at, column in enumerate(columns) if not column.text and keys[at] not in ticks.HEADERS]
@@ -164,8 +166,8 @@ def _column(table: str, word: str | None, keys: Sequence[str], columns: Sequence
 
 
 def _claim(world: World, name: str) -> Iterator[str]:
+    from m2clip.reporting.conclusions.verdicts import judge
     from m2clip.reporting.provenance import of_claim, of_printed
-    from m2clip.reporting.verdicts import judge
 
     one = judge({name: world.claims[name]}, world.rows.values(), world.context)[0]
     origin = of_claim(one, world.rows.values(), world.context, world.made)

@@ -4,11 +4,11 @@ import csv
 import io
 import json
 
-from m2clip.reporting.columns import zero_shot
-from m2clip.reporting.confusion import counts
-from m2clip.reporting.curves import history
+from m2clip.reporting.figures.confusion import counts
+from m2clip.reporting.figures.curves import history
 from m2clip.reporting.names import DATASETS, HEADS
 from m2clip.reporting.results import Row, is_number
+from m2clip.reporting.tables.columns import zero_shot
 
 
 def metrics(row: Row) -> str:

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from m2clip.reporting import counted, levels, motion
-from m2clip.reporting.audit_page import Audited
-from m2clip.reporting.claims_page import summary
-from m2clip.reporting.columns import Context, title, views
-from m2clip.reporting.declared import Spec
-from m2clip.reporting.figures import Figure
+from m2clip.reporting.conclusions import levels
+from m2clip.reporting.conclusions.audit_page import Audited
+from m2clip.reporting.conclusions.claims_page import summary
+from m2clip.reporting.conclusions.verdicts import Judged
+from m2clip.reporting.figures import motion
+from m2clip.reporting.figures.drawing import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.provenance import Traced
 from m2clip.reporting.results import Row, SeedRun, is_number, look
-from m2clip.reporting.tables import Listing, Table, escape_markdown, markdown, shown
-from m2clip.reporting.verdicts import Judged
+from m2clip.reporting.tables import counted
+from m2clip.reporting.tables.columns import Context, title, views
+from m2clip.reporting.tables.declared import Spec
+from m2clip.reporting.tables.formats import Listing, Table, escape_markdown, markdown, shown
 
 FACTS = {
     "splits": "Videos by split",

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from m2clip.reporting import how, listing, making, sources
-from m2clip.reporting.audit_page import NOT_MEASURED, SAME, UNSEEN, Audited
-from m2clip.reporting.columns import Context
-from m2clip.reporting.declared import Declared, Spec
-from m2clip.reporting.making import make_table
+from m2clip.reporting import how, sources
+from m2clip.reporting.conclusions.audit_page import NOT_MEASURED, SAME, UNSEEN, Audited
+from m2clip.reporting.conclusions.verdicts import Judged
 from m2clip.reporting.names import Names
-from m2clip.reporting.published import Line
 from m2clip.reporting.results import Row
 from m2clip.reporting.run_facts import Made, all_made
 from m2clip.reporting.sources import Place, Source
-from m2clip.reporting.tables import Cell, shown, signed
-from m2clip.reporting.verdicts import Judged
+from m2clip.reporting.tables import listing, making
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.declared import Declared, Spec
+from m2clip.reporting.tables.formats import Cell, shown, signed
+from m2clip.reporting.tables.making import make_table
+from m2clip.reporting.tables.published import Line
 from m2clip.rows import MAIN
 from m2clip.runs import RunKey
 

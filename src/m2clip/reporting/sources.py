@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from m2clip.reporting import TABLES, facts, listing, published
-from m2clip.reporting.claims import Claim
-from m2clip.reporting.columns import FROM_PAPER, VIEWS, Context
-from m2clip.reporting.declared import Spec
-from m2clip.reporting.published import Line
+from m2clip.reporting import TABLES, facts
+from m2clip.reporting.conclusions.claims import Claim
 from m2clip.reporting.results import Row, look
-from m2clip.reporting.ticks import SETTINGS
+from m2clip.reporting.tables import listing, published
+from m2clip.reporting.tables.columns import FROM_PAPER, VIEWS, Context
+from m2clip.reporting.tables.declared import Spec
+from m2clip.reporting.tables.published import Line
+from m2clip.reporting.tables.ticks import SETTINGS
 from m2clip.runs import RunKey
 
 METRICS = {

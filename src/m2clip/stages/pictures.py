@@ -17,8 +17,9 @@ from m2clip.errors import UserError, guarded
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.factory import device_name, pixels_of
-from m2clip.reporting import differences, motion, sheets
-from m2clip.reporting.motion import Strip
+from m2clip.reporting import differences
+from m2clip.reporting.figures import motion, sheets
+from m2clip.reporting.figures.motion import Strip
 from m2clip.reporting.names import Names
 
 VIDEOS = 6

@@ -8,26 +8,16 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import (
-    audit_page,
-    claims,
-    claims_page,
-    correlation,
-    declared,
-    explored,
-    facts,
-    figures,
-    provenance,
-    results,
-    tables,
-    verdicts,
-)
-from m2clip.reporting.columns import Context
+from m2clip.reporting import correlation, explored, facts, provenance, results
+from m2clip.reporting.conclusions import audit_page, claims, claims_page, verdicts
+from m2clip.reporting.figures import drawing
 from m2clip.reporting.html import page as html
-from m2clip.reporting.making import make_table, of_table
 from m2clip.reporting.names import Names
 from m2clip.reporting.page import Report, page
 from m2clip.reporting.results import Row
+from m2clip.reporting.tables import declared, formats
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.making import make_table, of_table
 
 PAGES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main.json", "provenance.csv")
 CARD = Path("experiments/backbone/card.json")
@@ -52,10 +42,10 @@ def main() -> None:
     _clear(folder)
     made = [make_table(name, spec, shown, context) for name, spec in asked.tables.items()]
     for table in made:
-        for ending, content in tables.render(table).items():
+        for ending, content in formats.render(table).items():
             _write(folder / "tables" / f"{table.name}.{ending}", content)
     drawn = {
-        name: figures.draw(name, spec.figures, *of_table(spec, shown, context), folder / "figures")
+        name: drawing.draw(name, spec.figures, *of_table(spec, shown, context), folder / "figures")
         for name, spec in asked.tables.items()
     }
     judged = verdicts.judge(stated, found.values(), context)

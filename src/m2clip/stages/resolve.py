@@ -18,7 +18,8 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.reporting import audit, claims, declared
+from m2clip.reporting.conclusions import audit, claims
+from m2clip.reporting.tables import declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import settled
 

@@ -14,7 +14,8 @@ from m2clip import rows
 from m2clip.data import manifest
 from m2clip.data.labels import overlap, read_labels
 from m2clip.errors import UserError, guarded, meant
-from m2clip.reporting import facts, sheets
+from m2clip.reporting import facts
+from m2clip.reporting.figures import sheets
 from m2clip.reporting.names import Names
 
 TRAINING = ("k400", "ssv2")

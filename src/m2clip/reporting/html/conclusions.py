@@ -2,12 +2,12 @@
 
 from markupsafe import Markup
 
-from m2clip.reporting import claims_page
+from m2clip.reporting.conclusions import claims_page
 from m2clip.reporting.html.grids import of_listing
 from m2clip.reporting.html.parts import Section, grid, paragraphs
 from m2clip.reporting.page import Report
 from m2clip.reporting.provenance import Origin
-from m2clip.reporting.tables import Listing
+from m2clip.reporting.tables.formats import Listing
 
 
 def claims(report: Report) -> Section:

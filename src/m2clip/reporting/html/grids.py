@@ -9,9 +9,9 @@ from m2clip.reporting.names import MISSING
 from m2clip.reporting.outcomes import Step
 from m2clip.reporting.provenance import Origin
 from m2clip.reporting.results import Value
-from m2clip.reporting.tables import Cell as Content
-from m2clip.reporting.tables import Listing, Table, render, shown
-from m2clip.reporting.ticks import NO, YES
+from m2clip.reporting.tables.formats import Cell as Content
+from m2clip.reporting.tables.formats import Listing, Table, render, shown
+from m2clip.reporting.tables.ticks import NO, YES
 
 Origins = Sequence[Sequence[Origin | None]]
 KINDS = {"csv": "text/csv;charset=utf-8", "tex": "text/plain;charset=utf-8"}

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from m2clip.reporting import published, published_scatter
+from m2clip.reporting.figures import published_scatter
 from m2clip.reporting.html.parts import Cell, Grid, Group
 from m2clip.reporting.html.sources import printed
 from m2clip.reporting.names import MISSING
-from m2clip.reporting.published import Line
 from m2clip.reporting.sources import printed_cell
+from m2clip.reporting.tables import published
+from m2clip.reporting.tables.published import Line
 
 TITLE = "From the paper's Tables 1-3, not read off the figure"
 CHOICE = (

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from m2clip.reporting import counted, motion, page
 from m2clip.reporting import facts as sheets
-from m2clip.reporting.figures import Figure
+from m2clip.reporting import page
+from m2clip.reporting.figures import motion
+from m2clip.reporting.figures.drawing import Figure
 from m2clip.reporting.html import grids, papers
 from m2clip.reporting.html.parts import Section, embedded, grid, paragraphs, picture
 from m2clip.reporting.page import Report
-from m2clip.reporting.tables import Table
+from m2clip.reporting.tables import counted
+from m2clip.reporting.tables.formats import Table
 
 BESIDE = {"scatter", "published_scatter", "bars", "correlation", "named_correlation", "steps", "text_layers"}
 

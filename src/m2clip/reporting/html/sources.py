@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from m2clip.reporting import facts, published
+from m2clip.reporting import facts
 from m2clip.reporting.html.parts import Cell, Source
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.page import Report
 from m2clip.reporting.provenance import Origin
 from m2clip.reporting.run_facts import Made
 from m2clip.reporting.sources import Source as Place
+from m2clip.reporting.tables import published
 
 COUNTED = Source(
     key="complexity",

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from m2clip.reporting.columns import Context
+from m2clip.reporting.conclusions.verdicts import FAILS, HOLDS, NOT_JUDGED, VERDICTS, Judged
 from m2clip.reporting.intervals import Interval
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row
-from m2clip.reporting.tables import Listing, escape_markdown, signed
-from m2clip.reporting.verdicts import FAILS, HOLDS, NOT_JUDGED, VERDICTS, Judged
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.formats import Listing, escape_markdown, signed
 
 RULE = """\
 What is judged is the difference per test video between two rows, averaged over seeds, with its 95 % bootstrap

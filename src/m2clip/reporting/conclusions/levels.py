@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
-from m2clip.reporting.columns import Context, title
 from m2clip.reporting.results import Row, Value, look
-from m2clip.reporting.tables import shown
+from m2clip.reporting.tables.columns import Context, title
+from m2clip.reporting.tables.formats import shown
 from m2clip.runs import LogLine, RunKey
 
 PAIRS = {"k400": ("clip", "main"), "ssv2": ("clip-ssv2", "ssv2")}  # CLIP's row and the trained row

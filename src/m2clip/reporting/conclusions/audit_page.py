@@ -10,11 +10,11 @@ from typing import Any
 from m2clip import rows
 from m2clip.parsing import plain
 from m2clip.reporting import outcomes
-from m2clip.reporting.audit import AUDIT, Audit, Switch, read
+from m2clip.reporting.conclusions.audit import AUDIT, Audit, Switch, read
 from m2clip.reporting.differences import between, difference, written
 from m2clip.reporting.names import MISSING, Names
 from m2clip.reporting.results import Row, load
-from m2clip.reporting.tables import MARKS, Listing, escape_markdown, shown
+from m2clip.reporting.tables.formats import MARKS, Listing, escape_markdown, shown
 from m2clip.rows import MAIN, Profile
 
 UNSEEN = "ucf101"

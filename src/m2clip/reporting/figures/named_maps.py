@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from m2clip.reporting.columns import Context
 from m2clip.reporting.correlation import compare
+from m2clip.reporting.figures.style import CORRELATION, MM, NO_RUN, PAGE, Empty, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import CORRELATION, MM, NO_RUN, PAGE, Empty, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context
 
 CELL = 2.9 * MM  # of a label, so that its name fits
 LETTER = 1.5 * MM

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from m2clip.reporting import gains, motion, published, published_scatter, reversed_pairs
-from m2clip.reporting.declared import Declared, Spec
-from m2clip.reporting.figures import KINDS
+from m2clip.reporting.figures import gains, motion, published_scatter, reversed_pairs
+from m2clip.reporting.figures.drawing import KINDS
 from m2clip.reporting.results import Row
 from m2clip.reporting.sources import Source, printed_cell
+from m2clip.reporting.tables import published
+from m2clip.reporting.tables.declared import Declared, Spec
 from m2clip.rows import MAIN
 from m2clip.runs import RunKey
 

@@ -6,14 +6,15 @@ from pathlib import Path
 from statistics import fmean
 
 from m2clip.config import Backbone
-from m2clip.reporting import outcomes, ticks
+from m2clip.reporting import outcomes
 from m2clip.reporting.correlation import Correlations
 from m2clip.reporting.facts import Line, Parameters
 from m2clip.reporting.names import Names
-from m2clip.reporting.published import Line as PublishedLine
-from m2clip.reporting.published import Published
 from m2clip.reporting.results import Row, Value, look, summary
-from m2clip.reporting.tables import Cell, Column
+from m2clip.reporting.tables import ticks
+from m2clip.reporting.tables.formats import Cell, Column
+from m2clip.reporting.tables.published import Line as PublishedLine
+from m2clip.reporting.tables.published import Published
 from m2clip.rows import Profile
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.reporting import outcomes
-from m2clip.reporting.columns import Context, zero_shot
+from m2clip.reporting.figures.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context, zero_shot
 
 SETS = ("ucf101", "hmdb51")
 AREA = 3.0  # square points for a million parameters

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from m2clip.reporting.columns import Context
 from m2clip.reporting.correlation import MOST, compare
+from m2clip.reporting.figures.style import COLUMN, CORRELATION, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, CORRELATION, MM, NO_RUN, Empty, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context
 
 
 def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2clip.reporting import (
+from m2clip.reporting.figures import (
     alts,
     bars,
     confusion,
@@ -19,9 +19,9 @@ from m2clip.reporting import (
     steps,
     text_layers,
 )
-from m2clip.reporting.columns import Context, title
+from m2clip.reporting.figures.style import Empty
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import Empty
+from m2clip.reporting.tables.columns import Context, title
 
 CURVES = (
     "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean."

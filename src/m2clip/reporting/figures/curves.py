@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from m2clip.reporting.figures.style import COLOURS, COLUMN, MM, paper, save, wrapped
 from m2clip.reporting.names import HEADS, Names
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLOURS, COLUMN, MM, paper, save, wrapped
 
 SMOOTH = 0.05  # share of the log lines in a running mean
 ACROSS = 2

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from m2clip.reporting import listing, published
-from m2clip.reporting.columns import Context, columns
 from m2clip.reporting.correlation import compare
-from m2clip.reporting.declared import Spec
 from m2clip.reporting.differences import difference
 from m2clip.reporting.names import DATASETS, Names
 from m2clip.reporting.results import Row
-from m2clip.reporting.tables import Table
+from m2clip.reporting.tables import listing, published
+from m2clip.reporting.tables.columns import Context, columns
+from m2clip.reporting.tables.declared import Spec
+from m2clip.reporting.tables.formats import Table
 from m2clip.rows import MAIN
 
 ZERO_SHOT = ("ucf101", "hmdb51")

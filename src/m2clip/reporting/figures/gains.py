@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2clip.reporting.confusion import counts
+from m2clip.reporting.figures.confusion import counts
+from m2clip.reporting.figures.style import COLUMN, METHODS, MM, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, METHODS, MM, paper, save, wrapped
 
 MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that nothing is trained of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from m2clip.reporting.figures.style import COLUMN, MM, SEQUENTIAL, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, SEQUENTIAL, paper, save, wrapped
 
 MOST = 40  # labels that stay readable in a column
 TICKS = (0, 5, 20, 50, 100)

@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from m2clip.data.standin.worlds import EVERY_PAIR
-from m2clip.reporting.columns import Context
-from m2clip.reporting.confusion import counts
+from m2clip.reporting.figures.confusion import counts
+from m2clip.reporting.figures.steps import heights
+from m2clip.reporting.figures.style import COLUMN, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.steps import heights
-from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context
 
 DATASET = "ssv2"
 NO_PAIRS = Empty("is empty: no two of the labels are known to be each other's reverse in time")

@@ -1,10 +1,10 @@
 """The lines of Tables 1-3 as the paper printed them: every other method, and its own."""
 
-from m2clip.reporting.columns import published_step
-from m2clip.reporting.published import GROUPS, Line, Published
 from m2clip.reporting.results import Value
-from m2clip.reporting.tables import Cell
-from m2clip.reporting.ticks import tick
+from m2clip.reporting.tables.columns import published_step
+from m2clip.reporting.tables.formats import Cell
+from m2clip.reporting.tables.published import GROUPS, Line, Published
+from m2clip.reporting.tables.ticks import tick
 
 NUMBERS = ("top1", "top5", "hmdb51", "ucf101")
 COUNTS = {"parameters": "tunable_params_m", "gmacs": "gflops_per_view"}

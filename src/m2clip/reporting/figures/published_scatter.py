@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2clip.reporting import published
-from m2clip.reporting.columns import Context
+from m2clip.reporting.figures.scatter import SCALE, SETS, area
+from m2clip.reporting.figures.style import COLUMN, METHODS, MM, OTHERS, Empty, paper, save
 from m2clip.reporting.names import DATASETS
 from m2clip.reporting.results import Row
-from m2clip.reporting.scatter import SCALE, SETS, area
-from m2clip.reporting.style import COLUMN, METHODS, MM, OTHERS, Empty, paper, save
+from m2clip.reporting.tables import published
+from m2clip.reporting.tables.columns import Context
 
 
 @dataclass(frozen=True)

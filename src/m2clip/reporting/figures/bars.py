@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2clip.reporting import outcomes, ticks
-from m2clip.reporting.columns import Context, zero_shot
+from m2clip.reporting import outcomes
+from m2clip.reporting.figures.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
+from m2clip.reporting.tables import ticks
+from m2clip.reporting.tables.columns import Context, zero_shot
 
 GROUPS = (("k400", False), ("ssv2", False), ("ucf101", True), ("hmdb51", True))
 WIDTH = 0.8  # of all bars of a group

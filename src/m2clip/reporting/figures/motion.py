@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2clip.errors import UserError
-from m2clip.reporting.style import MM, PAGE, paper, save_small, wrapped
+from m2clip.reporting.figures.style import MM, PAGE, paper, save_small, wrapped
 
 NAME = "temporal_difference"
 SIDE = 30 * MM  # for the labels

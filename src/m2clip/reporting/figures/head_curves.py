@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from m2clip.reporting.columns import Context, title
-from m2clip.reporting.curves import SMOOTH, history
+from m2clip.reporting.figures.curves import SMOOTH, history
+from m2clip.reporting.figures.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 from m2clip.reporting.names import HEADS
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context, title
 
 Curve = tuple[list[float], list[float]]
 

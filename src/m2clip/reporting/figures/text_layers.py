@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.reporting import outcomes
-from m2clip.reporting.columns import Context, zero_shot
+from m2clip.reporting.figures.style import COLUMN, DATASETS, EXPLORED, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, DATASETS, EXPLORED, MM, NO_RUN, Empty, paper, save, wrapped
-from m2clip.reporting.ticks import layers_of_text
+from m2clip.reporting.tables.columns import Context, zero_shot
+from m2clip.reporting.tables.ticks import layers_of_text
 from m2clip.rows import MAIN
 
 UNSEEN = "ucf101"

@@ -6,14 +6,15 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from m2clip.reporting import bars, correlation, gains, published_scatter, reversed_pairs, scatter
-from m2clip.reporting import head_curves as heads
-from m2clip.reporting.columns import Context, title
-from m2clip.reporting.curves import history
+from m2clip.reporting import correlation
+from m2clip.reporting.figures import bars, gains, published_scatter, reversed_pairs, scatter
+from m2clip.reporting.figures import head_curves as heads
+from m2clip.reporting.figures.curves import history
+from m2clip.reporting.figures.steps import steps as found_steps
+from m2clip.reporting.figures.text_layers import UNSEEN, point
 from m2clip.reporting.names import DATASETS, HEADS
 from m2clip.reporting.results import Row
-from m2clip.reporting.steps import steps as found_steps
-from m2clip.reporting.text_layers import UNSEEN, point
+from m2clip.reporting.tables.columns import Context, title
 
 
 def scattered(rows: Sequence[Row], context: Context) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from m2clip.reporting.columns import Context
 from m2clip.reporting.results import Row
-from m2clip.reporting.tables import Listing
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.formats import Listing
 
 TITLE = "Parameters and multiply-adds at full size"
 HEADERS = {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from m2clip.data import video
 from m2clip.data.manifest import VALID, Manifest
-from m2clip.reporting.style import MM, PAGE, paper, save_small, wrapped
+from m2clip.reporting.figures.style import MM, PAGE, paper, save_small, wrapped
 
 LABELS, FRAMES = 8, 6
 SIDE = 34 * MM  # for the labels

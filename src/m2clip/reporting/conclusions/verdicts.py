@@ -7,12 +7,12 @@ from statistics import fmean, stdev
 import numpy as np
 
 from m2clip.reporting import correlation, names, outcomes
-from m2clip.reporting.claims import Claim, Measure, Printed
-from m2clip.reporting.columns import Context
+from m2clip.reporting.conclusions.claims import Claim, Measure, Printed
 from m2clip.reporting.differences import ELSEWHERE, difference
 from m2clip.reporting.outcomes import Difference
 from m2clip.reporting.results import Row, is_number
-from m2clip.reporting.tables import signed
+from m2clip.reporting.tables.columns import Context
+from m2clip.reporting.tables.formats import signed
 from m2clip.rows import MAIN
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"

@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.reporting import outcomes
-from m2clip.reporting.columns import Context, published_step
+from m2clip.reporting.figures.style import (
+    COLUMN,
+    DATASETS,
+    MM,
+    NO_RUN,
+    PUBLISHED,
+    Empty,
+    paper,
+    save,
+    wrapped,
+)
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.outcomes import Step
 from m2clip.reporting.results import Row
-from m2clip.reporting.style import COLUMN, DATASETS, MM, NO_RUN, PUBLISHED, Empty, paper, save, wrapped
+from m2clip.reporting.tables.columns import Context, published_step
 
 LINE = 7 * MM  # height of a row
 APART = 0.22  # of the datasets within a row

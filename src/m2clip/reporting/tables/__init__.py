@@ -1,0 +1,1 @@
+"""The tables: declared, made of columns, the paper's lines beside ours, and written in three formats."""
