@@ -3,8 +3,8 @@
 dvc.lock holds the results of one profile, the one that params.yaml names. The stages of another are the same
 with its name in place and a lock of their own, so that its results are committed beside them; everything else
 in params.yaml counts for both, but for the seeds of a profile that has its own. While this file is there,
-params.yaml cannot name that profile: DVC lets one stage write a file. Rows of datasets that
-the profile leaves out are no stages of it.
+params.yaml cannot name that profile: DVC lets one stage write a file. No stages of it are rows of datasets
+that the profile leaves out, and rows that it makes equal to `main`, such as `released-flip` where the profile flips.
 
 With --backbone: the stage that trains the backbone of a stand-in, in the same way.
 """
@@ -17,6 +17,7 @@ import yaml
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
+from m2clip.reporting.differences import paper
 
 PIPELINE = Path("dvc.yaml")
 BACKBONE = Path("experiments/backbone/dvc.yaml")
@@ -68,21 +69,21 @@ def _backbones(profile: str) -> list[tuple[str, str]]:
 
 
 def _kept(profile: str) -> list[str]:
-    """The rows on datasets that the profile has; none where it has all, and rows.yaml says which there are.
+    """The rows that are stages of the profile; none where all are, and rows.yaml says which there are.
 
     Raises:
-        UserError: `main` is on one that it does without.
+        UserError: `main` is on a dataset that it does without.
     """
     base = rows.profile(profile)
-    if not base.left_out:
-        return []
-    datasets = {row: rows.resolve(row, base).data.dataset for row in rows.rows()}
-    if (of_main := datasets[rows.MAIN]) in base.left_out:
+    configs = {row: rows.resolve(row, base) for row in rows.rows()}
+    if (of_main := configs[rows.MAIN].data.dataset) in base.left_out:
         raise UserError(
             f"experiments/profiles/{profile}.yaml: leaves {of_main} out, which `{rows.MAIN}` is trained on; "
             f"name another in {rows.PARAMS}, data.dataset"
         )
-    return [row for row, dataset in datasets.items() if dataset not in base.left_out]
+    again = {row for row, config in configs.items() if config == paper(base, "k400")} - {rows.MAIN}
+    kept = [row for row in configs if configs[row].data.dataset not in base.left_out and row not in again]
+    return kept if len(kept) < len(configs) else []
 
 
 def write(profile: str) -> Path:
