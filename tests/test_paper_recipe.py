@@ -69,16 +69,31 @@ def test_every_command_of_the_guide_is_of_the_profile_paper():
     assert all(named.search(line) for line in run), run
 
 
+AGAIN = {"released-flip", "released-scale", "released-text-lr"}  # what the profile does anyway
+
+
+def trained_rows():
+    stages = yaml.safe_load(beside.written("paper"))["stages"]
+    assert stages["train"]["matrix"]["row"] == stages["evaluate"]["matrix"]["row"]
+    return stages["train"]["matrix"]["row"]
+
+
+def test_a_row_that_the_profile_makes_equal_to_main_is_not_trained_again(root):
+    assert trained_rows() == [row for row in rows.rows() if row not in AGAIN]
+    made.edit("experiments/profiles/paper.yaml", lambda content: content["data"].update(flip=False))
+    assert trained_rows() == [row for row in rows.rows() if row not in AGAIN - {"released-flip"}]
+    made.edit("params.yaml", lambda content: content["data"].update(flip=True))
+    assert "released-flip" in trained_rows(), "an explored main takes the place of none"
+    assert yaml.safe_load(beside.written("standard"))["stages"]["train"]["matrix"]["row"] == "${rows}"
+
+
 def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
     path = root / "experiments/profiles/paper.yaml"
-    whole = yaml.safe_load(beside.written("paper"))["stages"]
-    assert whole["train"]["matrix"]["row"] == "${rows}"
     text = path.read_text()
     assert SSV2 in text
     path.write_text(text.replace(SSV2, "  ssv2: null"))
-    stages = yaml.safe_load(beside.written("paper"))["stages"]
-    expected = [row for row, over in rows.rows().items() if over.get("data", {}).get("dataset") != "ssv2"]
-    assert stages["train"]["matrix"]["row"] == stages["evaluate"]["matrix"]["row"] == expected
+    there = [row for row, over in rows.rows().items() if over.get("data", {}).get("dataset") != "ssv2"]
+    assert trained_rows() == [row for row in there if row not in AGAIN]
     made.edit("params.yaml", lambda content: content["data"].update(dataset="ssv2"))
     with pytest.raises(UserError, match=r"paper.yaml: leaves ssv2 out, which `main` is trained on"):
         beside.written("paper")

@@ -22,7 +22,7 @@ def randomised():
 
 
 def plainly(tokens, weights):
-    """z + Conv3D(z W_dn) W_up with a 3x1x1 kernel a channel, for the tokens (T, 1 + M, D) of one video."""
+    """Of one video (T, 1 + M, D): z + Conv3D(z W_dn) W_up, with a 3x1x1 kernel for each channel."""
     down, up = weights["down.weight"], weights["up.weight"]
     kernel = weights["conv.weight"].reshape(BOTTLENECK, 3)
     adapted = tokens.copy()

@@ -4,7 +4,7 @@ dvc.lock holds the results of one profile, the one that params.yaml names. The s
 with its name in place and a lock of their own, so that its results are committed beside them; everything else
 in params.yaml counts for both, but for the seeds of a profile that has its own. While this file is there,
 params.yaml cannot name that profile: DVC lets one stage write a file. No stages of it are rows of datasets
-that the profile leaves out, and rows that it makes equal to `main`, such as `released-flip` where the profile flips.
+that the profile leaves out, and rows that it makes equal to `main`: `released-flip`, where the profile flips.
 
 With --backbone: the stage that trains the backbone of a stand-in, in the same way.
 """
