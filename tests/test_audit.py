@@ -171,7 +171,7 @@ def test_costs_are_steps_from_main_or_not_measured():
     }
     assert unseen.startswith(shown(outcomes.Step(mean["site-mlp"] - mean["main"])))
     assert line(page, "Dropout before VC")[-2:] == [audit_page.NOT_MEASURED] * 2
-    assert line(page, "RandAugment")[-2] == "only on SSv2"
+    assert line(page, "RandAugment")[-2] == "on SSv2 alone; not measured by itself"
     assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
     assert line(page, "All of these on K400")[-2:] == [audit_page.NOT_MEASURED] * 2
     assert "trained on stand-in K400" in page and "3.7" in page and "† one seed." in page
