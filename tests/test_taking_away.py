@@ -159,14 +159,8 @@ def test_a_run_of_another_profile_is_its_own_and_its_card_says_so(world, make_mo
     assert call("export", "main", "mine")[1] == "tiny/main/3 is in mine\n"
     assert "stand-in K400" in Path("mine/README.md").read_text()
     code, _, err = call("export", "main", "none", "--profile", "papr")
-    assert (
-        code == 1
-        and not Path("none").exists()
-        and err
-        == [
-            "error: params.yaml: profile: there is no profile papr (did you mean paper?); known are ['paper', 'tiny']"
-        ]
-    )
+    assert code == 1 and len(err) == 1 and not Path("none").exists()
+    assert err[0].startswith("error: params.yaml: profile: there is no profile papr (did you mean paper?)")
 
 
 def test_a_checkpoint_predicts_as_its_run_by_both_ways(exported, manifest, call):
