@@ -18,9 +18,9 @@ $(READY): requirements.txt pyproject.toml
 
 setup: $(READY) ## the environment in .venv
 
-repro: setup     ## videos, training, evaluation, tables: all of it; PROFILE=paper for another profile
-	PYTHONPATH=src python -m m2clip.stages.side_by_side $(PROFILE)
-	dvc repro $$(PYTHONPATH=src python -m m2clip.stages.beside $(PROFILE))
+repro: setup     ## videos, training, evaluation, tables: all of it; PROFILE=paper for another profile, ROWS="clip main" for some rows
+	PYTHONPATH=src python -m m2clip.stages.side_by_side $(PROFILE) $(if $(ROWS),--rows $(ROWS))
+	$(if $(ROWS),,dvc repro $$(PYTHONPATH=src python -m m2clip.stages.beside $(PROFILE)))
 	PYTHONPATH=src python -m m2clip.stages.readme
 
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes

@@ -229,6 +229,30 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
     ]
 
 
+def test_a_run_of_another_profile_than_the_one_of_params(call, save, manifest, tmp_path):
+    folder = tmp_path / "experiments/profiles"
+    folder.mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text("profile: tiny\nseeds: [0]\n")
+    (folder / "tiny.yaml").write_text("{}\n")
+    (folder / "other.yaml").write_text("seeds: [5, 0]\n")  # its own count beside the one of params.yaml
+    (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n")
+    for at, (profile, seed) in enumerate((("tiny", 0), ("other", 5), ("other", 0))):
+        save(RunKey(profile, "main", seed).adapters, seed=at)
+    file, other = manifest.folder / "videos/1.mp4", RunKey("other", "main", 5).adapters
+    asked = ((), ("--profile", "tiny"), ("--profile", "other"))
+    mine, same, its = (call("predict", file, "--run", "main", *words)[:2] for words in asked)
+    assert mine == same != its == call("predict", file, "--run", other)[:2] and its[0] == 0
+    assert call("predict", file, "--run", "main/0", "--profile", "other")[:2] not in (mine, its)
+    for words, told in (
+        (("--run", "main", "--profile", "othr"), "params.yaml: profile: there is no profile othr (did"),
+        (("--run", "main/7", "--profile", "other"), "data/other/runs/main/7/adapters.safetensors: there"),
+        (("--run", other, "--profile", "other"), f"--profile goes with --run ROW; {other} is a file"),
+        (("--checkpoint", "away", "--profile", "other"), "--profile goes with --run ROW; a checkpoint"),
+    ):
+        code, table, err = call("predict", file, *words)
+        assert code == 1 and table == [] and len(err) == 1 and err[0].startswith(f"error: {told}"), err
+
+
 def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_path, monkeypatch):
     monkeypatch.setattr("m2clip.evaluation.trained.open_trained", None)
     file, run = manifest.folder / "videos/1.mp4", ("--run", "a.safetensors")

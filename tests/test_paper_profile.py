@@ -11,7 +11,8 @@ from conftest import TINY, save_clip
 from test_pipeline import Copy
 
 KEPT = ("main", "clip", "ssv2")  # the last is on a dataset that is left out
-QUICK = {"epochs": 2, "batch": 3, "warmup_epochs": 0.5, "workers": 0, "precision": 32, "log_every": 1}
+QUICK = {"epochs": 2, "batch": 3, "accumulate": 1, "warmup_epochs": 0.5, "workers": 0, "precision": 32}
+QUICK |= {"log_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,9 @@ def repository(tmp_path_factory):
     claims.write_text(yaml.safe_dump({"claims": {}}))
     copy.commit()
     copy.environment["PYTHONPATH"] = "src"  # the copy's code, as `make repro` runs it
-    copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2")
+    copy.some = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2", "--rows", "clip")
+    copy.some_report = (copy.folder / "reports/paper/README.md").read_text()
+    copy.rest = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2")
     copy.run("dvc", "repro", copy.run("python", "-m", "m2clip.stages.beside", "paper").strip())
     return copy
 
@@ -100,6 +103,16 @@ def test_the_report_calls_nothing_a_stand_in(repository):
     page = (repository.folder / "reports/paper/README.md").read_text()
     assert "stand-in" not in page.lower()
     assert "2 of 3 runs" in page, "the third is declared, and its dataset left out"
+
+
+def test_some_rows_are_run_and_reported_alone_and_the_rest_later(repository):
+    ran = {name.rpartition(":")[2] for name in repository.ran(repository.some)}
+    assert {"prepare@k400", "resolve", "complexity", "sheets@hmdb51", "report"} <= ran
+    assert "1 of 1 rows: paper/clip/0 done" in repository.some and "pictures" not in ran
+    page = repository.some_report
+    assert "1 of 3 runs" in page and "`paper/main/0`" in page.partition("Not run yet")[2].partition("\n")[0]
+    assert "No run has been drawn yet." in page
+    assert "1 of 1 rows: paper/main/0 done" in repository.rest, "clip is not run again"
 
 
 def test_main_is_called_the_papers_model(repository):

@@ -132,9 +132,9 @@ def runs(monkeypatch):
     seen = SimpleNamespace(of_run={}, most={}, at_once=0)
     now, lock = [], threading.Lock()
     monkeypatch.setattr(side_by_side.beside, "write", lambda profile: None)
-    monkeypatch.setattr(
-        side_by_side, "_waiting", lambda profile: [RunKey(profile, f"row{i}", 0) for i in range(8)]
-    )
+    eight = [RunKey("paper", f"row{i}", 0) for i in range(8)]
+    monkeypatch.setattr(side_by_side, "_changed", lambda profile: set())
+    monkeypatch.setattr(side_by_side, "_waiting", lambda base, names, changed: eight)
 
     def dvc(command, *, env, **_):
         if "--single-item" not in command:

@@ -64,13 +64,13 @@ def world(tmp_path, monkeypatch, backbone, make_model):
     return tmp_path
 
 
-def tell(**changes):
-    """The small files of the run."""
-    config = load_adapters(KEY.adapters)[1]["config"]
-    KEY.folder.mkdir(parents=True, exist_ok=True)
-    KEY.metrics.write_text(json.dumps(METRICS))
-    KEY.provenance.write_text(json.dumps(TRAINED | {"config_sha": digest(config)} | changes))
-    KEY.evaluation.write_text(json.dumps(EVALUATED))
+def tell(key=KEY, **changes):
+    """The small files of a run."""
+    config = load_adapters(key.adapters)[1]["config"]
+    key.folder.mkdir(parents=True, exist_ok=True)
+    key.metrics.write_text(json.dumps(METRICS))
+    key.provenance.write_text(json.dumps(TRAINED | {"config_sha": digest(config)} | changes))
+    key.evaluation.write_text(json.dumps(EVALUATED))
 
 
 @pytest.fixture
@@ -143,6 +143,24 @@ def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
     assert call("export", "main", "real")[0] == 0
     card = Path("real/README.md").read_text()
     assert "tand-in" not in card and "| 12.3 | 83.4 |" in card and "zero-shot, Eq" not in card
+
+
+def test_a_run_of_another_profile_is_its_own_and_its_card_says_so(world, make_model, call, backbone):
+    key = RunKey("paper", "main", 3)
+    Path("experiments/profiles/paper.yaml").write_text("{}\n")
+    here = type(backbone)(name="tiny", config="clip/tiny.json", pretrained="clip/tiny.safetensors")
+    tiny_runs.save_run(key.adapters, make_model, here, {"data": {"frames": 4}}, seed=3)
+    tell(key)
+    code, out, _ = call("export", "main", "away", "--profile", "paper")
+    assert (code, out) == (0, "paper/main/3 is in away\n")
+    assert tiny_runs.same(load_file("away/adapters.safetensors"), load_file(key.adapters))
+    card = Path("away/README.md").read_text()
+    assert "| run | `paper/main/3` |" in card and "trained on K400" in card and "tand-in" not in card
+    assert call("export", "main", "mine")[1] == "tiny/main/3 is in mine\n"
+    assert "stand-in K400" in Path("mine/README.md").read_text()
+    code, _, err = call("export", "main", "none", "--profile", "papr")
+    assert code == 1 and len(err) == 1 and not Path("none").exists()
+    assert err[0].startswith("error: params.yaml: profile: there is no profile papr (did you mean paper?)")
 
 
 def test_a_checkpoint_predicts_as_its_run_by_both_ways(exported, manifest, call):

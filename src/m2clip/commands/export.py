@@ -19,17 +19,19 @@ def add(commands: Any) -> None:
         help="a trained and evaluated run as a folder to take away",
         description="Write a run as a checkpoint: adapters.safetensors, config.yaml, labels.txt\n"
         "and README.md, the model card with the run's numbers. `m2clip predict --checkpoint DIR` opens it.",
-        epilog="example:\n  m2clip export main/1 m2clip-k400",
+        epilog="examples:\n  m2clip export main/1 m2clip-k400\n"
+        "  m2clip export main m2clip-k400 --profile paper",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", metavar="ROW[/SEED]", help="a run of the profile that params.yaml names")
+    parser.add_argument("run", metavar="ROW[/SEED]", help="a run of the profile")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
+    parser.add_argument("--profile", metavar="P", help="default: the one that params.yaml names")
     parser.set_defaults(command=_export)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     """Write the checkpoint; the exit code."""
-    key = key_of(arguments.run, f"{arguments.run}:")
+    key = key_of(arguments.run, f"{arguments.run}:", arguments.profile)
     metrics, provenance = _told(key.metrics), _told(key.provenance)
     from m2clip.evaluation.checkpoint import Saved, write_checkpoint
     from m2clip.models.adapters_file import load_adapters
@@ -44,7 +46,7 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     told = card.Told(
         key=key,
-        names=Names(tuple(rows.profile().standin)),
+        names=Names(tuple(rows.profile(key.profile).standin)),
         config=config,
         metrics=metrics,
         provenance=provenance,

@@ -24,6 +24,7 @@ COLUMNS = ("file", "rank", "label", "probability", "error")
 EXAMPLES = """examples:
   m2clip predict clips/ --run main                    five labels a video, by the row main
   m2clip predict a.mp4 b.avi --run main/1 --top 1     by the run of seed 1
+  m2clip predict clips/ --run main --profile paper    by that of another profile
   m2clip predict clips/ --checkpoint FOLDER --json    by what `m2clip export` wrote; one JSON object a video
   m2clip predict clips/ --run main --labels mine.txt  zero-shot: labels of your own, one a line
   m2clip predict clips/ --run main --labels mine.txt --no-text-adapter --template "a photo of {}"
@@ -45,9 +46,10 @@ def add(commands: Any) -> None:
     searched = f"a file, or a folder whose {' '.join(VIDEOS)} are found at any depth"
     add("videos", nargs="+", type=Path, metavar="VIDEOS", help=searched)
     by = parser.add_mutually_exclusive_group(required=True)
-    run = "adapters.safetensors of a run, or ROW or ROW/SEED of the profile that params.yaml names"
+    run = "adapters.safetensors of a run, or ROW or ROW/SEED of the profile"
     by.add_argument("--run", help=run)
     by.add_argument("--checkpoint", type=Path, metavar="DIR", help="a folder that `m2clip export` wrote")
+    add("--profile", metavar="P", help="default: the one that params.yaml names")
     where = "the backbone's weights, where they are neither at the config's path nor in the checkpoint"
     add("--backbone", type=Path, metavar="FILE", help=where)
     add("--labels", type=Path, metavar="FILE", help="labels to choose from instead of the run's, one a line")
@@ -105,7 +107,9 @@ def _predict(arguments: argparse.Namespace) -> int:
 def _open(arguments: argparse.Namespace) -> "TrainedRun":
     if arguments.run and arguments.backbone:
         raise UserError("--backbone goes with --checkpoint; a run's config says where its backbone is")
-    path = _adapters(arguments.run) if arguments.run else None
+    if arguments.checkpoint and arguments.profile:
+        raise UserError("--profile goes with --run ROW; a checkpoint is of no profile")
+    path = _adapters(arguments.run, arguments.profile) if arguments.run else None
     from m2clip.evaluation.checkpoint import open_checkpoint
     from m2clip.evaluation.trained import open_trained
     from m2clip.models.factory import device_name
@@ -115,15 +119,17 @@ def _open(arguments: argparse.Namespace) -> "TrainedRun":
     return open_checkpoint(arguments.checkpoint, device_name(), arguments.backbone)
 
 
-def _adapters(run: str) -> Path:
+def _adapters(run: str, profile: str | None) -> Path:
     """The file that `--run` means.
 
     Raises:
-        UserError: when it is neither a file nor a row.
+        UserError: when it is neither a file nor a row of the profile, or a file where a profile is named.
     """
     if Path(run).suffix == ".safetensors" or Path(run).is_file():
+        if profile:
+            raise UserError(f"--profile goes with --run ROW; {run} is a file")
         return Path(run)
-    return key_of(run, f"--run {run}: there is no such file, and").adapters
+    return key_of(run, f"--run {run}: there is no such file, and", profile).adapters
 
 
 Line = dict[str, str]

@@ -1,17 +1,22 @@
-"""`side_by_side [PROFILE [JOBS]]`: train and evaluate what needs it, several rows at a time, through DVC.
+"""`side_by_side [PROFILE [JOBS]] [--rows ROW...]`: train and evaluate what needs it, several rows at a time.
 
-A plain `dvc repro` afterwards finds them done and renders the report; alone it gives the same bits, later.
+A plain `dvc repro` afterwards finds them done and renders the report; alone it gives the same bits, later. It
+would also train what --rows leaves out. So with --rows the stages that render are run here, each alone
+(`dvc repro --single-item`), and the report says of the others that they have not run.
+
 Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
 many at a time as GPUs, each with one of its own, and where there is none, as many as cores. More JOBS than
 GPUs share them: right for the small runs of the generated profiles, too much for those of the paper.
 """
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import cycle, islice, takewhile
 from pathlib import Path
@@ -19,6 +24,8 @@ from queue import SimpleQueue
 
 from m2clip import rows, workplace
 from m2clip.errors import UserError, guarded
+from m2clip.reporting.figures import motion
+from m2clip.rows import Profile
 from m2clip.runs import RunKey, declared
 from m2clip.stages import beside
 from m2clip.training import launch
@@ -32,15 +39,79 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 
 def main() -> None:
-    """Prepare and resolve, then run what is not up to date, `main` first."""
-    profile = sys.argv[1] if len(sys.argv) > 1 else rows.profile().name
+    """Prepare and resolve, then run what is not up to date, `main` first; of some rows alone, render too."""
+    arguments = _arguments()
+    base = rows.profile(arguments.profile)
+    names = _chosen(base, arguments.rows)
     alone = launch.VARIABLE in os.environ  # each row takes all devices
     gpus = () if alone else _gpus()
-    jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 1 if alone else len(gpus) or workplace.cores()
-    beside.write(profile)
-    if subprocess.run([*DVC, "repro", _stage(profile, "resolve")], check=False, env=ENVIRONMENT).returncode:
+    jobs = arguments.jobs or (1 if alone else len(gpus) or workplace.cores())
+    beside.write(base.name)
+    _repro(_stage(base.name, "resolve"))
+    changed = _changed(base.name)
+    _train(_waiting(base, names, changed), gpus, jobs)
+    if arguments.rows:
+        main_run = RunKey(base.name, rows.MAIN, rows.seeds(base)[0])
+        _render(base.name, pictures=rows.MAIN in names or _stages(main_run)[0] not in changed)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="side_by_side", description="Train and evaluate what needs it.")
+    add = parser.add_argument
+    add("profile", metavar="PROFILE", nargs="?", help="default: the one that params.yaml names")
+    add("jobs", metavar="JOBS", nargs="?", type=_count, help="runs at a time; default: GPUs, else cores")
+    alone = f"of {rows.ROWS}: these alone, and the report with what is there"
+    add("--rows", metavar="ROW", nargs="+", default=(), help=alone)
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1; rows go after --rows")
+    return int(text)
+
+
+def _chosen(base: Profile, asked: Sequence[str]) -> list[str]:
+    """The rows that are asked for, or all; `main` first.
+
+    Raises:
+        UserError: one is not declared, or is on a dataset that the profile does without.
+    """
+    for row in asked:
+        if (dataset := rows.resolve(row, base).data.dataset) in base.left_out:
+            raise UserError(
+                f"experiments/profiles/{base.name}.yaml: leaves {dataset} out, which row {row} is trained on"
+            )
+    return sorted(dict.fromkeys(asked) or rows.rows(), key=lambda row: row != rows.MAIN)
+
+
+def _repro(*arguments: str) -> None:
+    if subprocess.run([*DVC, "repro", *arguments], check=False, env=ENVIRONMENT).returncode:
         sys.exit(1)
-    waiting = _waiting(profile)
+
+
+def _changed(profile: str) -> set[str]:
+    """Stages of the profile that DVC holds for out of date."""
+    command = [*DVC, "status", "--json", str(beside.pipeline(profile))]
+    status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    if status.returncode:
+        raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
+    return set(json.loads(status.stdout))
+
+
+def _waiting(base: Profile, names: Sequence[str], changed: set[str]) -> list[RunKey]:
+    """Runs of the rows that are out of date, in the rows' order."""
+    keys = declared(base.name, names, rows.seeds(base))
+    there = [key for key in keys if key.train_config.exists()]  # not of datasets that the profile leaves out
+    return [key for key in there if changed & set(_stages(key))]
+
+
+def _train(waiting: Sequence[RunKey], gpus: tuple[str, ...], jobs: int) -> None:
+    """Run them all, so many at a time.
+
+    Raises:
+        UserError: naming those that failed, when the others are done.
+    """
     began, failed = time.monotonic(), []
     settings = _settings(gpus, jobs)
     with ThreadPoolExecutor(jobs) as pool:
@@ -56,17 +127,18 @@ def main() -> None:
         raise UserError(f"{len(failed)} of {len(waiting)} rows failed: {named}")
 
 
-def _waiting(profile: str) -> list[RunKey]:
-    """Declared runs that DVC holds for out of date, `main` first."""
-    command = [*DVC, "status", "--json", str(beside.pipeline(profile))]
-    status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    if status.returncode:
-        raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
-    changed = set(json.loads(status.stdout))
-    names = sorted(rows.rows(), key=lambda row: row != rows.MAIN)
-    keys = declared(profile, names, rows.seeds(rows.profile(profile)))
-    there = [key for key in keys if key.train_config.exists()]  # not of datasets that the profile leaves out
-    return [key for key in there if changed & set(_stages(key))]
+def _render(profile: str, *, pictures: bool) -> None:
+    """Run the stages after training and evaluation, each alone, so that none of those is run for them.
+
+    Args:
+        profile: whose report is rendered.
+        pictures: whether `main` is trained, which that stage draws.
+    """
+    if not pictures:  # `report` depends on the folder: as it was, or empty, which says that no run is drawn
+        motion.folder(profile).mkdir(parents=True, exist_ok=True)
+    drawn = ["pictures"] if pictures else []
+    own = [*(f"sheets@{dataset}" for dataset in rows.DATASETS), *drawn, "report"]
+    _repro("--single-item", *beside.SHARED, *(_stage(profile, name) for name in own))
 
 
 def _stages(key: RunKey) -> tuple[str, str]:

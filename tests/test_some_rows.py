@@ -1,0 +1,141 @@
+"""Some rows of a profile: what `side_by_side --rows` asks DVC for, and `make repro ROWS=...` of it."""
+
+import json
+import subprocess
+from pathlib import Path
+from subprocess import CompletedProcess
+from types import SimpleNamespace
+
+import pytest
+
+import made_up_runs as made
+from m2clip import rows
+from m2clip.errors import UserError
+from m2clip.runs import RunKey
+from m2clip.stages import side_by_side
+
+PIPELINE = "experiments/paper/dvc.yaml"
+SHEETS = [f"sheets@{dataset}" for dataset in rows.DATASETS]
+PICTURES = Path("reports/paper/pictures")
+
+
+@pytest.fixture
+def dvc(tmp_path, monkeypatch):
+    """A call of side_by_side: what it asks of DVC, which has run `done` and fails at stages with `fails`."""
+    monkeypatch.chdir(tmp_path)
+    made.declare(tmp_path)
+    (tmp_path / "dvc.yaml").write_text((made.ROOT / "dvc.yaml").read_text())
+    monkeypatch.setenv("M2CLIP_LAUNCH", "torchrun")  # one after another
+    Path(rows.profile("embedded").backbone["pretrained"]).touch()
+    for row in rows.rows():
+        for profile in ("paper", "embedded"):
+            config = RunKey(profile, row, 0).train_config
+            config.parent.mkdir(parents=True, exist_ok=True)
+            config.touch()
+    seen = SimpleNamespace(asked=[], done=set(), fails="nothing")
+
+    def answer(command, **_):
+        words = command[len(side_by_side.DVC) :]
+        if words[0] == "status":
+            start = f"{PIPELINE}:" if words[-1] == PIPELINE else ""
+            names = {f"{stage}@{row}-0" for row in rows.rows() for stage in ("train", "evaluate")} - seen.done
+            return CompletedProcess(command, 0, json.dumps({start + name: [] for name in names}), "")
+        assert words[0] == "repro"
+        seen.asked.append(words[1:])
+        return CompletedProcess(command, int(seen.fails in words[-1]))
+
+    def call(*arguments):
+        seen.asked.clear()
+        monkeypatch.setattr("sys.argv", ["side_by_side", *arguments])
+        side_by_side.main()
+        return list(seen.asked)
+
+    monkeypatch.setattr(side_by_side.subprocess, "run", answer)
+    seen.call = call
+    return seen
+
+
+def alone(*names, before=f"{PIPELINE}:", first=()):
+    """The words after `dvc repro` that run stages and none before them."""
+    return ["--single-item", *first, *(before + name for name in names)]
+
+
+def of_row(row, **more):
+    return alone(f"train@{row}-0", f"evaluate@{row}-0", **more)
+
+
+def rendered(*names, **more):
+    return alone(*SHEETS, *names, "report", first=["complexity"], **more)
+
+
+def test_these_rows_alone_are_run_and_then_what_renders(dvc):
+    resolve, *trained, last = dvc.call("paper", "--rows", "clip", "main", "ssv2", "clip")
+    assert resolve == [f"{PIPELINE}:resolve"]
+    assert trained == [of_row("main"), of_row("clip"), of_row("ssv2")]
+    assert last == rendered("pictures") and not PICTURES.exists()
+
+
+def test_the_profile_of_params_has_the_roots_stages(dvc):
+    expected = [["resolve"], of_row("te", before=""), rendered(before="")]
+    assert dvc.call("--rows", "te") == dvc.call("embedded", "2", "--rows", "te") == expected
+
+
+def test_pictures_are_drawn_where_main_is_trained_and_else_their_folder_is_there(dvc):
+    assert dvc.call("paper", "--rows", "clip")[-1] == rendered()
+    assert PICTURES.is_dir(), "report depends on it"
+    (PICTURES / "kept.json").touch()
+    dvc.done = {"evaluate@main-0"}
+    assert dvc.call("paper", "--rows", "clip")[-1] == rendered()
+    assert (PICTURES / "kept.json").exists()
+    dvc.done = {"train@main-0", "evaluate@clip-0", "train@clip-0"}
+    assert dvc.call("paper", "--rows", "clip") == [[f"{PIPELINE}:resolve"], rendered("pictures")]
+
+
+def test_all_rows_are_run_and_left_to_a_plain_repro_to_render(dvc):
+    _, *trained = dvc.call("paper", "1")
+    assert trained[0] == of_row("main")
+    assert sorted(trained) == sorted(of_row(row) for row in rows.rows())
+
+
+def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):
+    dvc.fails = "clip-0"
+    with pytest.raises(UserError, match=r"1 of 2 rows failed: paper/clip/0 \(.work/logs/paper/clip-0.log\)"):
+        dvc.call("paper", "--rows", "clip", "te")
+    assert dvc.asked[1:] == [of_row("clip"), of_row("te")]
+    dvc.fails = "report"
+    with pytest.raises(SystemExit):
+        dvc.call("paper", "--rows", "te")
+
+
+def test_mistakes_are_told_before_anything_is_run(dvc, capsys):
+    with pytest.raises(
+        UserError, match=r"^experiments/rows.yaml: there is no row clp \(did you mean clip\?\)"
+    ):
+        dvc.call("paper", "--rows", "main", "clp")
+    path = Path("experiments/profiles/paper.yaml")
+    made.edit(path, lambda content: content["videos"].update(ssv2=None))
+    with pytest.raises(UserError, match=r"paper.yaml: leaves ssv2 out, which row te-ssv2 is trained on$"):
+        dvc.call("paper", "--rows", "te-ssv2")
+    with pytest.raises(UserError, match=r"there is no profile papr \(did you mean paper\?\)"):
+        dvc.call("papr", "--rows", "main")
+    for jobs in ("clip", "0"):
+        with pytest.raises(SystemExit):
+            dvc.call("paper", jobs)
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told.endswith(f"argument JOBS: '{jobs}' is not a whole number from 1; rows go after --rows")
+    assert dvc.asked == []
+
+
+def test_make_hands_rows_on_and_leaves_the_plain_repro_out():
+    def commands(*settings):
+        told = subprocess.run(
+            ["make", "-n", "repro", *settings], cwd=made.ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        return [line.split() for line in told if "m2clip.stages" in line]
+
+    driver = ["PYTHONPATH=src", "python", "-m", "m2clip.stages.side_by_side"]
+    first, readme = commands("PROFILE=paper", "ROWS=clip main")
+    assert first == [*driver, "paper", "--rows", "clip", "main"] and readme[-1] == "m2clip.stages.readme"
+    assert commands("ROWS=te")[0] == [*driver, "--rows", "te"]
+    first, plain, _ = commands("PROFILE=paper")
+    assert first == [*driver, "paper"] and plain[:2] == ["dvc", "repro"] and plain[-1] == "paper)"
