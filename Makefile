@@ -18,9 +18,8 @@ $(READY): requirements.txt pyproject.toml
 
 setup: $(READY) ## the environment in .venv
 
-repro: setup     ## videos, training, evaluation, tables: all of it; PROFILE=paper for another profile, ROWS="clip main" for some rows
+repro: setup     ## `dvc repro`, rows side by side: all of it; PROFILE=paper for another profile, ROWS="clip main" for some rows
 	PYTHONPATH=src python -m m2clip.stages.side_by_side $(PROFILE) $(if $(ROWS),--rows $(ROWS))
-	$(if $(ROWS),,dvc repro $$(PYTHONPATH=src python -m m2clip.stages.beside $(PROFILE)))
 	PYTHONPATH=src python -m m2clip.stages.readme
 
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes

@@ -51,7 +51,6 @@ def repository(tmp_path_factory):
     copy.some = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2", "--rows", "clip")
     copy.some_report = (copy.folder / "reports/paper/README.md").read_text()
     copy.rest = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2")
-    copy.run("dvc", "repro", copy.run("python", "-m", "m2clip.stages.beside", "paper").strip())
     return copy
 
 

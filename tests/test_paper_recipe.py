@@ -129,11 +129,11 @@ def test_gpus_are_those_that_cuda_would_see(root, monkeypatch, gpus, named, foun
 @pytest.fixture
 def runs(monkeypatch):
     """side_by_side as it is called, with DVC's part taken down: each run's GPU, and how many shared it."""
-    seen = SimpleNamespace(of_run={}, most={}, at_once=0)
-    now, lock = [], threading.Lock()
+    seen = SimpleNamespace(of_run={}, most={}, at_once=0, expected=0)
+    now, lock, full = [], threading.Lock(), threading.Event()
     monkeypatch.setattr(side_by_side.beside, "write", lambda profile: None)
     eight = [RunKey("paper", f"row{i}", 0) for i in range(8)]
-    monkeypatch.setattr(side_by_side, "_changed", lambda profile: set())
+    monkeypatch.setattr(side_by_side, "_changed", lambda profile: {"train@row0-0"})
     monkeypatch.setattr(side_by_side, "_waiting", lambda base, names, changed: eight)
 
     def dvc(command, *, env, **_):
@@ -145,12 +145,15 @@ def runs(monkeypatch):
             seen.of_run[command[-1]] = gpu
             seen.most[gpu] = max(seen.most.get(gpu, 0), now.count(gpu))
             seen.at_once = max(seen.at_once, len(now))
+            full.set() if len(now) == seen.expected else None
+        full.wait(5)  # so many run at once, however slow the machine
         threading.Event().wait(0.05)
         with lock:
             now.remove(gpu)
         return CompletedProcess(command, 0)
 
-    def start(*arguments):
+    def start(expected, *arguments):
+        seen.expected = expected
         monkeypatch.setattr("sys.argv", ["side_by_side", *arguments])
         monkeypatch.setattr(side_by_side, "ENVIRONMENT", dict(os.environ))
         plain = side_by_side._gpus()
@@ -166,7 +169,7 @@ def test_each_run_has_a_gpu_of_its_own(root, monkeypatch, runs):
     driver(monkeypatch, root, "GPU-a", "GPU-b")
     monkeypatch.setattr(side_by_side.workplace, "cores", lambda: 6)
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
-    seen = runs("paper")
+    seen = runs(2, "paper")
     assert seen.most == {"GPU-a": 1, "GPU-b": 1} and seen.at_once == 2 and len(seen.of_run) == 8
     assert (root / ".work/logs/paper/row0-0.log").exists(), "another profile's run of a row has its own"
 
@@ -187,5 +190,5 @@ def test_without_gpus_as_many_as_cores_and_one_that_takes_all(
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
     if launch:
         monkeypatch.setenv("M2CLIP_LAUNCH", launch)
-    assert runs("paper", *arguments).most == most
+    assert runs(sum(most.values()), "paper", *arguments).most == most
     assert "torch" not in vars(side_by_side) and Path("params.yaml").exists()

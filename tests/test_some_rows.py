@@ -91,10 +91,16 @@ def test_pictures_are_drawn_where_main_is_trained_and_else_their_folder_is_there
     assert dvc.call("paper", "--rows", "clip") == [[f"{PIPELINE}:resolve"], rendered("pictures")]
 
 
-def test_all_rows_are_run_and_left_to_a_plain_repro_to_render(dvc):
-    _, *trained = dvc.call("paper", "1")
-    assert trained[0] == of_row("main")
+def test_all_rows_are_run_and_a_plain_repro_renders(dvc):
+    _, *trained, last = dvc.call("paper", "1")
+    assert trained[0] == of_row("main") and last == [PIPELINE]
     assert sorted(trained) == sorted(of_row(row) for row in rows.rows())
+
+
+def test_where_all_is_up_to_date_dvc_is_asked_once(dvc, capsys):
+    dvc.done = {f"{stage}@{row}-0" for row in rows.rows() for stage in ("train", "evaluate")}
+    assert dvc.call("paper") == dvc.call("paper", "--rows", "clip") == []
+    assert capsys.readouterr().out == 2 * "Data and pipelines are up to date.\n"
 
 
 def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):
@@ -126,7 +132,7 @@ def test_mistakes_are_told_before_anything_is_run(dvc, capsys):
     assert dvc.asked == []
 
 
-def test_make_hands_rows_on_and_leaves_the_plain_repro_out():
+def test_make_hands_profile_and_rows_on():
     def commands(*settings):
         told = subprocess.run(
             ["make", "-n", "repro", *settings], cwd=made.ROOT, capture_output=True, text=True, check=True
@@ -137,5 +143,4 @@ def test_make_hands_rows_on_and_leaves_the_plain_repro_out():
     first, readme = commands("PROFILE=paper", "ROWS=clip main")
     assert first == [*driver, "paper", "--rows", "clip", "main"] and readme[-1] == "m2clip.stages.readme"
     assert commands("ROWS=te")[0] == [*driver, "--rows", "te"]
-    first, plain, _ = commands("PROFILE=paper")
-    assert first == [*driver, "paper"] and plain[:2] == ["dvc", "repro"] and plain[-1] == "paper)"
+    assert commands("PROFILE=paper")[0] == [*driver, "paper"]

@@ -1,7 +1,7 @@
 """`side_by_side [PROFILE [JOBS]] [--rows ROW...]`: train and evaluate what needs it, several rows at a time.
 
-A plain `dvc repro` afterwards finds them done and renders the report; alone it gives the same bits, later. It
-would also train what --rows leaves out. So with --rows the stages that render are run here, each alone
+The plain `dvc repro` at the end finds them done and renders the report; alone it gives the same bits, later.
+It would also train what --rows leaves out. So with --rows the stages that render are run instead, each alone
 (`dvc repro --single-item`), and the report says of the others that they have not run.
 
 Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
@@ -39,7 +39,7 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 
 def main() -> None:
-    """Prepare and resolve, then run what is not up to date, `main` first; of some rows alone, render too."""
+    """Prepare and resolve, run what is not up to date, `main` first, and render."""
     arguments = _arguments()
     base = rows.profile(arguments.profile)
     names = _chosen(base, arguments.rows)
@@ -47,12 +47,17 @@ def main() -> None:
     gpus = () if alone else _gpus()
     jobs = arguments.jobs or (1 if alone else len(gpus) or workplace.cores())
     beside.write(base.name)
+    if not _changed(base.name):
+        print("Data and pipelines are up to date.")
+        return
     _repro(_stage(base.name, "resolve"))
     changed = _changed(base.name)
     _train(_waiting(base, names, changed), gpus, jobs)
     if arguments.rows:
         main_run = RunKey(base.name, rows.MAIN, rows.seeds(base)[0])
         _render(base.name, pictures=rows.MAIN in names or _stages(main_run)[0] not in changed)
+    else:
+        _repro(str(beside.pipeline(base.name)))
 
 
 def _arguments() -> argparse.Namespace:
