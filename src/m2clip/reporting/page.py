@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from m2clip.reporting import chance
 from m2clip.reporting.conclusions import levels
 from m2clip.reporting.conclusions.audit_page import Audited
 from m2clip.reporting.conclusions.claims_page import summary
@@ -237,11 +238,12 @@ def converged(report: Report) -> Listing:
     for row in report.rows:
         for run in row.runs if row.trained else ():
             found = levels.convergence(run.key, run.history)
-            numbers = [MISSING] * 4
+            numbers, verdict = [MISSING] * 3, found.verdict if found else MISSING
             if found:
                 change = f"{found.last - found.before:+.3f} ± {found.noise:.3f}"
-                numbers = [f"{found.last:.3f}", f"{found.before:.3f}", change, found.verdict]
-            lines.append([title(row, report.context), str(run.key.seed), *numbers])
+                numbers = [f"{found.last:.3f}", f"{found.before:.3f}", change]
+            verdict = chance.told(run.metrics, report.context.facts.get(row.dataset or "")) or verdict
+            lines.append([title(row, report.context), str(run.key.seed), *numbers, verdict])
     return Listing(headers, lines, [True, False, False, False, False, True])
 
 

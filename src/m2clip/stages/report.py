@@ -34,7 +34,7 @@ def main() -> None:
     datasets = _datasets(shown)
     context = Context(
         names=Names(tuple(profile.standin)),
-        facts={dataset: facts.read_facts(profile.name, dataset) for dataset in datasets},
+        facts={dataset: facts.read_facts(profile.name, dataset) for dataset in rows.DATASETS},
         parameters=facts.read_parameters(),
         profile=profile,
     )

@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from m2clip.reporting import correlation, names, outcomes
+from m2clip.reporting import chance, correlation, names, outcomes
 from m2clip.reporting.conclusions.claims import Claim, Measure, Printed
 from m2clip.reporting.differences import ELSEWHERE, difference
 from m2clip.reporting.outcomes import Difference
@@ -16,8 +16,8 @@ from m2clip.reporting.tables.formats import signed
 from m2clip.rows import MAIN
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"
-MISSING, NOT_JUDGED = "not run yet", "not judged"
-VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING, NOT_JUDGED)
+NO_RULE, MISSING, NOT_JUDGED = "not decided by this rule", "not run yet", "not judged"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, NO_RULE, MISSING, NOT_JUDGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,7 @@ def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> J
         why = f"{better.name} and {other.name} share no seed"
         return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
     told = remarks(apart, max(len(row.runs) for row in (better, other)), claim.measure)
+    told += tuple(_unlearned(row, claim, context) for row in (better, other) if context.unlearned(row))
     return Judged(
         name=name, claim=claim, difference=apart,
         verdict=verdict(apart, 1 if claim.direction == "higher" else -1),
@@ -143,9 +144,9 @@ def _against(claim: Claim, rows: Sequence[Row], context: Context) -> Row:
 
 
 def verdict(found: Difference, towards: int) -> str:
-    """By the interval alone; where there is none, the claim is undecided."""
+    """By the interval alone; where there is none, no size decides the claim."""
     if found.interval is None:
-        return UNDECIDED
+        return NO_RULE
     ends = (found.interval.low * towards, found.interval.high * towards)
     if min(ends) > 0:
         return HOLDS
@@ -165,6 +166,13 @@ def remarks(found: Difference, asked: int, measure: Measure) -> tuple[str, ...]:
         pairs = "pairs of labels are not independent"
         told.append(f"no interval: {pairs if measure == 'correlation' else 'no outcomes of the same videos'}")
     return tuple(told)
+
+
+def _unlearned(row: Row, claim: Claim, context: Context) -> str:
+    """The set is named where the claim is not of accuracy on it."""
+    own = context.names.dataset(row.dataset or "")
+    on = f" on {own}" if claim.zero_shot or claim.measure == "correlation" else ""
+    return f"{row.name} is within {chance.MARGIN} points of chance{on}"
 
 
 def _top1(better: Row, worse: Row, claim: Claim) -> Difference | None:

@@ -85,7 +85,7 @@ def _heading(row: Row, spec: Spec, context: Context) -> str:
 
 def _notes(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[str, ...]:
     """What stands behind ±, steps, published values and chance."""
-    return (_spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, context))
+    return (_spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, rows, context))
 
 
 def _spread(spec: Spec, rows: Sequence[Row]) -> str:
@@ -122,8 +122,12 @@ def _published(spec: Spec) -> str:
     )
 
 
-def _chances(spec: Spec, context: Context) -> str:
-    """Chance level of the sets that are only tested zero-shot."""
-    known = {name: context.chance(name) for name in ZERO_SHOT if name in spec.columns}
+def _chances(spec: Spec, rows: Sequence[Row], context: Context) -> str:
+    """Chance level of the sets on which accuracy is shown, but for those that a column tells it of."""
+    supervised = "top1" in spec.columns and "chance" not in spec.columns
+    used = {row.dataset for row in rows} if supervised else set()
+    known = {name: context.chance(name) for name in DATASETS if name in used}
+    known |= {name: context.chance(name) for name in ZERO_SHOT if name in spec.columns}
     parts = [f"{chance:.1f} % on {context.names.dataset(name)}" for name, chance in known.items() if chance]
-    return f"Chance is {' and '.join(parts)}." if parts else ""
+    *most, last = parts or [""]
+    return f"Chance is {' and '.join([', '.join(most), last] if most else [last])}." if parts else ""
