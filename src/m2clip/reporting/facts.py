@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMPLEXITY = Path("reports/complexity.csv")
+AS_PUBLISHED = "as published"  # class_ids of a set whose labels were held to the published list
 Line = dict[str, str]
 
 

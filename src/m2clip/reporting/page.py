@@ -15,7 +15,7 @@ from m2clip.reporting.figures.drawing import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.provenance import Traced
 from m2clip.reporting.results import Row, SeedRun, is_number, look
-from m2clip.reporting.tables import counted
+from m2clip.reporting.tables import beside_paper, counted
 from m2clip.reporting.tables.columns import Context, title, views
 from m2clip.reporting.tables.declared import Spec
 from m2clip.reporting.tables.formats import Listing, Table, escape_markdown, markdown, shown
@@ -78,6 +78,8 @@ def _head(report: Report) -> str:
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
     if known := accuracies(report):
         text += f" {known[:-1]} ([its card](../../experiments/backbone/README.md))."
+    if others := beside_paper.note(report.datasets, report.context):
+        text += f" {others}"
     text += " The same with sortable tables and what stands behind each number: [index.html](index.html)."
     return (
         f"{text}\n\nRendered by the stage `report` from the files of the runs; a value that is not there is "

@@ -125,7 +125,7 @@ def _line(one: Judged, labels: dict[str, str], context: Context) -> list[str]:
 def paper(one: Judged) -> str:
     """The paper's difference, or why there is none."""
     printed = one.printed
-    if one.verdict == NOT_JUDGED:
+    if one.verdict == NOT_JUDGED or not one.beside:
         return MISSING
     if printed is None:
         return "beyond the paper" if one.claim.beyond else "not printed"

@@ -1,7 +1,7 @@
 """Whether a claim holds here, by a rule that was fixed before any number was seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import numpy as np
@@ -26,6 +26,7 @@ class Judged:
 
     difference: better - worse with its interval and its value for each seed; None where it is not run or not
     judged, and `why` says what is in the way. remarks: what weakens the verdict. digits: of the numbers.
+    beside: whether the paper's numbers may stand beside it, which is only so where labels are its own.
     """
 
     name: str
@@ -35,11 +36,12 @@ class Judged:
     remarks: tuple[str, ...] = ()
     why: str = ""
     digits: int = 1
+    beside: bool = True
 
     @property
     def printed(self) -> Printed | None:
-        """The paper's numbers; none beside rows that are not the paper's."""
-        return None if self.verdict == NOT_JUDGED else self.claim.published
+        """The paper's numbers; none beside rows or sets that are not the paper's."""
+        return None if self.verdict == NOT_JUDGED or not self.beside else self.claim.published
 
     @property
     def spread(self) -> float | None:
@@ -61,9 +63,12 @@ class Judged:
 def judge(claims: Mapping[str, Claim], rows: Iterable[Row], context: Context) -> list[Judged]:
     """Every claim, in the order of the file."""
     by_name = {row.name: row for row in rows}
-    return [
-        _judged(name, claim, [by_name[row] for row in claim.rows], context) for name, claim in claims.items()
-    ]
+    judged = []
+    for name, claim in claims.items():
+        one = _judged(name, claim, [by_name[row] for row in claim.rows], context)
+        sets = (claim.set, claim.trained_on)
+        judged.append(replace(one, beside=all(map(context.is_papers, sets))))
+    return judged
 
 
 def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> Judged:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from m2clip.config import Backbone
+from m2clip import weights
 from m2clip.reporting import chance, outcomes
 from m2clip.reporting.correlation import Correlations
-from m2clip.reporting.facts import Line, Parameters
+from m2clip.reporting.facts import AS_PUBLISHED, Line, Parameters
 from m2clip.reporting.names import Names
 from m2clip.reporting.results import Row, Value, look, summary
 from m2clip.reporting.tables import ticks
@@ -40,6 +40,15 @@ class Context:
     def unlearned(self, row: Row | None) -> bool:
         """Whether a trained row is within ten points of chance on the set that it was trained for."""
         return row is not None and chance.near(row, self.facts.get(row.dataset or ""))
+
+    def is_papers(self, dataset: str) -> bool:
+        """Whether the paper's numbers may stand beside a set: its labels are the published ones.
+
+        Of a stand-in and of a set that is left out there is nothing to hold to them.
+        """
+        if dataset in self.names.standins or dataset in self.profile.left_out:
+            return True
+        return (self.facts.get(dataset) or {}).get("class_ids") == AS_PUBLISHED
 
     def reference(self, row: Row) -> Row | None:
         """The row on the same dataset from which its step is counted."""
@@ -136,13 +145,16 @@ def _published(row: Row, context: Context) -> Value | None:
 
 
 def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
-    """Our number less the paper's, where data and backbone are the paper's; see declared.beside_paper."""
+    """Our number less the paper's, where data and backbone are the paper's; see beside_paper.py."""
     published = context.published
     line = published.line(row.config, context.profile) if published else None
     of = FROM_PAPER[key]
     ours = _top1(row, context) if of == "top1" else zero_shot(row, of)
     backbone = row.config.backbone if row.config else None
-    if not published or not line or not ours or context.profile.standin or backbone != Backbone():
+    if not published or not line or not ours or not backbone or context.profile.standin:
+        return None
+    sets = [name for name in (row.dataset, of) if name and name != "top1"]
+    if not all(map(context.is_papers, sets)) or not weights.of_paper(backbone, context.profile.name):
         return None
     theirs = line.number(published.accuracy if of == "top1" else of)
     return None if theirs is None else outcomes.Step(ours.mean - theirs, std=ours.std, mark=ours.mark)

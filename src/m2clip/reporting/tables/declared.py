@@ -1,13 +1,12 @@
 """experiments/tables.yaml: which rows a table shows. Read without torch, so that a mistake is found early."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from m2clip.config import Backbone
 from m2clip.errors import UserError, meant
-from m2clip.parsing import build, merge, plain, read_yaml
+from m2clip.parsing import build, read_yaml
 from m2clip.reporting import TABLES
-from m2clip.rows import MAIN, PARAMS, Profile
+from m2clip.rows import MAIN, PARAMS
 
 DEFAULT = (
     "label",
@@ -115,24 +114,6 @@ def read(asked: object, rows: Collection[str]) -> Declared:
         raise UserError(f"{TABLES}: labels.{MAIN}: {MAIN} is labelled by how it differs; take it out")
     specs = {name: _spec(name, tables[name] or {}, rows) for name in tables}
     return Declared({name: specs[name] for name in asked}, {row: str(text) for row, text in labels.items()})
-
-
-def beside_paper(asked: Declared, profile: Profile) -> Declared:
-    """The same tables, with the difference from the paper's number where data and backbone are the paper's.
-
-    On stand-in data such a difference would mean nothing, so there it is no column at all.
-    """
-    if profile.standin or merge(plain(Backbone()), profile.backbone) != plain(Backbone()):
-        return asked
-    return replace(asked, tables={name: _beside(spec) for name, spec in asked.tables.items()})
-
-
-def _beside(spec: Spec) -> Spec:
-    if not spec.published:
-        return spec
-    zero_shot = [f"{name}_from_paper" for name in ("hmdb51", "ucf101") if name in spec.columns]
-    more = ["from_paper"] if "top1" in spec.columns else zero_shot
-    return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))
 
 
 def _spec(name: str, values: object, rows: Collection[str]) -> Spec:

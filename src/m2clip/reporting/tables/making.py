@@ -55,7 +55,8 @@ def make_table(name: str, spec: Spec, rows: Sequence[Row], context: Context) -> 
     lines = here.published.lines if here.published and here.published.listed else ()
     known = columns(Names() if lines else context.names)
     picked = [known[key] for key in spec.columns]
-    theirs = [listing.cells(here.published, line, spec.columns) for line in lines if here.published]
+    hidden = {name for name in ZERO_SHOT if not context.is_papers(name)}
+    theirs = [listing.cells(here.published, line, spec.columns, hidden) for line in lines if here.published]
     blocks = [listing.heading(line) for line in lines] + [_heading(row, spec, here) for row in chosen]
     return Table(
         name=name,
