@@ -15,11 +15,11 @@ import made_up_runs as made
 from m2clip import rows, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.reporting import facts, outcomes
+from m2clip.reporting import facts, outcomes, overlap
 from m2clip.reporting.conclusions import claims, claims_page, verdicts
 from m2clip.reporting.differences import label
 from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import beside_paper, declared, published
+from m2clip.reporting.tables import beside_paper, counted, declared, published
 from m2clip.reporting.tables.formats import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
@@ -84,6 +84,50 @@ def test_each_line_of_the_paper_is_one_row_of_ours(name):
     for line in lines:
         found = [row for row in rows.rows() if line.is_of(rows.resolve(row, profile), profile)]
         assert len(found) == 1, (line.cells, found)
+
+
+def test_the_released_site_is_the_released_code_s_in_its_own_table():
+    _, lines = made.table("audit")
+    assert lines["site-mlp"]["label"] == "Before the FFN alone (the released code's site)"
+    _, lines = made.table("fig4a")
+    assert lines["site-mlp"]["label"] == "Before the FFN alone (beyond the paper)"
+    made.edit("experiments/tables.yaml", lambda c: c["tables"]["audit"].update(labels={"clip": "X"}))
+    with pytest.raises(UserError, match=r"tables.audit.labels: there is no row clip"):
+        declared.read(["audit"], rows.rows())
+
+
+def test_each_config_is_counted_once_and_called_without_its_frames():
+    configs = made.resolve()
+    made.complexity(configs)
+    _, found, context = made.world()
+    counts = counted.listing(found, context)
+    lines = [dict(zip(counts.headers, line, strict=True)) for line in counts.rows]
+    assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
+    listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
+    assert sorted(listed) == sorted(rows.rows()), "each row in one line"
+    without = [row for row in found if row.name not in ("main", "ssv2")]
+    labels = {line[0] for line in counted.listing(without, context).rows}
+    assert "M2-CLIP" in labels and not any("frames" in label for label in labels)
+
+
+def test_labels_that_a_training_set_has_too_are_told_below_table_3():
+    run_all()
+    made.sheet("ucf101", "dataset,labels\nucf101,20\n")
+    made.sheet("hmdb51", "dataset,labels\nhmdb51,10\n")
+    head = "label,training_set,its_label,match\n"
+    twice = "a b,k400,a b,exact\na b,k400,b a,words\nc d,ssv2,c d,exact\n"
+    made.sheet("ucf101_overlap", head + twice)
+    made.sheet("hmdb51_overlap", head)
+    table, _ = made.table("table3")
+    told = "stand-in {}: {} of its {} labels are among those of stand-in K400"
+    note = f"{told.format('UCF101', 1, 20)}; {told.format('HMDB51', 0, 10)}."
+    assert note in table.notes
+    table, _ = made.table("table1")
+    assert "among those" not in " ".join(table.notes)
+    _, found, context = made.world()
+    both = overlap.all_told(rows.DATASETS, found, context)
+    assert both["ucf101"] == f"{told.format('UCF101', 1, 20)}, 1 of stand-in SSv2"
+    assert set(both) == {"ucf101", "hmdb51"}
 
 
 def test_published_cells_stay_what_the_paper_prints():

@@ -312,6 +312,21 @@ def check_figures(found):
     assert "Software" not in image.info
 
 
+def test_the_page_links_the_labels_that_are_not_unseen(monkeypatch):
+    fake.run("main")
+    fake.facts("k400", 4)
+    fake.facts("ucf101", 5)
+    sheet = Path("reports/fake/data/ucf101_overlap.csv")
+    sheet.write_text("label,training_set,its_label,match\na b,k400,a b,exact\n")
+    found = rendered(monkeypatch)
+    told = "stand-in UCF101: 1 of its 5 labels are among those of stand-in K400"
+    page = found["reports/fake/README.md"].decode()
+    assert f"- {told} ([which](data/ucf101_overlap.csv))." in page
+    assert f"{told}." in found["reports/fake/index.html"].decode()
+    sheet.unlink()
+    assert "among those" not in rendered(monkeypatch)["reports/fake/README.md"].decode()
+
+
 def test_a_removed_row_leaves_nothing_behind(monkeypatch):
     fake.run("main")
     fake.run("fake-ssv2", SSV2)

@@ -21,6 +21,17 @@ def read_facts(profile: str, dataset: str) -> Line | None:
     return lines[0] if lines else None
 
 
+def overlap_file(profile: str, dataset: str) -> Path:
+    """The labels of a dataset that a training set has too."""
+    return sheets(profile) / f"{dataset}_overlap.csv"
+
+
+def read_overlap(profile: str, dataset: str) -> list[Line] | None:
+    """A line for each of those labels, or None where no sheet has been drawn."""
+    path = overlap_file(profile, dataset)
+    return _lines(path) if path.exists() else None
+
+
 def training_videos(profile: str, dataset: str) -> int | None:
     """Valid videos of the training split, as the data sheet counts them; None where it does not."""
     told = (read_facts(profile, dataset) or {}).get("splits", "")

@@ -67,6 +67,7 @@ class Spec:
 
     reference: of each dataset the row from which steps are counted. published: the file under
     experiments/published with the paper's numbers. figures: kinds of figures drawn of the same rows.
+    labels: what some of its rows are called in it alone.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Spec:
     reference: tuple[str, ...] = ()
     published: str = ""
     figures: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
         ("columns", "column", COLUMNS),
         ("figures", "figure", FIGURES),
         ("reference", "row", spec.rows),
+        ("labels", "row", spec.rows),
     ):
         for value in getattr(spec, key):
             _known(f"{TABLES}: {path}.{key}", kind, value, known)

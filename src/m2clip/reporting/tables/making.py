@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from m2clip.reporting import overlap
 from m2clip.reporting.correlation import compare
 from m2clip.reporting.differences import difference
 from m2clip.reporting.names import DATASETS, Names
@@ -29,6 +30,7 @@ def of_table(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[list[Ro
     """The rows of a table, those of a dataset together where no column names it, and the table's context."""
     by_name = {row.name: row for row in rows}
     chosen = [by_name[name] for name in spec.rows]
+    chosen = [replace(row, label=spec.labels.get(row.name, row.label)) for row in chosen]
     if "dataset" not in spec.columns:
         order = [*DATASETS, None]
         chosen = sorted(chosen, key=lambda row: order.index(row.dataset))
@@ -86,7 +88,10 @@ def _heading(row: Row, spec: Spec, context: Context) -> str:
 
 def _notes(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[str, ...]:
     """What stands behind ±, steps, published values and chance."""
-    return (_spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, rows, context))
+    return (
+        _spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, rows, context),
+        _overlaps(spec, rows, context),
+    )  # fmt: skip
 
 
 def _spread(spec: Spec, rows: Sequence[Row]) -> str:
@@ -132,3 +137,11 @@ def _chances(spec: Spec, rows: Sequence[Row], context: Context) -> str:
     parts = [f"{chance:.1f} % on {context.names.dataset(name)}" for name, chance in known.items() if chance]
     *most, last = parts or [""]
     return f"Chance is {' and '.join([', '.join(most), last] if most else [last])}." if parts else ""
+
+
+def _overlaps(spec: Spec, rows: Sequence[Row], context: Context) -> str:
+    """How many labels are not unseen; below Table 3 alone, which is the one with this column."""
+    trained_on = list(dict.fromkeys(row.dataset for row in rows if row.trained and row.dataset))
+    sets = [name for name in ZERO_SHOT if name in spec.columns and "tuned_clip" in spec.columns]
+    told = [text for name in sets if (text := overlap.told(name, trained_on, context))]
+    return f"{'; '.join(told)}." if told else ""
