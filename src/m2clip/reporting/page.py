@@ -203,8 +203,8 @@ def _pictures(report: Report) -> str:
 
 def _complexity(report: Report) -> str:
     counts = counted.listing(report.rows, report.context)
-    text = counts.markdown() if counts.rows else "Not counted yet.\n"
-    return f"## Complexity\n\n{counted.TITLE}, as [csv](../complexity.csv). {counted.NOTE}\n\n{text}"
+    text = f"{counts.markdown()}\n{counted.note(report.rows)}\n" if counts.rows else "Not counted yet.\n"
+    return f"## Complexity\n\n{counted.TITLE}, as [csv](../complexity.csv).\n\n{text}"
 
 
 def facts(report: Report) -> Listing:

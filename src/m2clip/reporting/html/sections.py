@@ -42,7 +42,7 @@ def after(report: Report, folder: Path) -> Iterator[Section]:
     yield Section("pictures", "More pictures", _pictures(report, folder))
     counts = counted.listing(report.rows, report.context)
     if counts.rows:
-        table = grids.of_listing("complexity-table", counted.TITLE, counts, [counted.NOTE])
+        table = grids.of_listing("complexity-table", counted.TITLE, counts, [counted.note(report.rows)])
         yield Section("complexity", "Complexity", grid(table))
     yield Section("ran", "What ran", _ran(report))
     yield Section("data", "Data", _data(report))

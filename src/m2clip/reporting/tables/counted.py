@@ -13,8 +13,9 @@ from m2clip.reporting.tables.formats import Listing
 TITLE = "Parameters and multiply-adds at full size"
 NOTE = (
     "Each choice of method, adapters and decoder is counted once; rows that differ in data, frames or "
-    "training alone share its lines. Rows on SSv2 are counted with the 400 labels of K400 too."
+    "training alone share its lines."
 )
+ON_SSV2 = "Rows on SSv2 are counted with the 400 labels of K400 too."
 HEADERS = {
     "row": "Model", "rows": "Rows", "method": "Method", "frames": "Frames",
     "trainable_total": "Trainable parameters", "frozen_total": "Frozen parameters",
@@ -33,6 +34,11 @@ def listing(rows: Sequence[Row], context: Context) -> Listing:
     keys = [key for key in HEADERS if lines and (key in lines[0] or key == "rows")]
     cells = [[_cell(key, line, groups[line["row"]]) for key in keys] for line in lines]
     return Listing([HEADERS[key] for key in keys], cells, [key in ("row", "rows", "method") for key in keys])
+
+
+def note(rows: Sequence[Row]) -> str:
+    """What a line stands for."""
+    return f"{NOTE} {ON_SSV2}" if any(row.dataset == "ssv2" for row in rows) else NOTE
 
 
 def _counted(row: Row) -> str:
