@@ -119,14 +119,14 @@ def test_labels_that_a_training_set_has_too_are_told_below_table_3():
     made.sheet("ucf101_overlap", head + twice)
     made.sheet("hmdb51_overlap", head)
     table, _ = made.table("table3")
-    told = "stand-in {}: {} of its {} labels are among those of stand-in K400"
-    note = f"{told.format('UCF101', 1, 20)}; {told.format('HMDB51', 0, 10)}."
+    told = "Of the {} labels of stand-in {}, {} are among those of stand-in K400"
+    note = f"{told.format(20, 'UCF101', 1)}. {told.format(10, 'HMDB51', 0)}."
     assert note in table.notes
     table, _ = made.table("table1")
     assert "among those" not in " ".join(table.notes)
     _, found, context = made.world()
     both = overlap.all_told(rows.DATASETS, found, context)
-    assert both["ucf101"] == f"{told.format('UCF101', 1, 20)}, 1 of stand-in SSv2"
+    assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of stand-in SSv2"
     assert set(both) == {"ucf101", "hmdb51"}
 
 

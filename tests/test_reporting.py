@@ -318,7 +318,7 @@ def test_the_page_links_the_labels_that_are_not_unseen(monkeypatch):
     sheet = Path("reports/fake/data/ucf101_overlap.csv")
     sheet.write_text("label,training_set,its_label,match\na b,k400,a b,exact\n")
     found = rendered(monkeypatch)
-    told = "stand-in UCF101: 1 of its 5 labels are among those of stand-in K400"
+    told = "Of the 5 labels of stand-in UCF101, 1 are among those of stand-in K400"
     page = found["reports/fake/README.md"].decode()
     assert f"- {told} ([which](data/ucf101_overlap.csv))." in page
     assert f"{told}." in found["reports/fake/index.html"].decode()

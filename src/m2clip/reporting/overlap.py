@@ -23,14 +23,14 @@ def counts(dataset: str, trained_on: Collection[str], context: Context) -> dict[
 
 
 def told(dataset: str, trained_on: Collection[str], context: Context) -> str:
-    """`UCF101: 12 of its 101 labels are among those of K400, 0 of SSv2`; nothing where no sheet tells."""
+    """`Of the 101 labels of UCF101, 12 are among those of K400, 0 of SSv2`; nothing where no sheet tells."""
     found = counts(dataset, trained_on, context)
     if not found:
         return ""
     name, labels = context.names.dataset, chance.classes(context.facts.get(dataset))
     (first, count), *others = found.items()
     rest = "".join(f", {number} of {name(other)}" for other, number in others)
-    return f"{name(dataset)}: {count} of its {labels} labels are among those of {name(first)}{rest}"
+    return f"Of the {labels} labels of {name(dataset)}, {count} are among those of {name(first)}{rest}"
 
 
 def all_told(datasets: Sequence[str], rows: Sequence[Row], context: Context) -> dict[str, str]:

@@ -144,4 +144,4 @@ def _overlaps(spec: Spec, rows: Sequence[Row], context: Context) -> str:
     trained_on = list(dict.fromkeys(row.dataset for row in rows if row.trained and row.dataset))
     sets = [name for name in ZERO_SHOT if name in spec.columns and "tuned_clip" in spec.columns]
     told = [text for name in sets if (text := overlap.told(name, trained_on, context))]
-    return f"{'; '.join(told)}." if told else ""
+    return " ".join(f"{text}." for text in told)
