@@ -105,6 +105,7 @@ def test_each_config_is_counted_once_and_called_without_its_frames():
     assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
     listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
     assert sorted(listed) == sorted(rows.rows()), "each row in one line"
+    assert len({line["Rows"] for line in lines if "frames-16" in line["Rows"] or "main" in line["Rows"]}) == 1
     without = [row for row in found if row.name not in ("main", "ssv2")]
     labels = {line[0] for line in counted.listing(without, context).rows}
     assert "M2-CLIP" in labels and not any("frames" in label for label in labels)
