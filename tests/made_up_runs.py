@@ -14,6 +14,7 @@ from m2clip.parsing import plain
 from m2clip.reporting import facts, results
 from m2clip.reporting.names import Names
 from m2clip.reporting.tables import declared
+from m2clip.reporting.tables.beside_paper import beside_paper
 from m2clip.reporting.tables.columns import Context
 from m2clip.reporting.tables.making import make_table
 from m2clip.runs import RunKey
@@ -50,10 +51,12 @@ def resolve():
     """The resolved config of every row, as the stage writes it, and sheets of real data; returns all."""
     shutil.rmtree(runs.RESOLVED, ignore_errors=True)
     profile = rows.profile(PROFILE)
-    sheets = facts.sheets(PROFILE)
-    sheets.mkdir(parents=True, exist_ok=True)
+    facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
     for dataset, videos in () if profile.standin else TRAINING.items():
-        (sheets / f"{dataset}.csv").write_text(f'dataset,splits\n{dataset},"train {videos:,}, test 60"\n')
+        splits = f'"train {videos:,}, test 60"'
+        sheet(dataset, f"dataset,splits,class_ids\n{dataset},{splits},as published\n")
+    for dataset in () if profile.standin else ("ucf101", "hmdb51"):
+        sheet(dataset, f"dataset,class_ids\n{dataset},as published\n")
     found = {row: rows.resolve(row, profile) for row in rows.rows()}
     for row, config in found.items():
         if config.train.steps:
@@ -66,6 +69,11 @@ def resolve():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(content, sort_keys=False))
     return found
+
+
+def sheet(dataset, text):
+    """A data sheet: its header and its line."""
+    (facts.sheets(PROFILE) / f"{dataset}.csv").write_text(text)
 
 
 def run(row, config, seed=0):
@@ -110,9 +118,11 @@ def complexity(names):
 def world():
     """What was asked, the rows as the report loads them, and what cells need."""
     profile = rows.profile(PROFILE)
-    asked = declared.beside_paper(declared.read(rows.params()["tables"], rows.rows()), profile)
+    asked = declared.read(rows.params()["tables"], rows.rows())
     found = results.load(profile, asked.rows(), rows.seeds(), asked.labels)
-    return asked, found, Context(Names(tuple(profile.standin)), {}, facts.read_parameters(), profile)
+    told = {dataset: facts.read_facts(PROFILE, dataset) for dataset in rows.DATASETS}
+    context = Context(Names(tuple(profile.standin)), told, facts.read_parameters(), profile)
+    return beside_paper(asked, context), found, context
 
 
 def table(name):

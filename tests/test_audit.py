@@ -14,7 +14,7 @@ from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import build, plain
-from m2clip.reporting import outcomes
+from m2clip.reporting import facts, outcomes
 from m2clip.reporting.conclusions import audit, audit_page
 from m2clip.reporting.differences import between, paper, written
 from m2clip.reporting.names import Names
@@ -175,6 +175,25 @@ def test_costs_are_steps_from_main_or_not_measured():
     assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
     assert line(page, "All of these on K400")[-2:] == [audit_page.NOT_MEASURED] * 2
     assert "trained on stand-in K400" in page and "3.7" in page and "† one seed." in page
+
+
+def test_the_cost_of_a_row_near_chance_is_marked():
+    configs = made.resolve()
+    for row in ("main", "site-mlp", "shared-projections"):
+        made.run(row, configs[row])
+    path = RunKey(made.PROFILE, "site-mlp", 0).metrics
+    numbers = json.loads(path.read_text())
+    numbers["supervised"]["top1"] = 12.0
+    path.write_text(json.dumps(numbers))
+    sheet = facts.sheets(made.PROFILE) / "k400.csv"
+    sheet.write_text("dataset,labels\nk400,36\n")
+    page = rendered()
+    *_, top1, unseen = line(page, "Site of the TED-Adapter")
+    assert top1.endswith("†§") and unseen.endswith("†"), "of zero-shot, chance on K400 says nothing"
+    assert "§" not in line(page, "Projections of enhancement and difference")[-2]
+    assert "§ within 10 points of chance: it has not learned the labels" in page
+    sheet.unlink()
+    assert "§" not in rendered()
 
 
 def test_a_run_whose_row_is_not_resolved_counts_as_not_there():

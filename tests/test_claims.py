@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -189,9 +190,9 @@ def test_the_rule_of_the_interval(low, high, direction, said):
         ((0.0, 2.0, 3.0), ("seeds disagree in sign",)),
     ],
 )
-def test_without_an_interval_it_is_undecided_whatever_the_seeds_say(seeds, told):
+def test_without_an_interval_the_rule_does_not_decide_whatever_the_seeds_say(seeds, told):
     found = Difference(fmean(seeds), tuple(range(len(seeds))), seeds)
-    assert verdicts.verdict(found, 1) == verdicts.verdict(found, -1) == "undecided at this size"
+    assert verdicts.verdict(found, 1) == verdicts.verdict(found, -1) == "not decided by this rule"
     because = "no interval: pairs of labels are not independent"
     assert verdicts.remarks(found, 3, "correlation") == (*told, because)
     because = "no interval: no outcomes of the same videos"
@@ -264,11 +265,34 @@ def test_correlation_is_of_the_labels_that_the_worse_row_chooses():
     expected = np.subtract(means["ssv2"], means["st-adapter-text-ssv2"])
     assert one.difference.by_seed == pytest.approx(expected)
     assert one.difference.interval is None
-    assert one.verdict == "undecided at this size"
+    assert one.verdict == "not decided by this rule"
+    assert "0 undecided at this size, 1 not decided by this rule, " in claims_page.summary([one])
     assert "no interval: pairs of labels are not independent" in one.told()
     RunKey(made.PROFILE, "ssv2", 1).label_features.unlink()
     gone = judged(run_again(SEEDS), "correlation-falls")["correlation-falls"]
     assert gone.told() == "not run yet: label features of the same labels"
+
+
+def test_a_claim_that_rests_on_a_row_near_chance_says_so():
+    names = ("main", "te", "clip", "ssv2", "st-adapter-text-ssv2")
+    found = run(names)
+    stated = claims.read(rows.rows())
+    _, _, context = made.world()
+    top1 = {row: found[row].value("supervised", "top1").mean for row in ("main", "te", "ssv2")}
+    asked = ("both-over-te", "keeps-zero-shot-ucf101", "correlation-falls")
+
+    def told(labels):
+        here = replace(context, facts={name: {"labels": labels} for name in ("k400", "ssv2")})
+        judged = verdicts.judge({name: stated[name] for name in asked}, found.values(), here)
+        return [one.remarks for one in judged]
+
+    assert all(value > 30 for value in top1.values())
+    assert not any("chance" in remark for one in told("6") for remark in one)
+    near = "is within 10 points of chance"
+    both, unseen, alike = told("1")
+    assert both[-2:] == (f"main {near}", f"te {near}")
+    assert unseen[-1] == f"main {near} on stand-in K400", "CLIP trains nothing"
+    assert alike[-2:] == (f"ssv2 {near} on stand-in SSv2", f"st-adapter-text-ssv2 {near} on stand-in SSv2")
 
 
 def parameters(row, count):

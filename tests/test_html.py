@@ -295,7 +295,17 @@ def test_a_figure_without_pairs_says_so(folder, page):
 def test_the_readme_has_the_complexity_too(folder):
     text = (folder / "README.md").read_text()
     part = text[text.index("## Complexity") : text.index("## What ran")]
-    assert "| M2-CLIP (main) | 8 | 16,000,000 | 160.500 |" in part
+    (line,) = (line for line in part.splitlines() if line.startswith("| M2-CLIP |") and "| 8 |" in line)
+    _, names, *numbers = line.strip("| ").split(" | ")
+    assert numbers == ["8", "16,000,000", "160.500"]
+    alike = {"main", "ssv2", "frames-16", "frames-32", "ssv2-32", "released-flip", "released-sampling"}
+    assert alike < set(names.split(", ")), "they differ in data and frames alone"
+    assert not {"sequential", "released-vc-dropout", "te"} & set(names.split(", "))
+    assert "frames |" not in part.replace("| Frames |", ""), "no label says a number of frames"
+    assert part.count("Rows on SSv2 are counted with the 400 labels of K400 too.") == 1
+    page = (folder / "index.html").read_text()
+    assert page.count("Rows on SSv2 are counted with the 400 labels of K400 too.") == 1
+    assert text.count("are counted with the 400 labels of K400 on SSv2 too.") == 1, "caption of Fig. 2a"
     assert "No run has been drawn yet." in text[text.index("## Pictures") : text.index("## Complexity")]
 
 

@@ -170,7 +170,8 @@ def test_a_new_row_is_shown_and_a_removed_one_leaves_nothing(monkeypatch):
     made.edit("params.yaml", lambda content: content.update(tables=["fig2a", "fig4a"]))
     run(("main", "zz-thin"))
     page, _ = rendered(monkeypatch)
-    assert page.count("| M2-CLIP, adapters.visual.bottleneck=0.25 |") == 3, "two tables, and what ran"
+    assert page.count("| M2-CLIP, adapters.visual.bottleneck=0.25 | zz-thin |") == 3, "counted by frames"
+    assert page.count("| M2-CLIP, adapters.visual.bottleneck=0.25 |") == 3 + 3, "two tables, and what ran"
     asked, found, context = made.world()
     told = steps.steps(*of_table(asked.tables["fig4a"], found, context))
     assert "M2-CLIP, adapters.visual.bottleneck=0.25" in told.measured["k400"]

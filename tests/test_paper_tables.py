@@ -1,7 +1,10 @@
 """The paper's tables: its numbers stand only where they belong, and steps are plain arithmetic."""
 
 import csv
+import hashlib
 import json
+from dataclasses import replace
+from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
@@ -9,12 +12,14 @@ import numpy as np
 import pytest
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import rows, weights
+from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.reporting import facts, outcomes
+from m2clip.reporting import facts, outcomes, overlap
+from m2clip.reporting.conclusions import claims, claims_page, verdicts
 from m2clip.reporting.differences import label
 from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import declared, published
+from m2clip.reporting.tables import beside_paper, counted, declared, published
 from m2clip.reporting.tables.formats import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
@@ -79,6 +84,51 @@ def test_each_line_of_the_paper_is_one_row_of_ours(name):
     for line in lines:
         found = [row for row in rows.rows() if line.is_of(rows.resolve(row, profile), profile)]
         assert len(found) == 1, (line.cells, found)
+
+
+def test_the_released_site_is_the_released_code_s_in_its_own_table():
+    _, lines = made.table("audit")
+    assert lines["site-mlp"]["label"] == "Before the FFN alone (the released code's site)"
+    _, lines = made.table("fig4a")
+    assert lines["site-mlp"]["label"] == "Before the FFN alone (beyond the paper)"
+    made.edit("experiments/tables.yaml", lambda c: c["tables"]["audit"].update(labels={"clip": "X"}))
+    with pytest.raises(UserError, match=r"tables.audit.labels: there is no row clip"):
+        declared.read(["audit"], rows.rows())
+
+
+def test_each_config_is_counted_once_and_called_without_its_frames():
+    configs = made.resolve()
+    made.complexity(configs)
+    _, found, context = made.world()
+    counts = counted.listing(found, context)
+    lines = [dict(zip(counts.headers, line, strict=True)) for line in counts.rows]
+    assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
+    listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
+    assert sorted(listed) == sorted(rows.rows()), "each row in one line"
+    assert len({line["Rows"] for line in lines if "frames-16" in line["Rows"] or "main" in line["Rows"]}) == 1
+    without = [row for row in found if row.name not in ("main", "ssv2")]
+    labels = {line[0] for line in counted.listing(without, context).rows}
+    assert "M2-CLIP" in labels and not any("frames" in label for label in labels)
+
+
+def test_labels_that_a_training_set_has_too_are_told_below_table_3():
+    run_all()
+    made.sheet("ucf101", "dataset,labels\nucf101,20\n")
+    made.sheet("hmdb51", "dataset,labels\nhmdb51,10\n")
+    head = "label,training_set,its_label,match\n"
+    twice = "a b,k400,a b,exact\na b,k400,b a,words\nc d,ssv2,c d,exact\n"
+    made.sheet("ucf101_overlap", head + twice)
+    made.sheet("hmdb51_overlap", head)
+    table, _ = made.table("table3")
+    told = "Of the {} labels of stand-in {}, {} are among those of stand-in K400"
+    note = f"{told.format(20, 'UCF101', 1)}. {told.format(10, 'HMDB51', 0)}."
+    assert note in table.notes
+    table, _ = made.table("table1")
+    assert "among those" not in " ".join(table.notes)
+    _, found, context = made.world()
+    both = overlap.all_told(rows.DATASETS, found, context)
+    assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of stand-in SSv2"
+    assert set(both) == {"ucf101", "hmdb51"}
 
 
 def test_published_cells_stay_what_the_paper_prints():
@@ -179,6 +229,77 @@ def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypat
     assert lines["ssv2"]["from_paper"] and lines["ssv2"]["step"].is_reference
     _, lines = made.table("table3")
     assert lines["main"]["ucf101_from_paper"] and lines["main"]["hmdb51_from_paper"]
+
+
+def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    run_all()
+    for told in ("as annotated", "not checked", ""):
+        made.sheet("k400", f'dataset,splits,class_ids\nk400,"train {made.TRAINING["k400"]:,}",{told}\n')
+        for name in ("table1", "table3", "table4", "fig4a", "fig4c"):
+            table, lines = made.table(name)
+            keys = [column.key for column in table.columns]
+            assert not any("published" in key or "from_paper" in key for key in keys), name
+            assert all(block.startswith("Measured here") for block in table.blocks)
+            assert lines["main"]["label"] == "M2-CLIP"
+        _, lines = made.table("table2")
+        assert lines["ssv2"]["from_paper"], "SSv2 is the paper's"
+        _, found, context = made.world()
+        judged = verdicts.judge(claims.read(rows.rows()), found, context)
+        assert {one.claim.trained_on for one in judged if one.printed} == {"ssv2"}
+        of_k400 = [one for one in judged if one.claim.trained_on == "k400"]
+        assert {claims_page.paper(one) for one in of_k400} == {"—"}
+        assert any(one.difference for one in of_k400), "it is judged all the same"
+        assert beside_paper.note(("k400", "ssv2"), context).startswith("The labels of K400 are not the")
+
+
+def test_a_zero_shot_set_with_other_labels_has_no_number_of_the_paper(monkeypatch):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    run_all()
+    made.sheet("ucf101", "dataset,class_ids\nucf101,as annotated\n")
+    table, lines = made.table("table3")
+    assert "ucf101_from_paper" not in lines["main"] and lines["main"]["hmdb51_from_paper"]
+    at = [column.key for column in table.columns].index("ucf101_top1")
+    assert {cells[at] for cells, row in zip(table.cells, table.names, strict=True) if not row} == {None}
+    assert lines["main"]["ucf101_top1"]
+    _, lines = made.table("table1")
+    assert lines["main"]["from_paper"]
+    made.sheet("hmdb51", "dataset,class_ids\nhmdb51,not checked\n")
+    table, _ = made.table("table3")
+    assert all(table.names), "no line of the paper"
+    _, _, context = made.world()
+    told = beside_paper.note(("k400", "ucf101", "hmdb51"), context)
+    assert told.startswith("The labels of UCF101, HMDB51 are not the published ones")
+
+
+def test_openai_s_weights_are_the_papers_as_a_file_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(made, "PROFILE", "paper")
+    file = tmp_path / "ViT-B-16.pt"
+    file.write_bytes(b"not OpenAI's")
+    made.edit("experiments/profiles/paper.yaml", lambda c: c["backbone"].update(pretrained=str(file)))
+
+    def shown():
+        configs = run_all()
+        weights.record({config.backbone for config in configs.values()}, "paper")
+        table, lines = made.table("fig4a")
+        return {column.key for column in table.columns}, lines
+
+    assert "from_paper" not in shown()[0]
+    monkeypatch.setattr(weights, "OPENAI", hashlib.sha256(file.read_bytes()).hexdigest())
+    keys, lines = shown()
+    assert "from_paper" in keys
+    assert lines["main"]["from_paper"].points == pytest.approx(lines["main"]["top1"].mean - 83.4)
+    file.unlink()
+    assert "from_paper" in made.table("fig4a")[1]["main"], "the report needs no weights"
+    other = replace(Backbone(), pretrained=str(file), temperature=0.1)
+    assert not weights.of_paper(other, "paper") and weights.of_paper(Backbone(), "paper")
+    file.write_bytes(b"others")
+    assert "from_paper" not in shown()[0]
+
+
+def test_the_digest_is_that_of_the_official_address():
+    source = Path(find_spec("open_clip").origin).with_name("pretrained.py").read_text()
+    assert f"/{weights.OPENAI}/ViT-B-16.pt" in source
 
 
 @pytest.mark.parametrize(

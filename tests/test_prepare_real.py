@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 import official_files as official
-from m2clip import rows, workplace
-from m2clip.data import annotations, manifest, places, preparing, probing
+from m2clip import rows, weights, workplace
+from m2clip.data import annotations, manifest, places, preparing, probing, summary
 from m2clip.errors import UserError
+from m2clip.reporting import facts
 from m2clip.stages import prepare, resolve, sheets
 
 ROOT = Path(__file__).parents[1]
@@ -181,10 +183,21 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
     assert "left out, as their datasets are: ssv2, clip-ssv2" in capsys.readouterr().out
     assert (root / "experiments/resolved/paper/main.train.yaml").exists()
     assert not (root / "experiments/resolved/paper/ssv2.train.yaml").exists()
+    told = root / "experiments/resolved/paper/weights.yaml"
+    assert not told.exists()
+    file = root / "ViT-B-16.pt"
+    file.write_bytes(b"weights")
+    monkeypatch.setattr(weights, "OPENAI", hashlib.sha256(b"weights").hexdigest())
+    edit(profile, "pretrained: openai", f"pretrained: {file}")
+    resolve.main()
+    assert yaml.safe_load(told.read_text()) == {str(file): "openai"}
     for dataset in SETS:
         run(monkeypatch, dataset, sheets)
         for name in (f"{dataset}.png", f"{dataset}.csv", f"{dataset}_overlap.csv"):
             assert (root / "reports/paper/data" / name).exists()
+    sheet = facts.read_facts("paper", "k400")
+    assert sheet["class_ids"] == "not checked", "the tiny copy has labels of its own"
+    assert summary.CLASS_IDS[True] == facts.AS_PUBLISHED
 
 
 def test_labels_that_the_training_set_has_too_are_reported(root, sources, monkeypatch):

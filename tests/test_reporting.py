@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,63 @@ def test_zero_shot_by_every_protocol():
     ]
 
 
+def test_a_trained_row_near_chance_is_marked_and_its_step_too():
+    fake.run("main", top1=34.9)
+    fake.run("fake-clip", CLIP, top1=25.0)
+    keys = ("label", "top1", "step")
+    names = ("fake-clip", "main")
+    found = load(rows.profile("fake"), names, (0,), {"fake-clip": "Fake CLIP"})
+    spec = Spec(title="T", rows=names, columns=keys, reference=("fake-clip",))
+    table = make_table("made-up", spec, found, CONTEXT)
+    assert lines(table) == [
+        ["Fake CLIP", "25.0", "reference"],
+        ["M2-CLIP", "34.9†§", "+9.9†§"],
+    ], "who trains nothing is at chance for another reason"
+    notes = " ".join(table.all_notes())
+    assert "Chance is 25.0 % on stand-in K400." in table.notes
+    assert "§ within 10 points of chance: it has not learned the labels" in notes
+    content = render(table)
+    assert "34.9†§" in content["md"] and r"34.9$^\dagger$$^\S$" in content["tex"]
+    fake.run("main", top1=35.1)
+    again = make_table("made-up", spec, load(rows.profile("fake"), names, (0,), {}), CONTEXT)
+    assert "§" not in render(again)["md"]
+    unknown = replace(CONTEXT, facts={})
+    assert "§" not in render(make_table("made-up", spec, found, unknown))["md"], "chance is not known"
+
+
+def test_the_steps_from_a_reference_near_chance_are_marked():
+    fake.run("other", {"decoder": {"heads": ["vc"]}}, top1=26.0)
+    fake.run("main", top1=90.0)
+    names = ("other", "main")
+    found = load(rows.profile("fake"), names, (0,), {"other": "Other"})
+    spec = Spec(title="T", rows=names, columns=("label", "top1", "step"), reference=("other",))
+    assert lines(make_table("made-up", spec, found, CONTEXT)) == [
+        ["Other", "26.0†§", "reference"],
+        ["M2-CLIP", "90.0†", "+64.0†§"],
+    ]
+
+
+def test_chance_is_told_of_every_set_but_where_a_column_has_it():
+    context = replace(
+        CONTEXT, facts={name: {"labels": labels} for name, labels in
+                        (("k400", "4"), ("ssv2", "8"), ("ucf101", "5"))}
+    )  # fmt: skip
+    fake.run("main")
+    fake.run("fake-ssv2", SSV2)
+    names = ("main", "fake-ssv2")
+    found = load(rows.profile("fake"), names, (0,), {})
+
+    def notes(*keys):
+        spec = Spec(title="T", rows=names, columns=("label", *keys))
+        return " ".join(make_table("made-up", spec, found, context).notes)
+
+    sets = ("25.0 % on stand-in K400", "12.5 % on SSv2", "20.0 % on stand-in UCF101")
+    assert f"Chance is {sets[0]}, {sets[1]} and {sets[2]}." in notes("top1", "ucf101")
+    assert f"Chance is {sets[0]} and {sets[1]}." in notes("top1")
+    assert f"Chance is {sets[2]}." in notes("top1", "chance", "ucf101")
+    assert "Chance is" not in notes("top5")
+
+
 def test_a_run_of_another_config_is_left_out():
     fake.run("main")
     fake.resolve("main", {"decoder": {"heads": ["vc"]}})
@@ -253,6 +311,21 @@ def check_figures(found):
     assert "Software" not in image.info
 
 
+def test_the_page_links_the_labels_that_are_not_unseen(monkeypatch):
+    fake.run("main")
+    fake.facts("k400", 4)
+    fake.facts("ucf101", 5)
+    sheet = Path("reports/fake/data/ucf101_overlap.csv")
+    sheet.write_text("label,training_set,its_label,match\na b,k400,a b,exact\n")
+    found = rendered(monkeypatch)
+    told = "Of the 5 labels of stand-in UCF101, 1 are among those of stand-in K400"
+    page = found["reports/fake/README.md"].decode()
+    assert f"- {told} ([which](data/ucf101_overlap.csv))." in page
+    assert f"{told}." in found["reports/fake/index.html"].decode()
+    sheet.unlink()
+    assert "among those" not in rendered(monkeypatch)["reports/fake/README.md"].decode()
+
+
 def test_a_removed_row_leaves_nothing_behind(monkeypatch):
     fake.run("main")
     fake.run("fake-ssv2", SSV2)
@@ -298,6 +371,18 @@ def test_convergence(slope, verdict):
     assert found.verdict.startswith(verdict)
     assert found.last - found.before == pytest.approx(20 * slope, abs=0.011)
     assert levels.convergence(RunKey("fake", "main", 0), history[:4]) is None
+
+
+def test_a_run_near_chance_has_not_learned_whatever_its_loss_does(monkeypatch):
+    fake.run("main", top1=30.0)
+    fake.run("fake-clip", CLIP, top1=25.0)
+    fake.facts("k400", 4)
+    page = rendered(monkeypatch)["reports/fake/README.md"].decode()
+    (line,) = (line for line in page.splitlines() if line.startswith("| M2-CLIP on stand-in K400 | 0 |"))
+    assert line.endswith("| has not learned: top-1 is 30.0 %, 25.0 % of 4 classes is chance |")
+    fake.run("main", top1=50.0)
+    page = rendered(monkeypatch)["reports/fake/README.md"].decode()
+    assert "has not learned" not in page
 
 
 def test_long_labels_are_broken_where_one_reads_on():

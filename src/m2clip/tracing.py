@@ -70,16 +70,18 @@ def load(profile: str | None = None) -> World:
     from m2clip.reporting.conclusions import claims
     from m2clip.reporting.names import Names
     from m2clip.reporting.tables import declared
+    from m2clip.reporting.tables.beside_paper import beside_paper
     from m2clip.reporting.tables.columns import Context
 
     chosen = rows.profile(profile)
     names = rows.rows()
     tables = list(read_mapping(TABLES).get("tables") or {})
-    asked = declared.beside_paper(declared.read(tables, names), chosen)
+    asked = declared.read(tables, names)
     found = results.load(chosen, names, rows.seeds(chosen), asked.labels)
     told = {dataset: facts.read_facts(chosen.name, dataset) for dataset in rows.DATASETS}
     context = Context(Names(tuple(chosen.standin)), told, facts.read_parameters(), chosen)
     made = run_facts.all_made(found, chosen)
+    asked = beside_paper(asked, context)
     return World(asked, claims.read(names), {row.name: row for row in found}, context, made)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMPLEXITY = Path("reports/complexity.csv")
+AS_PUBLISHED = "as published"  # class_ids of a set whose labels were held to the published list
 Line = dict[str, str]
 
 
@@ -18,6 +19,17 @@ def read_facts(profile: str, dataset: str) -> Line | None:
     """The facts of a dataset, or None where no sheet has been drawn."""
     lines = _lines(sheets(profile) / f"{dataset}.csv")
     return lines[0] if lines else None
+
+
+def overlap_file(profile: str, dataset: str) -> Path:
+    """The labels of a dataset that a training set has too."""
+    return sheets(profile) / f"{dataset}_overlap.csv"
+
+
+def read_overlap(profile: str, dataset: str) -> list[Line] | None:
+    """A line for each of those labels, or None where no sheet has been drawn."""
+    path = overlap_file(profile, dataset)
+    return _lines(path) if path.exists() else None
 
 
 def training_videos(profile: str, dataset: str) -> int | None:

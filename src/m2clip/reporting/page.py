@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from m2clip.reporting import overlap
 from m2clip.reporting.conclusions import levels
 from m2clip.reporting.conclusions.audit_page import Audited
 from m2clip.reporting.conclusions.claims_page import summary
 from m2clip.reporting.conclusions.verdicts import Judged
+from m2clip.reporting.facts import overlap_file
 from m2clip.reporting.figures import motion
 from m2clip.reporting.figures.drawing import Figure
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.provenance import Traced
 from m2clip.reporting.results import Row, SeedRun, is_number, look
-from m2clip.reporting.tables import counted
-from m2clip.reporting.tables.columns import Context, title, views
+from m2clip.reporting.tables import beside_paper, counted
+from m2clip.reporting.tables.columns import Context, views
 from m2clip.reporting.tables.declared import Spec
 from m2clip.reporting.tables.formats import Listing, Table, escape_markdown, markdown, shown
 
@@ -77,6 +79,8 @@ def _head(report: Report) -> str:
     text += f"Data: {', '.join(names)}. Backbone: {report.backbone}."
     if known := accuracies(report):
         text += f" {known[:-1]} ([its card](../../experiments/backbone/README.md))."
+    if others := beside_paper.note(report.datasets, report.context):
+        text += f" {others}"
     text += " The same with sortable tables and what stands behind each number: [index.html](index.html)."
     return (
         f"{text}\n\nRendered by the stage `report` from the files of the runs; a value that is not there is "
@@ -199,7 +203,7 @@ def _pictures(report: Report) -> str:
 
 def _complexity(report: Report) -> str:
     counts = counted.listing(report.rows, report.context)
-    text = counts.markdown() if counts.rows else "Not counted yet.\n"
+    text = f"{counts.markdown()}\n{counted.note(report.rows)}\n" if counts.rows else "Not counted yet.\n"
     return f"## Complexity\n\n{counted.TITLE}, as [csv](../complexity.csv).\n\n{text}"
 
 
@@ -216,7 +220,12 @@ def _data(report: Report) -> str:
     names = {dataset: report.context.names.dataset(dataset) for dataset in report.datasets}
     there = [dataset for dataset in report.datasets if report.context.facts.get(dataset)]
     sheets = [f"### {names[name]}\n\n![{names[name]}: {SHEET}](data/{name}.png)\n" for name in there]
-    return "\n".join(["## Data\n", facts(report).markdown(), *sheets])
+    shared = [
+        f"- {text} ([which](data/{overlap_file(report.profile, name).name})).\n"
+        for name, text in overlap.all_told(report.datasets, report.rows, report.context).items()
+    ]
+    told = [f"{overlap.HOW}\n\n{''.join(shared)}"] if shared else []
+    return "\n".join(["## Data\n", facts(report).markdown(), *told, *sheets])
 
 
 def informative(report: Report) -> Listing:
@@ -230,20 +239,6 @@ def _levels(report: Report) -> str:
     return f"## Data card: is it informative\n\n{LEVELS}\n\n{informative(report).markdown()}"
 
 
-def converged(report: Report) -> Listing:
-    """How the loss of each trained run ends."""
-    headers = ["Row", "Seed", "Loss, last tenth of the steps", "Loss, tenth before", "Change", "Verdict"]
-    lines = []
-    for row in report.rows:
-        for run in row.runs if row.trained else ():
-            found = levels.convergence(run.key, run.history)
-            numbers = [MISSING] * 4
-            if found:
-                change = f"{found.last - found.before:+.3f} ± {found.noise:.3f}"
-                numbers = [f"{found.last:.3f}", f"{found.before:.3f}", change, found.verdict]
-            lines.append([title(row, report.context), str(run.key.seed), *numbers])
-    return Listing(headers, lines, [True, False, False, False, False, True])
-
-
 def _convergence(report: Report) -> str:
-    return f"## Has training converged\n\n{converged(report).markdown()}\n{CONVERGED}\n"
+    ends = levels.endings(report.rows, report.context)
+    return f"## Has training converged\n\n{ends.markdown()}\n{CONVERGED}\n"

@@ -72,7 +72,7 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
     if key in CONFIG:
         return (*_config(row, CONFIG[key]), *_layers(row, key))
     if key == "label":
-        return (_label(row, place.labels),)
+        return (_label(row, place),)
     if key == "chance":
         return (Source(facts.sheets(place.context.profile.name) / f"{row.dataset}.csv", "line 2, labels"),)
     if key in COUNTS:
@@ -159,9 +159,11 @@ def _layers(row: Row, key: str) -> list[Source]:
     return [Source(Path(config), LAYERS[key])] if config and key in LAYERS else []
 
 
-def _label(row: Row, labels: Collection[str]) -> Source:
-    """Declared, else told from the config by how it differs."""
-    if row.name in labels:
+def _label(row: Row, place: Place) -> Source:
+    """Declared, of the table or of all, else told from the config by how it differs."""
+    if row.name in place.spec.labels:
+        return Source(TABLES, f"tables.{place.name}.labels.{row.name}")
+    if row.name in place.labels:
         return Source(TABLES, f"labels.{row.name}")
     return Source(row.runs[0].key.train_config, "") if row.config else Source(TABLES, "")
 

@@ -16,6 +16,7 @@ from m2clip.reporting.names import Names
 from m2clip.reporting.page import Report, page
 from m2clip.reporting.results import Row
 from m2clip.reporting.tables import declared, formats
+from m2clip.reporting.tables.beside_paper import beside_paper
 from m2clip.reporting.tables.columns import Context
 from m2clip.reporting.tables.making import make_table, of_table
 
@@ -26,7 +27,7 @@ CARD = Path("experiments/backbone/card.json")
 def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets."""
     profile = rows.profile(sys.argv[1])
-    asked = declared.beside_paper(declared.read(rows.params().get("tables"), rows.rows()), profile)
+    asked = declared.read(rows.params().get("tables"), rows.rows())
     stated = claims.read(rows.rows())
     names = tuple(dict.fromkeys((*asked.rows(), rows.MAIN, *claims.rows_of(stated.values()))))
     found = {row.name: row for row in results.load(profile, names, rows.seeds(profile), asked.labels)}
@@ -34,10 +35,11 @@ def main() -> None:
     datasets = _datasets(shown)
     context = Context(
         names=Names(tuple(profile.standin)),
-        facts={dataset: facts.read_facts(profile.name, dataset) for dataset in datasets},
+        facts={dataset: facts.read_facts(profile.name, dataset) for dataset in rows.DATASETS},
         parameters=facts.read_parameters(),
         profile=profile,
     )
+    asked = beside_paper(asked, context)
     folder = Path("reports") / profile.name
     _clear(folder)
     made = [make_table(name, spec, shown, context) for name, spec in asked.tables.items()]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from m2clip import backbones, rows
+from m2clip import backbones, rows, weights
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
@@ -25,7 +25,10 @@ from m2clip.schedule import settled
 
 
 def main() -> None:
-    """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row."""
+    """Write experiments/resolved/<profile>/<row>.{train,evaluate}.yaml for every declared row.
+
+    And weights.yaml, where a file has the weights of the paper's backbone.
+    """
     profile = rows.profile(sys.argv[1])
     rows.seeds(profile)
     _check_reporting()
@@ -58,6 +61,7 @@ def main() -> None:
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    weights.record({config.backbone for config in configs.values()}, profile.name)
     print(f"{len(configs)} rows under the profile {profile.name}")
     if without := resolved.keys() - configs.keys():
         print(f"left out, as their datasets are: {', '.join(row for row in resolved if row in without)}")

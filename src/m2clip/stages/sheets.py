@@ -3,9 +3,11 @@
 Beside them, the labels that a training set has too: with those, zero-shot is not of what was never seen.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from PIL import Image
@@ -40,6 +42,8 @@ def main() -> None:
     )
     sheets.draw(shown, caption, folder / f"{dataset}.png")
     line = sheets.facts(dataset, data)
+    if summary := _summary(profile.name, dataset):
+        line["class_ids"] = summary["class_ids"]
     line.to_csv(folder / f"{dataset}.csv", index=False, lineterminator="\n")
     others = [other for other in TRAINING if other not in (dataset, *profile.left_out)]
     shared = _overlap(profile.name, data.labels, others)
@@ -57,6 +61,12 @@ def _overlap(profile: str, labels: Sequence[str], others: Sequence[str]) -> pd.D
         for shared in overlap(labels, read_labels(Path("data") / profile / other / "labels.txt"))
     ]
     return pd.DataFrame(lines, columns=["label", "training_set", "its_label", "match"])
+
+
+def _summary(profile: str, dataset: str) -> dict[str, Any] | None:
+    """What `prepare` says of a set that is not made here: also whether its labels are the published ones."""
+    path = Path("data") / profile / dataset / "summary.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _write_nothing(folder: Path, dataset: str) -> None:

@@ -3,13 +3,13 @@
 Rendered from experiments/audit.yaml; a cost is the step from `main` to the row that changes one switch alone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from m2clip import rows
 from m2clip.parsing import plain
-from m2clip.reporting import outcomes
+from m2clip.reporting import chance, facts, outcomes
 from m2clip.reporting.conclusions.audit import AUDIT, Audit, Switch, read
 from m2clip.reporting.differences import between, difference, written
 from m2clip.reporting.names import MISSING, Names
@@ -43,7 +43,9 @@ def audited(profile: Profile, seeds: Sequence[int], names: Names) -> Audited:
     main = found[MAIN]
     of_paper = main.config is None or not difference(main.config, profile)
     others = [[other.what, other.paper, other.released, other.ours] for other in audit.others]
-    switches = _switches(audit, found, of_paper, names)
+    sheet = facts.read_facts(profile.name, main.dataset) if main.dataset else None
+    unlearned = {name for name, row in found.items() if chance.near(row, sheet)}
+    switches = _switches(audit, found, of_paper, unlearned, names)
     return Audited(
         switches=switches,
         how=_how(main, names, of_paper, switches),
@@ -66,18 +68,23 @@ def page(profile: str, found: Audited) -> str:
     )
 
 
-def _switches(audit: Audit, found: dict[str, Row], of_paper: bool, names: Names) -> Listing:
+def _switches(
+    audit: Audit, found: dict[str, Row], of_paper: bool, unlearned: Collection[str], names: Names
+) -> Listing:
+    """A line for each switch; unlearned: the rows that are within ten points of chance."""
     headers = [
         "Difference", "The paper", "The released code", "Key", "Paper's value", "Released value", "Here",
         "Row", "Top-1, points", f"Zero-shot {names.dataset(UNSEEN)}, points",
     ]  # fmt: skip
     main, lines = found[MAIN], []
     for switch in audit.switches:
-        measured = _cost(found[switch.row], main, of_paper) if switch.row else [switch.cost, ""]
+        measured = [switch.cost, ""]
+        if switch.row:
+            measured = _cost(found[switch.row], main, of_paper, unlearned)
         told = [switch.what, switch.paper, switch.released, switch.key, written(switch.values["paper"])]
         lines.append([*told, _released(switch), _here(switch, main), switch.row, *measured])
     if ALL in found:
-        lines.append(["All of these on K400", *[""] * 6, ALL, *_cost(found[ALL], main, of_paper)])
+        lines.append(["All of these on K400", *[""] * 6, ALL, *_cost(found[ALL], main, of_paper, unlearned)])
     return Listing(headers, lines, [True] * 8 + [False] * 2)
 
 
@@ -116,11 +123,13 @@ def _how(main: Row, names: Names, of_paper: bool, switches: Listing) -> str:
     )
 
 
-def _cost(row: Row, main: Row, of_paper: bool) -> list[str]:
-    """Steps from `main` on the set trained for, and zero-shot on the unseen one."""
+def _cost(row: Row, main: Row, of_paper: bool, unlearned: Collection[str]) -> list[str]:
+    """Steps from `main` on the set trained for, marked of a row that has not learned, and on the unseen."""
     if row.config and main.config and not between(row.config, main.config):
         return [SAME, ""]
     if not of_paper:
         return [NOT_MEASURED] * 2
-    steps = (outcomes.step(row, main), outcomes.step_on(UNSEEN, row, main))
-    return [shown(step) if step else NOT_MEASURED for step in steps]
+    own, unseen = outcomes.step(row, main), outcomes.step_on(UNSEEN, row, main)
+    if own and {row.name, main.name} & set(unlearned):
+        own = replace(own, mark=own.mark + chance.MARK)
+    return [shown(step) if step else NOT_MEASURED for step in (own, unseen)]

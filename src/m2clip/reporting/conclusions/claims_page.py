@@ -16,9 +16,10 @@ from m2clip.reporting.tables.formats import Listing, escape_markdown, signed
 RULE = """\
 What is judged is the difference per test video between two rows, averaged over seeds, with its 95 % bootstrap
 interval over videos. A claim *holds* if the whole interval lies on the paper's side of zero, it *does not
-hold* if the whole interval lies on the other side, else it is *undecided at this size*. The spread between
-seeds is printed beside it; where seeds disagree in sign, or there is but one, the verdict says so. This rule
-was fixed before any of these numbers was seen. How it is applied:
+hold* if the whole interval lies on the other side, else it is *undecided at this size*. Without an interval
+it is *not decided by this rule*, whatever the size. The spread between seeds is printed beside it; where
+seeds disagree in sign, or there is but one, the verdict says so. This rule was fixed before any of these
+numbers was seen. How it is applied:
 
 - **Difference**: top-1, in points, the better row of the claim less the other; of each video the mean over
   the seeds that both rows have, paired by seed and by video.
@@ -29,8 +30,10 @@ was fixed before any of these numbers was seen. How it is applied:
   that is in several splits is drawn once, with all of its memberships, and counts in each of them. Videos
   of no test split count for nothing.
 - **No interval**: the correlation of label features is no mean over videos, and pairs of labels are not
-  independent, so no bootstrap is drawn. The difference is printed and the claim is undecided, whatever its
-  seeds say.
+  independent, so no bootstrap is drawn. The difference is printed and this rule does not decide the claim,
+  whatever its seeds say; such claims are counted apart.
+- **Chance**: a trained row whose own top-1 is within ten points of chance has not learned its labels. A claim
+  that rests on one is judged all the same, and the verdict says so.
 - **The best of** several rows: that which is best here on the same set, of those with as many trainable
   parameters at full size or fewer; the verdict names it. It is chosen by the same videos, which leans
   against the claim.
@@ -122,7 +125,7 @@ def _line(one: Judged, labels: dict[str, str], context: Context) -> list[str]:
 def paper(one: Judged) -> str:
     """The paper's difference, or why there is none."""
     printed = one.printed
-    if one.verdict == NOT_JUDGED:
+    if one.verdict == NOT_JUDGED or not one.beside:
         return MISSING
     if printed is None:
         return "beyond the paper" if one.claim.beyond else "not printed"

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
+from m2clip.reporting.chance import MARGIN, told
+from m2clip.reporting.names import MISSING
 from m2clip.reporting.results import Row, Value, look
 from m2clip.reporting.tables.columns import Context, title
-from m2clip.reporting.tables.formats import shown
+from m2clip.reporting.tables.formats import Listing, shown
 from m2clip.runs import LogLine, RunKey
 
 PAIRS = {"k400": ("clip", "main"), "ssv2": ("clip-ssv2", "ssv2")}  # CLIP's row and the trained row
 LEAST = {("k400", "clip"): 60, ("k400", "main"): 85, ("ssv2", "ssv2"): 79}  # top-1 that a row must reach
 BRANCHES = {"k400": ("te", "td"), "ssv2": ("te-ssv2", "td-ssv2")}  # the two halves of the TED-Adapter alone
 TESTED = ("ucf101", "hmdb51")
-ERRORS, APART, MARGIN, SATURATED, VIDEOS = 3, 2, 10, 97, 1000
+ERRORS, APART, SATURATED, VIDEOS = 3, 2, 97, 1000
 TENTH = 0.1
 
 
@@ -181,3 +183,19 @@ def convergence(key: RunKey, history: list[LogLine] | None) -> Convergence | Non
         return None
     error = math.sqrt(variance(last) / len(last) + variance(before) / len(before))
     return Convergence(key, fmean(before), fmean(last), 2 * error)
+
+
+def endings(rows: Sequence[Row], context: Context) -> Listing:
+    """How the loss of each trained run ends; of a run near chance, that it has not learned, level or not."""
+    headers = ["Row", "Seed", "Loss, last tenth of the steps", "Loss, tenth before", "Change", "Verdict"]
+    lines = []
+    for row in rows:
+        for run in row.runs if row.trained else ():
+            found = convergence(run.key, run.history)
+            numbers, verdict = [MISSING] * 3, found.verdict if found else MISSING
+            if found:
+                change = f"{found.last - found.before:+.3f} ± {found.noise:.3f}"
+                numbers = [f"{found.last:.3f}", f"{found.before:.3f}", change]
+            unlearned = told(run.metrics, context.facts.get(row.dataset or ""))
+            lines.append([title(row, context), str(run.key.seed), *numbers, unlearned or verdict])
+    return Listing(headers, lines, [True, False, False, False, False, True])

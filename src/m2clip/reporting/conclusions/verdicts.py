@@ -1,12 +1,12 @@
 """Whether a claim holds here, by a rule that was fixed before any number was seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import numpy as np
 
-from m2clip.reporting import correlation, names, outcomes
+from m2clip.reporting import chance, correlation, names, outcomes
 from m2clip.reporting.conclusions.claims import Claim, Measure, Printed
 from m2clip.reporting.differences import ELSEWHERE, difference
 from m2clip.reporting.outcomes import Difference
@@ -16,8 +16,8 @@ from m2clip.reporting.tables.formats import signed
 from m2clip.rows import MAIN
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"
-MISSING, NOT_JUDGED = "not run yet", "not judged"
-VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING, NOT_JUDGED)
+NO_RULE, MISSING, NOT_JUDGED = "not decided by this rule", "not run yet", "not judged"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, NO_RULE, MISSING, NOT_JUDGED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Judged:
 
     difference: better - worse with its interval and its value for each seed; None where it is not run or not
     judged, and `why` says what is in the way. remarks: what weakens the verdict. digits: of the numbers.
+    beside: whether the paper's numbers may stand beside it, which is only so where labels are its own.
     """
 
     name: str
@@ -35,11 +36,12 @@ class Judged:
     remarks: tuple[str, ...] = ()
     why: str = ""
     digits: int = 1
+    beside: bool = True
 
     @property
     def printed(self) -> Printed | None:
-        """The paper's numbers; none beside rows that are not the paper's."""
-        return None if self.verdict == NOT_JUDGED else self.claim.published
+        """The paper's numbers; none beside rows or sets that are not the paper's."""
+        return None if self.verdict == NOT_JUDGED or not self.beside else self.claim.published
 
     @property
     def spread(self) -> float | None:
@@ -61,9 +63,12 @@ class Judged:
 def judge(claims: Mapping[str, Claim], rows: Iterable[Row], context: Context) -> list[Judged]:
     """Every claim, in the order of the file."""
     by_name = {row.name: row for row in rows}
-    return [
-        _judged(name, claim, [by_name[row] for row in claim.rows], context) for name, claim in claims.items()
-    ]
+    judged = []
+    for name, claim in claims.items():
+        one = _judged(name, claim, [by_name[row] for row in claim.rows], context)
+        sets = (claim.set, claim.trained_on)
+        judged.append(replace(one, beside=all(map(context.is_papers, sets))))
+    return judged
 
 
 def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> Judged:
@@ -78,6 +83,7 @@ def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> J
         why = f"{better.name} and {other.name} share no seed"
         return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
     told = remarks(apart, max(len(row.runs) for row in (better, other)), claim.measure)
+    told += tuple(_unlearned(row, claim, context) for row in (better, other) if context.unlearned(row))
     return Judged(
         name=name, claim=claim, difference=apart,
         verdict=verdict(apart, 1 if claim.direction == "higher" else -1),
@@ -143,9 +149,9 @@ def _against(claim: Claim, rows: Sequence[Row], context: Context) -> Row:
 
 
 def verdict(found: Difference, towards: int) -> str:
-    """By the interval alone; where there is none, the claim is undecided."""
+    """By the interval alone; where there is none, no size decides the claim."""
     if found.interval is None:
-        return UNDECIDED
+        return NO_RULE
     ends = (found.interval.low * towards, found.interval.high * towards)
     if min(ends) > 0:
         return HOLDS
@@ -165,6 +171,13 @@ def remarks(found: Difference, asked: int, measure: Measure) -> tuple[str, ...]:
         pairs = "pairs of labels are not independent"
         told.append(f"no interval: {pairs if measure == 'correlation' else 'no outcomes of the same videos'}")
     return tuple(told)
+
+
+def _unlearned(row: Row, claim: Claim, context: Context) -> str:
+    """The set is named where the claim is not of accuracy on it."""
+    own = context.names.dataset(row.dataset or "")
+    on = f" on {own}" if claim.zero_shot or claim.measure == "correlation" else ""
+    return f"{row.name} is within {chance.MARGIN} points of chance{on}"
 
 
 def _top1(better: Row, worse: Row, claim: Claim) -> Difference | None:

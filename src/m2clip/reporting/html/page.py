@@ -10,6 +10,7 @@ from m2clip.reporting.html.parts import HERE, rendered
 from m2clip.reporting.html.sections import after, before
 from m2clip.reporting.html.sources import all_sources
 from m2clip.reporting.page import Report
+from m2clip.reporting.tables import beside_paper
 
 REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
 
@@ -28,6 +29,7 @@ def page(report: Report, folder: Path) -> str:
     intro = [
         f"Profile {report.profile}. Data: {', '.join(names)}. Backbone: {report.backbone}.",
         markdown.accuracies(report),
+        beside_paper.note(report.datasets, report.context),
         "A number opens what it was made of; a header sorts its table; a value that is not there is shown "
         "as — and sorted last.",
     ]

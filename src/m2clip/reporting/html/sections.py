@@ -6,7 +6,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from m2clip.reporting import facts as sheets
-from m2clip.reporting import page
+from m2clip.reporting import overlap, page
+from m2clip.reporting.conclusions import levels
 from m2clip.reporting.figures import motion
 from m2clip.reporting.figures.drawing import Figure
 from m2clip.reporting.html import grids, papers
@@ -41,7 +42,7 @@ def after(report: Report, folder: Path) -> Iterator[Section]:
     yield Section("pictures", "More pictures", _pictures(report, folder))
     counts = counted.listing(report.rows, report.context)
     if counts.rows:
-        table = grids.of_listing("complexity-table", counted.TITLE, counts)
+        table = grids.of_listing("complexity-table", counted.TITLE, counts, [counted.note(report.rows)])
         yield Section("complexity", "Complexity", grid(table))
     yield Section("ran", "What ran", _ran(report))
     yield Section("data", "Data", _data(report))
@@ -88,14 +89,15 @@ def _ran(report: Report) -> Markup:
     there = sum(len(row.measured) for row in report.rows)
     listed = [f"{name}: {'; '.join(values)}." for name, values in page.apart(report).items()]
     recipes = grids.of_listing("recipes", "Rows and their recipes", page.ran(report), listed)
-    ends = grids.of_listing(
-        "converged", "Has training converged", page.converged(report), [page.CONVERGED]
-    )  # fmt: skip
+    converged = levels.endings(report.rows, report.context)
+    ends = grids.of_listing("converged", "Has training converged", converged, [page.CONVERGED])
     return paragraphs([f"{there} of {runs} runs are here."]) + grid(recipes) + grid(ends)
 
 
 def _data(report: Report) -> Markup:
-    parts = [grid(grids.of_listing("sets", "Datasets", page.facts(report)))]
+    shared = overlap.all_told(report.datasets, report.rows, report.context)
+    told = [" ".join([overlap.HOW, *(f"{text}." for text in shared.values())])] if shared else []
+    parts = [grid(grids.of_listing("sets", "Datasets", page.facts(report), told))]
     for dataset in report.datasets:
         file = sheets.sheets(report.profile) / f"{dataset}.png"
         if file.exists():

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from m2clip.config import Backbone
-from m2clip.reporting import outcomes
+from m2clip import weights
+from m2clip.reporting import chance, outcomes
 from m2clip.reporting.correlation import Correlations
-from m2clip.reporting.facts import Line, Parameters
+from m2clip.reporting.facts import AS_PUBLISHED, Line, Parameters
 from m2clip.reporting.names import Names
 from m2clip.reporting.results import Row, Value, look, summary
 from m2clip.reporting.tables import ticks
@@ -35,8 +35,20 @@ class Context:
 
     def chance(self, dataset: str | None) -> float | None:
         """Percent of a guess among the labels of a dataset."""
-        labels = (self.facts.get(dataset or "") or {}).get("labels", "")
-        return 100 / int(labels) if labels.isdigit() and int(labels) else None
+        return chance.percent(self.facts.get(dataset or ""))
+
+    def unlearned(self, row: Row | None) -> bool:
+        """Whether a trained row is within ten points of chance on the set that it was trained for."""
+        return row is not None and chance.near(row, self.facts.get(row.dataset or ""))
+
+    def is_papers(self, dataset: str) -> bool:
+        """Whether the paper's numbers may stand beside a set: its labels are the published ones.
+
+        Of a stand-in and of a set that is left out there is nothing to hold to them.
+        """
+        if dataset in self.names.standins or dataset in self.profile.left_out:
+            return True
+        return (self.facts.get(dataset) or {}).get("class_ids") == AS_PUBLISHED
 
     def reference(self, row: Row) -> Row | None:
         """The row on the same dataset from which its step is counted."""
@@ -93,8 +105,22 @@ def _dataset(row: Row, context: Context) -> str | None:
 
 
 def _chance(row: Row, context: Context) -> Value | None:
-    chance = context.chance(row.dataset)
-    return None if chance is None else Value(chance)
+    guessed = context.chance(row.dataset)
+    return None if guessed is None else Value(guessed)
+
+
+def _top1(row: Row, context: Context) -> Value | None:
+    value = row.value("supervised", "top1")
+    return replace(value, mark=value.mark + chance.MARK) if value and context.unlearned(row) else value
+
+
+def _step(row: Row, context: Context) -> outcomes.Step | None:
+    """From the reference; marked where either of the two rows has not learned its labels."""
+    reference = context.reference(row)
+    step = outcomes.step(row, reference)
+    if step is None or step.is_reference or not any(map(context.unlearned, (row, reference))):
+        return step
+    return replace(step, mark=step.mark + chance.MARK)
 
 
 def _parameters(row: Row, context: Context) -> Value | None:
@@ -119,13 +145,16 @@ def _published(row: Row, context: Context) -> Value | None:
 
 
 def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
-    """Our number less the paper's, where data and backbone are the paper's; see declared.beside_paper."""
+    """Our number less the paper's, where data and backbone are the paper's; see beside_paper.py."""
     published = context.published
     line = published.line(row.config, context.profile) if published else None
     of = FROM_PAPER[key]
-    ours = row.value("supervised", "top1") if of == "top1" else zero_shot(row, of)
+    ours = _top1(row, context) if of == "top1" else zero_shot(row, of)
     backbone = row.config.backbone if row.config else None
-    if not published or not line or not ours or context.profile.standin or backbone != Backbone():
+    if not published or not line or not ours or not backbone or context.profile.standin:
+        return None
+    sets = [name for name in (row.dataset, of) if name and name != "top1"]
+    if not all(map(context.is_papers, sets)) or not weights.of_paper(backbone, context.profile.name):
         return None
     theirs = line.number(published.accuracy if of == "top1" else of)
     return None if theirs is None else outcomes.Step(ours.mean - theirs, std=ours.std, mark=ours.mark)
@@ -190,7 +219,7 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
         "dataset": (Column("dataset", "Dataset", text=True), _dataset),
         "pretraining": (Column("pretraining", "Pre-training", text=True), _pretraining),
         "views": (Column("views", "Frames × crops × clips"), lambda row, _: views(row)),
-        "top1": (Column("top1", "Top-1, %", spread), lambda row, _: row.value("supervised", "top1")),
+        "top1": (Column("top1", "Top-1, %", spread), _top1),
         "top5": (Column("top5", "Top-5, %", spread), lambda row, _: row.value("supervised", "top5")),
         **_zero_shot_columns("ucf101", names),
         **_zero_shot_columns("hmdb51", names),
@@ -210,7 +239,7 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
         ),
         "step": (
             Column("step", "Step, points", INTERVAL),
-            lambda row, here: outcomes.step(row, here.reference(row)),
+            _step,
         ),
         "published_top1": (Column("published_top1", "Published on K400, top-1, %"), _published),
         **{key: _less(key, names) for key in FROM_PAPER},

@@ -1,13 +1,12 @@
 """experiments/tables.yaml: which rows a table shows. Read without torch, so that a mistake is found early."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from m2clip.config import Backbone
 from m2clip.errors import UserError, meant
-from m2clip.parsing import build, merge, plain, read_yaml
+from m2clip.parsing import build, read_yaml
 from m2clip.reporting import TABLES
-from m2clip.rows import MAIN, PARAMS, Profile
+from m2clip.rows import MAIN, PARAMS
 
 DEFAULT = (
     "label",
@@ -68,6 +67,7 @@ class Spec:
 
     reference: of each dataset the row from which steps are counted. published: the file under
     experiments/published with the paper's numbers. figures: kinds of figures drawn of the same rows.
+    labels: what some of its rows are called in it alone.
     """
 
     title: str
@@ -77,6 +77,7 @@ class Spec:
     reference: tuple[str, ...] = ()
     published: str = ""
     figures: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,24 +118,6 @@ def read(asked: object, rows: Collection[str]) -> Declared:
     return Declared({name: specs[name] for name in asked}, {row: str(text) for row, text in labels.items()})
 
 
-def beside_paper(asked: Declared, profile: Profile) -> Declared:
-    """The same tables, with the difference from the paper's number where data and backbone are the paper's.
-
-    On stand-in data such a difference would mean nothing, so there it is no column at all.
-    """
-    if profile.standin or merge(plain(Backbone()), profile.backbone) != plain(Backbone()):
-        return asked
-    return replace(asked, tables={name: _beside(spec) for name, spec in asked.tables.items()})
-
-
-def _beside(spec: Spec) -> Spec:
-    if not spec.published:
-        return spec
-    zero_shot = [f"{name}_from_paper" for name in ("hmdb51", "ucf101") if name in spec.columns]
-    more = ["from_paper"] if "top1" in spec.columns else zero_shot
-    return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))
-
-
 def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
     path = f"tables.{name}"
     if isinstance(values, dict):
@@ -147,6 +130,7 @@ def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
         ("columns", "column", COLUMNS),
         ("figures", "figure", FIGURES),
         ("reference", "row", spec.rows),
+        ("labels", "row", spec.rows),
     ):
         for value in getattr(spec, key):
             _known(f"{TABLES}: {path}.{key}", kind, value, known)

@@ -6,13 +6,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from m2clip.reporting import chance
 from m2clip.reporting.names import MISSING
 from m2clip.reporting.outcomes import Step
 from m2clip.reporting.results import Value
 
 Cell = str | int | Value | Step | None
 FORMATS = ("md", "csv", "tex")
-MARKS = {"†": "one seed", "‡": "fewer seeds than params.yaml asks for"}
+MARKS = {
+    "†": "one seed",
+    "‡": "fewer seeds than params.yaml asks for",
+    chance.MARK: (
+        f"within {chance.MARGIN} points of chance: it has not learned the labels; of a step, one of its rows"
+    ),
+}
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -26,6 +33,7 @@ LATEX = {
     "²": r"$^2$",
     "†": r"$^\dagger$",
     "‡": r"$^\ddagger$",
+    chance.MARK: r"$^\S$",
     "—": "---",
     "−": "$-$",
     "✓": r"$\checkmark$",

@@ -1,5 +1,7 @@
 """The lines of Tables 1-3 as the paper printed them: every other method, and its own."""
 
+from collections.abc import Collection
+
 from m2clip.reporting.results import Value
 from m2clip.reporting.tables.columns import published_step
 from m2clip.reporting.tables.formats import Cell
@@ -17,9 +19,11 @@ def heading(line: Line) -> str:
     return f"Published by the paper: {group}" if group else "Published by the paper"
 
 
-def cells(published: Published, line: Line, keys: tuple[str, ...]) -> tuple[Cell, ...]:
-    """A line under the columns of a table."""
-    return tuple(_cell(published, line, key) for key in keys)
+def cells(
+    published: Published, line: Line, keys: tuple[str, ...], hidden: Collection[str] = ()
+) -> tuple[Cell, ...]:
+    """A line under the columns of a table, but for the hidden ones."""
+    return tuple(None if key in hidden else _cell(published, line, key) for key in keys)
 
 
 def _cell(published: Published, line: Line, key: str) -> Cell:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from m2clip.reporting import overlap
 from m2clip.reporting.correlation import compare
 from m2clip.reporting.differences import difference
 from m2clip.reporting.names import DATASETS, Names
@@ -29,6 +30,7 @@ def of_table(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[list[Ro
     """The rows of a table, those of a dataset together where no column names it, and the table's context."""
     by_name = {row.name: row for row in rows}
     chosen = [by_name[name] for name in spec.rows]
+    chosen = [replace(row, label=spec.labels.get(row.name, row.label)) for row in chosen]
     if "dataset" not in spec.columns:
         order = [*DATASETS, None]
         chosen = sorted(chosen, key=lambda row: order.index(row.dataset))
@@ -55,7 +57,8 @@ def make_table(name: str, spec: Spec, rows: Sequence[Row], context: Context) -> 
     lines = here.published.lines if here.published and here.published.listed else ()
     known = columns(Names() if lines else context.names)
     picked = [known[key] for key in spec.columns]
-    theirs = [listing.cells(here.published, line, spec.columns) for line in lines if here.published]
+    hidden = {name for name in ZERO_SHOT if not context.is_papers(name)}
+    theirs = [listing.cells(here.published, line, spec.columns, hidden) for line in lines if here.published]
     blocks = [listing.heading(line) for line in lines] + [_heading(row, spec, here) for row in chosen]
     return Table(
         name=name,
@@ -85,7 +88,10 @@ def _heading(row: Row, spec: Spec, context: Context) -> str:
 
 def _notes(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[str, ...]:
     """What stands behind ±, steps, published values and chance."""
-    return (_spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, context))
+    return (
+        _spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, rows, context),
+        _overlaps(spec, rows, context),
+    )  # fmt: skip
 
 
 def _spread(spec: Spec, rows: Sequence[Row]) -> str:
@@ -122,8 +128,20 @@ def _published(spec: Spec) -> str:
     )
 
 
-def _chances(spec: Spec, context: Context) -> str:
-    """Chance level of the sets that are only tested zero-shot."""
-    known = {name: context.chance(name) for name in ZERO_SHOT if name in spec.columns}
+def _chances(spec: Spec, rows: Sequence[Row], context: Context) -> str:
+    """Chance level of the sets on which accuracy is shown, but for those that a column tells it of."""
+    supervised = "top1" in spec.columns and "chance" not in spec.columns
+    used = {row.dataset for row in rows} if supervised else set()
+    known = {name: context.chance(name) for name in DATASETS if name in used}
+    known |= {name: context.chance(name) for name in ZERO_SHOT if name in spec.columns}
     parts = [f"{chance:.1f} % on {context.names.dataset(name)}" for name, chance in known.items() if chance]
-    return f"Chance is {' and '.join(parts)}." if parts else ""
+    *most, last = parts or [""]
+    return f"Chance is {' and '.join([', '.join(most), last] if most else [last])}." if parts else ""
+
+
+def _overlaps(spec: Spec, rows: Sequence[Row], context: Context) -> str:
+    """How many labels are not unseen; below Table 3 alone, which is the one with this column."""
+    trained_on = list(dict.fromkeys(row.dataset for row in rows if row.trained and row.dataset))
+    sets = [name for name in ZERO_SHOT if name in spec.columns and "tuned_clip" in spec.columns]
+    told = [text for name in sets if (text := overlap.told(name, trained_on, context))]
+    return " ".join(f"{text}." for text in told)
