@@ -112,7 +112,7 @@ def test_the_paper_s_numbers_are_those_of_the_published_files():
             continue
         table = published.read(claim.published.file)
         for row, number in zip(claim.rows, (claim.published.better, claim.published.worse), strict=True):
-            line = table.line(rows.resolve(row, profile), profile)
+            line = table.line(row, rows.resolve(row, profile), profile)
             if row.startswith("st-adapter"):
                 lines = (cells for cells in table.lines if cells.cells["method"] == "ST-Adapter")
                 line = next(line for line in lines if line.cells["frames"] == "8")

@@ -53,7 +53,7 @@ def test_parts_of_a_batch_hide_no_number_of_the_paper():
     for row, name, frames in (("frames-32", "table1_k400", "32"), ("ssv2-32", "table2_ssv2", "32")):
         config = rows.resolve(row, profile)
         assert config.train.accumulate > 1
-        assert published.read(name).line(config, profile).cells["frames"] == frames
+        assert published.read(name).line(row, config, profile).cells["frames"] == frames
 
 
 def test_decoding_processes_are_no_more_than_the_guide_says():

@@ -329,7 +329,7 @@ def test_a_dataset_that_the_profile_leaves_out_makes_no_other_model(monkeypatch)
 def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
     profile = rows.profile("smoke")
     ablation = published.read("fig4c_decoder")
-    assert not any(ablation.line(rows.resolve(row, profile), profile) for row in rows.rows())
+    assert not any(ablation.line(row, rows.resolve(row, profile), profile) for row in rows.rows())
 
 
 def test_steps_are_plain_arithmetic():

@@ -122,7 +122,7 @@ def of_printed(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Sou
         return ()
     table, found = published.read(printed.file), []
     for row, number in zip(rows, (printed.better, printed.worse), strict=True):
-        own = table.line(row.config, context.profile)
+        own = table.line(row.name, row.config, context.profile)
         lines = [one for one in (own, *table.lines) if one and one.number(table.accuracy) == number]
         found.append(printed_cell(printed.file, table.lines, lines[0] if lines else None, table.accuracy))
     return tuple(found)
@@ -199,7 +199,7 @@ def _step(row: Row, place: Place) -> list[Source]:
 def _published(key: str, row: Row, place: Place) -> list[Source]:
     """The paper's number for the row, or the two of which it is the step."""
     theirs = place.context.published
-    line = theirs.line(row.config, place.context.profile) if theirs else None
+    line = theirs.line(row.name, row.config, place.context.profile) if theirs else None
     if theirs is None or line is None:
         return []
     lines = [line, theirs.reference] if key == "published_step" else [line]

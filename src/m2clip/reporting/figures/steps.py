@@ -42,7 +42,7 @@ def steps(rows: Sequence[Row], context: Context) -> Steps:
     published: dict[str, Step] = {}
     measured: dict[str, dict[str, Step]] = {}
     for row in rows:
-        line = context.published.line(row.config, context.profile) if context.published else None
+        line = context.published.line(row.name, row.config, context.profile) if context.published else None
         if context.published and line and (theirs := published_step(context.published, line)):
             published[row.label] = theirs
         ours = outcomes.step(row, context.reference(row))

@@ -139,7 +139,7 @@ def _pretraining(row: Row, context: Context) -> str | None:
 
 def _published(row: Row, context: Context) -> Value | None:
     published = context.published
-    line = published.line(row.config, context.profile) if published else None
+    line = published.line(row.name, row.config, context.profile) if published else None
     number = line.number(published.accuracy) if published and line else None
     return None if number is None else Value(number)
 
@@ -147,7 +147,7 @@ def _published(row: Row, context: Context) -> Value | None:
 def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
     """Our number less the paper's, where data and backbone are the paper's; see beside_paper.py."""
     published = context.published
-    line = published.line(row.config, context.profile) if published else None
+    line = published.line(row.name, row.config, context.profile) if published else None
     of = FROM_PAPER[key]
     ours = _top1(row, context) if of == "top1" else zero_shot(row, of)
     backbone = row.config.backbone if row.config else None
@@ -162,7 +162,7 @@ def _from_paper(key: str, row: Row, context: Context) -> outcomes.Step | None:
 
 def _published_step(row: Row, context: Context) -> outcomes.Step | None:
     published = context.published
-    line = published.line(row.config, context.profile) if published else None
+    line = published.line(row.name, row.config, context.profile) if published else None
     return published_step(published, line) if published and line else None
 
 

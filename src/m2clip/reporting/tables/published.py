@@ -12,6 +12,7 @@ from typing import Any
 
 from m2clip.config import Run
 from m2clip.errors import UserError
+from m2clip.parsing import merge
 from m2clip.reporting.differences import between, in_steps, paper
 from m2clip.rows import Profile
 
@@ -45,12 +46,13 @@ class Line:
         text = self.cells.get(key, "")
         return float(text) if text else None
 
-    def is_of(self, config: Run, profile: Profile) -> bool:
-        """Whether a row with this config is what the line was measured on, but for the profile."""
+    def is_of(self, config: Run, profile: Profile, recipe: Mapping[str, Any]) -> bool:
+        """Whether a config is what the line was measured on, but for the profile and the row's recipe in it."""
         if self.over is None:
             return False
         dataset = self.over["data"]["dataset"]
-        return not between(in_steps(config, profile, dataset), paper(profile, dataset, self.over))
+        over = merge({"train": dict(recipe)}, dict(self.over))
+        return not between(in_steps(config, profile, dataset), paper(profile, dataset, over))
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,16 @@ class Published:
         """What its M2-CLIP lines are measured on."""
         return {line.over["data"]["dataset"] for line in self.lines if line.over is not None}
 
-    def line(self, config: Run | None, profile: Profile) -> Line | None:
-        """The line of this config, if the paper has one; the parts of a batch do not count."""
+    def line(self, row: str, config: Run | None, profile: Profile) -> Line | None:
+        """The line of a row with this config, if the paper has one.
+
+        How the profile trains that row (`rows:`) does not count, nor do the parts of a batch.
+        """
+        recipe = profile.rows.get(row, {}).get("train") or {}
         if config:
             parts = paper(profile, config.data.dataset).train.accumulate
             config = replace(config, train=replace(config.train, accumulate=parts))
-        found = (line for line in self.lines if config and line.is_of(config, profile))
+        found = (line for line in self.lines if config and line.is_of(config, profile, recipe))
         return next(found, None)
 
     def step(self, line: Line) -> float | None:
