@@ -47,7 +47,7 @@ class Line:
         return float(text) if text else None
 
     def is_of(self, config: Run, profile: Profile, recipe: Mapping[str, Any]) -> bool:
-        """Whether a config is what the line was measured on, but for the profile and the row's recipe in it."""
+        """Whether a config is what the line was measured on, but for the profile and its recipe."""
         if self.over is None:
             return False
         dataset = self.over["data"]["dataset"]
