@@ -261,7 +261,7 @@ def test_a_run_s_facts_are_those_of_its_files():
     world = run()
     made_by = world.made[RunKey(made.PROFILE, "te", 1)]
     assert (made_by.commit, made_by.evaluation_commit) == ("te-1-dirty", "e-te")
-    assert made_by.differences == ("adapters.visual.temporal_difference=false",)
+    assert made_by.differences == ("adapters.visual.temporal_difference=false", "train.lr=0.01")
     assert (made_by.seconds, made_by.evaluation_seconds) == (60.5, 7.0)
     assert made_by.machine == "Made up, none, 3 cores, on cpu"
     assert made_by.inputs == INPUTS | {"k400": "11"}
