@@ -34,6 +34,6 @@ test: setup      ## lint, types, tests
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
-backbone: setup  ## train the stand-in CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
+backbone: setup  ## train the synthetic CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
 	file=$$(PYTHONPATH=src python -m m2clip.stages.beside --backbone $(PROFILE)) && stage=$$file:backbone && \
 	dvc unfreeze $$stage && { dvc repro --force --single-item $$stage; code=$$?; dvc freeze $$stage; exit $$code; }

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from m2clip import rows, workplace
+from m2clip import paths, provenance, rows
 
 RESULTS = Path("benchmarks/results/cold.csv").resolve()
 COMMANDS = {"setup": "setup", "repro": "repro", "again": "repro", "test": "test"}
@@ -41,9 +41,9 @@ def main() -> None:
         line = {"what": what} | timed(COMMANDS[what], folder) | {
             "profile": rows.profile().name,
             "rows": len(rows.rows()),
-            "processor": workplace.processor(),
-            "cores": workplace.cores(),
-            "commit": (workplace.commit() or "")[:12],
+            "processor": provenance.processor(),
+            "cores": paths.cores(),
+            "commit": (provenance.commit() or "")[:12],
         }  # fmt: skip
         new = not RESULTS.exists()
         with RESULTS.open("a", encoding="utf-8", newline="") as file:

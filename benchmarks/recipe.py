@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import yaml
 
-from m2clip import backbones, rows, workplace
+from m2clip import backbones, provenance, rows
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
@@ -68,8 +68,8 @@ def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
         "videos": len(class_ids),
         "cpu_seconds": round(seconds),
         "backbone": backbones.digest(config.backbone)[:12],
-        "commit": (workplace.commit() or "")[:12],
-        "processor": workplace.processor(),
+        "commit": (provenance.commit() or "")[:12],
+        "processor": provenance.processor(),
     }
 
 

@@ -18,19 +18,19 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
-from m2clip import rows, workplace
+from m2clip import provenance, rows
 from m2clip.config import Run
-from m2clip.data import annotations, preparing
+from m2clip.data import annotations, build_manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
 from m2clip.data.loading import train_batches
-from m2clip.data.standin.captions import vocabulary
-from m2clip.data.standin.pool import draw_pool
-from m2clip.data.standin.sets import generate
-from m2clip.data.standin.worlds import STANDARD
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import build_model, pixels_of
 from m2clip.seeds import generator
 from m2clip.stages import backbone
+from m2clip.synthetic.captions import vocabulary
+from m2clip.synthetic.pool import draw_pool
+from m2clip.synthetic.sets import generate
+from m2clip.synthetic.worlds import STANDARD
 from m2clip.training import pretraining
 from m2clip.training.vocabulary import TokenTable
 
@@ -55,7 +55,7 @@ def rows_of(folder: Path, config: Run) -> list[Part]:
     generate("k400", folder, {"train": VIDEOS, "test": VIDEOS}, jobs=1, world=STANDARD)
     found = [("draw and encode a video", (time.process_time() - began) / (2 * VIDEOS), 2 * VIDEOS)]
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in STANDARD.labels["k400"]))
-    dataset = preparing.prepare(annotations.read("plain", folder), folder, 1, 0)
+    dataset = build_manifest.prepare(annotations.read("plain", folder), folder, 1, 0)
     model, _ = build_model(config, dataset.labels, 0, "cpu")
     videos = TrainVideos(dataset, "train", config.data, pixels_of(model), 0)
     (batch,) = train_batches(videos, start=0, steps=1, batch=config.train.batch, workers=0)
@@ -100,7 +100,7 @@ def main() -> None:
         random = replace(config.backbone, pretrained=str(folder / "random.safetensors"))
         parts = rows_of(folder / "k400", replace(config, backbone=random))
         parts += pretraining_of(folder / "stills", asked.config)
-    about = (workplace.processor(), (workplace.commit() or "")[:12], "benchmarks/standard.py")
+    about = (provenance.processor(), (provenance.commit() or "")[:12], "benchmarks/standard.py")
     with RESULTS.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("what", "cpu_milliseconds", "timed", "processor", "commit", "command"))

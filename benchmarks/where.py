@@ -16,10 +16,10 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from m2clip import rows, runs, workplace
+from m2clip import provenance, rows, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
-from m2clip.data.decoded import Decoded
+from m2clip.data.frame_cache import Decoded
 from m2clip.data.loading import test_batches, train_batches
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import build_model, device_name, pixels_of
@@ -95,7 +95,7 @@ def recorded() -> pd.DataFrame:
 def main() -> None:
     """Print all of it."""
     row = sys.argv[1] if len(sys.argv) > 1 else rows.MAIN
-    print(f"{row}, {workplace.processor()}, commit {workplace.commit()}")
+    print(f"{row}, {provenance.processor()}, commit {provenance.commit()}")
     for name, seconds, unit in parts(row):
         print(f"  {name:<40} {seconds * 1000:8.1f} ms a {unit}")
     print("once a stage, wall:")

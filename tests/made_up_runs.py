@@ -11,14 +11,14 @@ import yaml
 
 from m2clip import rows, runs
 from m2clip.parsing import plain
-from m2clip.reporting import facts, results
-from m2clip.reporting.names import Names
-from m2clip.reporting.tables import declared
-from m2clip.reporting.tables.beside_paper import beside_paper
-from m2clip.reporting.tables.columns import Context
-from m2clip.reporting.tables.making import make_table
+from m2clip.report import facts, results
+from m2clip.report.names import Names
+from m2clip.report.tables import declared
+from m2clip.report.tables.beside_paper import beside_paper
+from m2clip.report.tables.columns import Context
+from m2clip.report.tables.making import make_table
 from m2clip.runs import RunKey
-from m2clip.schedule import settled
+from m2clip.schedule import resolve_schedule
 
 ROOT = Path(__file__).parents[1]
 PROFILE = "embedded"
@@ -52,15 +52,15 @@ def resolve():
     shutil.rmtree(runs.RESOLVED, ignore_errors=True)
     profile = rows.profile(PROFILE)
     facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
-    for dataset, videos in () if profile.standin else TRAINING.items():
+    for dataset, videos in () if profile.synthetic else TRAINING.items():
         splits = f'"train {videos:,}, test 60"'
         sheet(dataset, f"dataset,splits,class_ids\n{dataset},{splits},as published\n")
-    for dataset in () if profile.standin else ("ucf101", "hmdb51"):
+    for dataset in () if profile.synthetic else ("ucf101", "hmdb51"):
         sheet(dataset, f"dataset,class_ids\n{dataset},as published\n")
     found = {row: rows.resolve(row, profile) for row in rows.rows()}
     for row, config in found.items():
         if config.train.steps:
-            found[row] = replace(config, train=settled(config.train, TRAINING[config.data.dataset]))
+            found[row] = replace(config, train=resolve_schedule(config.train, TRAINING[config.data.dataset]))
     for row, config in found.items():
         key = RunKey(PROFILE, row, 0)
         train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {"inputs": {}}
@@ -121,7 +121,7 @@ def world():
     asked = declared.read(rows.params()["tables"], rows.rows())
     found = results.load(profile, asked.rows(), rows.seeds(), asked.labels)
     told = {dataset: facts.read_facts(PROFILE, dataset) for dataset in rows.DATASETS}
-    context = Context(Names(tuple(profile.standin)), told, facts.read_parameters(), profile)
+    context = Context(Names(tuple(profile.synthetic)), told, facts.read_parameters(), profile)
     return beside_paper(asked, context), found, context
 
 

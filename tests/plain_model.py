@@ -136,10 +136,10 @@ def image_tower(video, w, a, heads=4, layers=3, patch=8, fusion="parallel"):
     z = np.array(frames)
     for layer in range(layers):
         block = below(w, f"visual.transformer.resblocks.{layer}.")
-        doors = below(a, f"image.blocks.{layer}.")
-        z = ted(z, below(doors, "before_attn."), (side, side), fusion)
+        sites = below(a, f"image.blocks.{layer}.")
+        z = ted(z, below(sites, "before_attn."), (side, side), fusion)
         z = np.array([x + self_attention(x, block, heads) for x in z])
-        z = ted(z, below(doors, "before_mlp."), (side, side), fusion)
+        z = ted(z, below(sites, "before_mlp."), (side, side), fusion)
         z = np.array([x + feed_forward(x, block) for x in z])
     pooled = np.array([norm(x, w, "visual.ln_post")[0] for x in z])
     return norm(z[:, 0].mean(0), w, "visual.ln_post"), pooled @ w["visual.proj"]

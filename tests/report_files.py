@@ -8,14 +8,14 @@ import yaml
 
 from m2clip import rows, runs
 from m2clip.parsing import build, merge, plain
-from m2clip.reporting.differences import paper
+from m2clip.report.differences import paper
 from m2clip.runs import RunKey
 
 PROFILE = {
     "data": {"dataset": "k400", "frames": 4},
     "train": {"steps": 100},
     "datasets": {"ssv2": {"train": {"lr": 0.5}, "evaluate": {"zero_shot": []}}},
-    "standin": {"k400": {"test": 6}, "ucf101": {"test": 6}},
+    "synthetic": {"k400": {"test": 6}, "ucf101": {"test": 6}},
 }
 ROWS = {
     "main": {},

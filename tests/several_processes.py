@@ -16,7 +16,7 @@ from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.parsing import build
 from m2clip.training.devices import open_fabric
-from m2clip.training.launch import one_voice
+from m2clip.training.launch import report_first_error
 from m2clip.training.loop import train
 
 
@@ -64,7 +64,7 @@ def live(case, updates):
     }
 
 
-@one_voice
+@report_first_error
 def main():
     torch.set_num_threads(1)
     torch.optim.AdamW = StopsBefore

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import official_files as official
-from m2clip.data import annotations, labels, preparing
+from m2clip.data import annotations, build_manifest, labels
 from m2clip.data.annotations import hmdb51, kinetics, listed, records, ssv2, ucf101
 from m2clip.data.annotations.files import find
 from m2clip.errors import UserError
@@ -305,7 +305,7 @@ def test_labels_are_rewritten(steps, label, written):
 
 def test_rewriting_keeps_class_ids_and_labels_apart(sources):
     read = annotations.read("kinetics", sources / "kinetics")
-    chosen = preparing.select(read, ("validation",), ("no_parentheses",))
+    chosen = build_manifest.select(read, ("validation",), ("no_parentheses",))
     assert chosen.labels[1] == "skiing not slalom or crosscountry"
     assert {(r.class_id, r.label) for r in chosen.records} == set(enumerate(chosen.labels))
     assert {r.splits for r in chosen.records} == {("validation",)} and len(chosen.records) == 6
@@ -314,7 +314,7 @@ def test_rewriting_keeps_class_ids_and_labels_apart(sources):
     with pytest.raises(UserError, match=r"no 'space' \(did you mean spaces\?\)"):
         labels.rename(["A"], ["space"])
     with pytest.raises(UserError, match=r"splits: there is no 'val'"):
-        preparing.select(read, ("val",), ())
+        build_manifest.select(read, ("val",), ())
 
 
 def test_overlap():

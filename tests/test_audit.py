@@ -14,11 +14,11 @@ from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import build, plain
-from m2clip.reporting import facts, outcomes
-from m2clip.reporting.conclusions import audit, audit_page
-from m2clip.reporting.differences import between, paper, written
-from m2clip.reporting.names import Names
-from m2clip.reporting.tables.formats import shown
+from m2clip.report import facts, outcomes
+from m2clip.report.conclusions import audit, audit_page
+from m2clip.report.differences import between, paper, written
+from m2clip.report.names import Names
+from m2clip.report.tables.formats import shown
 from m2clip.runs import RunKey
 from m2clip.stages import resolve, smoke
 
@@ -56,7 +56,7 @@ def commented():
     return found
 
 
-def look(key, config=None):
+def get_path(key, config=None):
     value = plain(config or Run())
     for part in key.split("."):
         value = value[part]
@@ -83,11 +83,11 @@ def test_values_are_the_defaults_the_rows_and_listed_in_params():
         for part in key.split(".")[1:-1]:
             below = below[part]
         assert last in below, f"params.yaml lists {key}"
-        assert written(look(key)) == written(switch.values[switch.ours]), key
+        assert written(get_path(key)) == written(switch.values[switch.ours]), key
         on_k400 = switch.values["released"]
         on_ssv2 = switch.values.get("ssv2", on_k400)
         for name, value in (("released", on_k400), ("released-ssv2", on_ssv2)):
-            assert written(look(key, released[name])) == written(value), (name, key)
+            assert written(get_path(key, released[name])) == written(value), (name, key)
 
 
 def test_the_released_rows_change_nothing_else():
@@ -175,7 +175,7 @@ def test_costs_are_steps_from_main_or_not_measured():
     assert line(page, "RandAugment")[-2] == "on SSv2 alone; not measured by itself"
     assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
     assert line(page, "All of these on K400")[-2:] == [audit_page.NOT_MEASURED] * 2
-    assert "trained on stand-in K400" in page and "3.7" in page and "† one seed." in page
+    assert "trained on Synth-K400" in page and "3.7" in page and "† one seed." in page
 
 
 def test_the_cost_of_a_row_near_chance_is_marked():

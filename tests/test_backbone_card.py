@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from m2clip.data.standin.captions import vocabulary
-from m2clip.data.standin.plans import LABELS
-from m2clip.data.standin.sheet import COLUMNS, reference_sheet
-from m2clip.data.standin.worlds import SMALL
 from m2clip.stages.backbone import NAME, load
+from m2clip.synthetic.captions import vocabulary
+from m2clip.synthetic.plans import LABELS
+from m2clip.synthetic.sheet import COLUMNS, reference_sheet
+from m2clip.synthetic.worlds import SMALL
 from m2clip.training.model_card import page
 
 HOME = Path(__file__).parent.parent / "experiments" / "backbone"

@@ -13,12 +13,12 @@ import pytest
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting import intervals, outcomes
-from m2clip.reporting.conclusions import claims, claims_page, verdicts
-from m2clip.reporting.intervals import Interval
-from m2clip.reporting.outcomes import Difference
-from m2clip.reporting.results import load
-from m2clip.reporting.tables import published
+from m2clip.report import intervals, outcomes
+from m2clip.report.conclusions import claims, claims_page, verdicts
+from m2clip.report.intervals import Interval
+from m2clip.report.outcomes import Difference
+from m2clip.report.results import load
+from m2clip.report.tables import published
 from m2clip.runs import RunKey
 from m2clip.stages import report, resolve
 
@@ -291,8 +291,8 @@ def test_a_claim_that_rests_on_a_row_near_chance_says_so():
     near = "is within 10 points of chance"
     both, unseen, alike = told("1")
     assert both[-2:] == (f"main {near}", f"te {near}")
-    assert unseen[-1] == f"main {near} on stand-in K400", "CLIP trains nothing"
-    assert alike[-2:] == (f"ssv2 {near} on stand-in SSv2", f"st-adapter-text-ssv2 {near} on stand-in SSv2")
+    assert unseen[-1] == f"main {near} on Synth-K400", "CLIP trains nothing"
+    assert alike[-2:] == (f"ssv2 {near} on Synth-SSv2", f"st-adapter-text-ssv2 {near} on Synth-SSv2")
 
 
 def parameters(row, count):
@@ -379,7 +379,7 @@ def test_an_explored_main_is_not_judged_as_the_paper_s_and_stands_beside_none_of
 
 def test_rows_on_another_set_are_refused_and_named():
     found = explore(data={"dataset": "ssv2"})
-    told = "not judged: main is on stand-in SSv2, not on stand-in K400"
+    told = "not judged: main is on Synth-SSv2, not on Synth-K400"
     everything = judged(found)
     of_main = {name for name, one in everything.items() if "main" in one.claim.rows}
     assert {"trade-k400", "trade-ucf101", "both-over-te", "keeps-zero-shot-ucf101"} < of_main
@@ -395,7 +395,7 @@ def test_what_is_missing_is_named():
         key.metrics.write_text(json.dumps(numbers))
     found = judged(run_again((0,)), "both-over-td", "keeps-zero-shot-hmdb51")
     assert found["both-over-td"].told() == "not run yet: td"
-    assert found["keeps-zero-shot-hmdb51"].told() == "not run yet: stand-in HMDB51 of main, clip"
+    assert found["keeps-zero-shot-hmdb51"].told() == "not run yet: Synth-HMDB51 of main, clip"
     run(("main", "te"), (0, 1))
     RunKey(made.PROFILE, "main", 0).metrics.unlink()
     RunKey(made.PROFILE, "te", 1).metrics.unlink()
@@ -437,15 +437,15 @@ def test_the_page_shows_every_claim_and_what_is_missing(monkeypatch):
         assert ("not run yet: " in shown[0]) != there, name
         assert (lines[list(stated).index(name)]["difference"] != "") == there
     assert "nan" not in page
-    assert "**Stand-in data.**" in page
-    assert "Stand-in" not in claims_page.markdown([], [], _real(), "paper")
+    assert "**Generated data.**" in page
+    assert "Generated data" not in claims_page.markdown([], [], _real(), "paper")
     assert "Claims of the paper](claims.md): " in (folder / "README.md").read_text()
 
 
 def _real():
-    from m2clip.reporting.facts import Parameters
-    from m2clip.reporting.names import Names
-    from m2clip.reporting.tables.columns import Context
+    from m2clip.report.facts import Parameters
+    from m2clip.report.names import Names
+    from m2clip.report.tables.columns import Context
 
     return Context(Names(), {}, Parameters([]), rows.Profile())
 

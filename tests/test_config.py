@@ -13,7 +13,7 @@ from m2clip.backbones import check, shape_of
 from m2clip.config import Adapters, Backbone, Decoder, Run, TextAdapter, VisualAdapter
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import build, merge, plain, read_yaml
-from m2clip.rows import lay
+from m2clip.rows import override
 
 BAD = {
     "decodr: {}": ["unknown key decodr", "did you mean decoder?", "backbone"],
@@ -215,10 +215,12 @@ def test_configs_are_read_without_torch():
 
 def test_the_later_of_steps_and_epochs_counts():
     below = {"train": {"epochs": 12, "warmup_epochs": 2, "lr": 1.0}}
-    assert lay(below, {})["train"] == below["train"]
-    assert lay(below, {"train": {"steps": 0}})["train"] == {"steps": 0, "warmup_epochs": 2, "lr": 1.0}
-    assert lay({"train": {"steps": 500}}, {"train": {"epochs": 2, "steps": None}})["train"] == {"epochs": 2}
-    assert lay(below, {"train": {"warmup": 0.1}})["train"] == {"epochs": 12, "warmup": 0.1, "lr": 1.0}
+    assert override(below, {})["train"] == below["train"]
+    assert override(below, {"train": {"steps": 0}})["train"] == {"steps": 0, "warmup_epochs": 2, "lr": 1.0}
+    assert override({"train": {"steps": 500}}, {"train": {"epochs": 2, "steps": None}})["train"] == {
+        "epochs": 2
+    }
+    assert override(below, {"train": {"warmup": 0.1}})["train"] == {"epochs": 12, "warmup": 0.1, "lr": 1.0}
     for one in (below, {}):
         with pytest.raises(UserError, match=r"train\.steps and train\.epochs are both given; keep one"):
-            lay(one, {"train": {"steps": 5, "epochs": 2}})
+            override(one, {"train": {"steps": 5, "epochs": 2}})

@@ -12,12 +12,12 @@ import torch
 
 import video_files
 from m2clip.config import Data
-from m2clip.data import annotations, dataset, loading, preparing
+from m2clip.data import annotations, build_manifest, dataset, loading
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
-from m2clip.data.decoded import Decoded
+from m2clip.data.frame_cache import Decoded
 from m2clip.data.loading import test_batches as all_batches
 from m2clip.data.loading import train_batches
-from m2clip.data.order import Batches, Order
+from m2clip.data.sampler import Batches, Order
 from m2clip.data.transforms import Pixels
 from m2clip.errors import UserError
 
@@ -35,7 +35,7 @@ def prepared(tmp_path_factory):
         video_files.write(folder / f"videos/{i}.mp4", 20 + i)
         lines.append(f"videos/{i}.mp4,label {i % 3},train test")
     (folder / "annotations.csv").write_text("\n".join(lines))
-    return preparing.prepare(annotations.read("plain", folder), folder / "manifest", 1, 0)
+    return build_manifest.prepare(annotations.read("plain", folder), folder / "manifest", 1, 0)
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_large_dataset_or_a_full_disk_keeps_nothing(prepared, tmp_path, monkey
     monkeypatch.setattr(os, "pwrite", full)
     assert torch.equal(videos[0, 1].video, train_set(prepared)[0, 1].video)
     monkeypatch.undo()
-    monkeypatch.setattr("m2clip.data.decoded.LIMIT", 1000)
+    monkeypatch.setattr("m2clip.data.frame_cache.LIMIT", 1000)
     assert torch.equal(kept_set(prepared, tmp_path / "large")[0, 1].video, train_set(prepared)[0, 1].video)
     assert not (tmp_path / "large").exists()
 

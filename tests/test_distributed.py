@@ -176,13 +176,13 @@ def test_the_first_process_that_fails_is_heard_and_no_other(tmp_path):
     script.write_text(
         "import os, torch.distributed as dist\n"
         "from m2clip.errors import UserError, guarded\n"
-        "from m2clip.training.launch import one_voice\n"
+        "from m2clip.training.launch import report_first_error\n"
         "def main():\n"
         "    dist.init_process_group('gloo')\n"
         "    if os.environ['RANK'] == '1':\n"
         "        raise UserError('train.lr: too high')\n"
         "    dist.barrier()\n"
-        "guarded(one_voice(main))\n"
+        "guarded(report_first_error(main))\n"
     )
     told = subprocess.run(
         [*TORCHRUN, str(script)], env=environment(), capture_output=True, text=True, check=False, timeout=120

@@ -17,9 +17,9 @@ from m2clip.errors import UserError
 from m2clip.evaluation.recognition import class_accuracy, confusion, ranks, score, top
 from m2clip.evaluation.trained import open_trained
 from m2clip.evaluation.zero_shot import DRAWS, by_split, half_of_classes, label_features
-from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import pixels_of
 from m2clip.models.prompts import make_prompts
+from m2clip.models.weights_io import save_adapters
 from m2clip.parsing import merge, plain
 
 CLASS_IDS = np.array([0, 1, 2, 2, 4, 0])

@@ -10,9 +10,9 @@ import pytest
 
 import browser
 import made_up_runs as made
-from m2clip.reporting.html.grids import order
-from m2clip.reporting.html.parts import Cell, Grid, Group, grid
-from m2clip.reporting.tables.formats import escape_latex, escape_markdown
+from m2clip.report.html.grids import order
+from m2clip.report.html.parts import Cell, Grid, Group, grid
+from m2clip.report.tables.formats import escape_latex, escape_markdown
 from m2clip.rows import rows
 from m2clip.runs import RunKey
 from m2clip.stages import report
@@ -112,7 +112,7 @@ def test_names_lead_somewhere_and_pictures_have_texts(page):
 
 def test_what_ran_is_said_first(page):
     top = page[: page.index("<nav")]
-    assert "Stand-in data." in top
+    assert "Generated data." in top
     assert f"Profile {made.PROFILE}" in top
     assert "standin-ViT-S-16" in top
     assert f"{made.PROFILE}/te/0" in page, "what has not run is named"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import video_files
-from m2clip.data import annotations, manifest, preparing, probing
+from m2clip.data import annotations, build_manifest, manifest, probing
 from m2clip.data.annotations import plain
 from m2clip.data.prompts import prompts
 from m2clip.errors import UserError
@@ -39,7 +39,7 @@ def copy(source, tmp_path):
 
 
 def prepare(source, folder, jobs=1, max_invalid=0.5):
-    return preparing.prepare(annotations.read("plain", source), folder, jobs, max_invalid)
+    return build_manifest.prepare(annotations.read("plain", source), folder, jobs, max_invalid)
 
 
 def content(folder):

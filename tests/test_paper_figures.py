@@ -1,4 +1,4 @@
-"""The paper's figures: drawn from all, some or no runs; published and stand-in points never share axes."""
+"""The paper's figures: drawn from all, some or no runs; published and synthetic points never share axes."""
 
 import sys
 from pathlib import Path
@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 
 import made_up_runs as made
-from m2clip.data.standin.templates import PAIRS
-from m2clip.reporting import correlation
-from m2clip.reporting.figures import drawing, reversed_pairs, steps, style
-from m2clip.reporting.figures.style import NO_RUN
-from m2clip.reporting.outcomes import Step
-from m2clip.reporting.results import load
-from m2clip.reporting.tables.making import of_table
-from m2clip.reporting.tables.published import read
+from m2clip.report import correlation
+from m2clip.report.figures import drawing, reversed_pairs, steps, style
+from m2clip.report.figures.style import NO_RUN
+from m2clip.report.outcomes import Step
+from m2clip.report.results import load
+from m2clip.report.tables.making import of_table
+from m2clip.report.tables.published import read
 from m2clip.rows import profile, rows
 from m2clip.stages import report
+from m2clip.synthetic.templates import PAIRS
 
 FIGURES = ("fig1", "fig2a", "fig2b", "fig4a", "fig4b", "fig4c")
 

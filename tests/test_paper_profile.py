@@ -100,7 +100,7 @@ def test_results_have_a_lock_of_their_own_and_no_path_of_the_machine(repository)
 
 def test_the_report_calls_nothing_a_stand_in(repository):
     page = (repository.folder / "reports/paper/README.md").read_text()
-    assert "stand-in" not in page.lower()
+    assert "synth-" not in page.lower()
     assert "2 of 3 runs" in page, "the third is declared, and its dataset left out"
 
 

@@ -13,7 +13,7 @@ import yaml
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.reporting.tables import published
+from m2clip.report.tables import published
 from m2clip.runs import RunKey
 from m2clip.stages import beside, side_by_side
 
@@ -167,7 +167,7 @@ def runs(monkeypatch):
 
 def test_each_run_has_a_gpu_of_its_own(root, monkeypatch, runs):
     driver(monkeypatch, root, "GPU-a", "GPU-b")
-    monkeypatch.setattr(side_by_side.workplace, "cores", lambda: 6)
+    monkeypatch.setattr(side_by_side.paths, "cores", lambda: 6)
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
     seen = runs(2, "paper")
     assert seen.most == {"GPU-a": 1, "GPU-b": 1} and seen.at_once == 2 and len(seen.of_run) == 8
@@ -186,7 +186,7 @@ def test_without_gpus_as_many_as_cores_and_one_that_takes_all(
     root, monkeypatch, runs, gpus, launch, arguments, most
 ):
     driver(monkeypatch, root, *gpus)
-    monkeypatch.setattr(side_by_side.workplace, "cores", lambda: 6)
+    monkeypatch.setattr(side_by_side.paths, "cores", lambda: 6)
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
     if launch:
         monkeypatch.setenv("M2CLIP_LAUNCH", launch)

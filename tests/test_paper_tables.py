@@ -15,12 +15,12 @@ import made_up_runs as made
 from m2clip import rows, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.reporting import facts, outcomes, overlap
-from m2clip.reporting.conclusions import claims, claims_page, verdicts
-from m2clip.reporting.differences import label
-from m2clip.reporting.results import Value, load
-from m2clip.reporting.tables import beside_paper, counted, declared, published
-from m2clip.reporting.tables.formats import render, shown
+from m2clip.report import facts, outcomes, overlap
+from m2clip.report.conclusions import claims, claims_page, verdicts
+from m2clip.report.differences import label
+from m2clip.report.results import Value, load
+from m2clip.report.tables import beside_paper, complexity_table, declared, published
+from m2clip.report.tables.formats import render, shown
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
 
@@ -101,14 +101,14 @@ def test_each_config_is_counted_once_and_called_without_its_frames():
     configs = made.resolve()
     made.complexity(configs)
     _, found, context = made.world()
-    counts = counted.listing(found, context)
+    counts = complexity_table.listing(found, context)
     lines = [dict(zip(counts.headers, line, strict=True)) for line in counts.rows]
     assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
     listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
     assert sorted(listed) == sorted(rows.rows()), "each row in one line"
     assert len({line["Rows"] for line in lines if "frames-16" in line["Rows"] or "main" in line["Rows"]}) == 1
     without = [row for row in found if row.name not in ("main", "ssv2")]
-    labels = {line[0] for line in counted.listing(without, context).rows}
+    labels = {line[0] for line in complexity_table.listing(without, context).rows}
     assert "M2-CLIP" in labels and not any("frames" in label for label in labels)
 
 
@@ -121,14 +121,14 @@ def test_labels_that_a_training_set_has_too_are_told_below_table_3():
     made.sheet("ucf101_overlap", head + twice)
     made.sheet("hmdb51_overlap", head)
     table, _ = made.table("table3")
-    told = "Of the {} labels of stand-in {}, {} are among those of stand-in K400"
+    told = "Of the {} labels of Synth-{}, {} are among those of Synth-K400"
     note = f"{told.format(20, 'UCF101', 1)}. {told.format(10, 'HMDB51', 0)}."
     assert note in table.notes
     table, _ = made.table("table1")
     assert "among those" not in " ".join(table.notes)
     _, found, context = made.world()
     both = overlap.all_told(rows.DATASETS, found, context)
-    assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of stand-in SSv2"
+    assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of Synth-SSv2"
     assert set(both) == {"ucf101", "hmdb51"}
 
 
@@ -161,7 +161,7 @@ def test_blocks_tell_published_from_measured():
     assert [heading.split("**")[1].split(":")[0] for heading in headings] == [
         "Published by the paper"
     ] * 3 + ["Measured here"]
-    assert headings[-1].startswith("| **Measured here: stand-in SSv2**")
+    assert headings[-1].startswith("| **Measured here: Synth-SSv2**")
     assert content["tex"].count(r"\multicolumn{5}{l}") == 4
     read = list(csv.DictReader(content["csv"].splitlines()))
     assert [(line["row"], line["seeds"]) for line in read[-2:]] == [("ssv2", "1"), ("ssv2-32", "1")]
@@ -210,7 +210,7 @@ def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
 def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypatch):
     run_all()
     table, _ = made.table("fig4a")
-    assert not any(column.key.endswith("from_paper") for column in table.columns), "these are stand-ins"
+    assert not any(column.key.endswith("from_paper") for column in table.columns), "these are generated"
     monkeypatch.setattr(made, "PROFILE", "paper")
     configs = run_all()
     assert configs["main"].train.epochs is None and configs["main"].train.steps == 40073

@@ -14,14 +14,14 @@ from PIL import Image
 
 import plain_model
 import tiny_runs
-from m2clip.data.standin.worlds import PAIRS, SMALL
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
-from m2clip.reporting import page
-from m2clip.reporting.figures import gains, motion, reversed_pairs
+from m2clip.report import page
+from m2clip.report.figures import gains, reversed_pairs, temporal_difference
 from m2clip.runs import RunKey
 from m2clip.stages import pictures
+from m2clip.synthetic.worlds import PAIRS, SMALL
 
 KEY = RunKey("tiny", "main", 0)
 
@@ -57,27 +57,27 @@ def drawn(backbone, make_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny_runs.prepare_videos(tmp_path / "data/tiny/k400", count=3)
     Path("experiments/profiles").mkdir(parents=True)
-    Path("experiments/profiles/tiny.yaml").write_text(yaml.safe_dump({"standin": {"k400": {"test": 3}}}))
+    Path("experiments/profiles/tiny.yaml").write_text(yaml.safe_dump({"synthetic": {"k400": {"test": 3}}}))
     monkeypatch.setattr(sys, "argv", ["pictures", "tiny", "main", "0"])
 
     def go(visual):
         differences = {"data": {"frames": 3}, "adapters": {"visual": visual}}
         tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
         pictures.main()
-        folder = motion.folder("tiny")
-        assert json.loads((folder / f"{motion.NAME}.json").read_text())["alt"]
-        picture = folder / f"{motion.NAME}.png"
-        return motion.read("tiny"), picture.read_bytes() if picture.exists() else None
+        folder = temporal_difference.folder("tiny")
+        assert json.loads((folder / f"{temporal_difference.NAME}.json").read_text())["alt"]
+        picture = folder / f"{temporal_difference.NAME}.png"
+        return temporal_difference.read("tiny"), picture.read_bytes() if picture.exists() else None
 
     return go
 
 
 def test_the_stage_draws_the_same_each_time_and_nothing_where_there_is_nothing(drawn):
     told, content = drawn({})
-    assert "stand-in K400, test split, seed 0" in told.caption
+    assert "Synth-K400, test split, seed 0" in told.caption
     assert all(label in told.alt for label in tiny_runs.LABELS)
     assert drawn({}) == (told, content)
-    with Image.open(motion.folder("tiny") / f"{motion.NAME}.png") as image:
+    with Image.open(temporal_difference.folder("tiny") / f"{temporal_difference.NAME}.png") as image:
         assert len(image.convert("RGB").getcolors(1 << 24)) > 20
     told, content = drawn({"temporal_difference": False})
     assert (told.caption, content) == (None, None)
@@ -95,21 +95,21 @@ def test_frames_are_shown_as_they_were_before_normalising(backbone, make_model):
 
 def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert motion.read("tiny") is None
-    motion.folder("tiny").mkdir(parents=True)
-    (motion.folder("tiny") / f"{motion.NAME}.json").write_text('{"alt": 1}')
+    assert temporal_difference.read("tiny") is None
+    temporal_difference.folder("tiny").mkdir(parents=True)
+    (temporal_difference.folder("tiny") / f"{temporal_difference.NAME}.json").write_text('{"alt": 1}')
     with pytest.raises(UserError, match=r"temporal_difference.json: expected caption and alt"):
-        motion.read("tiny")
+        temporal_difference.read("tiny")
 
 
 def test_the_readme_shows_the_picture_and_says_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = SimpleNamespace(profile="tiny")
     assert "No run has been drawn yet." in page._pictures(report)
-    path = motion.folder("tiny") / f"{motion.NAME}.json"
-    motion.write(motion.NONE, path)
+    path = temporal_difference.folder("tiny") / f"{temporal_difference.NAME}.json"
+    temporal_difference.write(temporal_difference.NONE, path)
     assert "No adapter of this row" in page._pictures(report)
-    motion.write(motion.Picture("A caption", 'what "it" shows'), path)
+    temporal_difference.write(temporal_difference.Picture("A caption", 'what "it" shows'), path)
     told = page._pictures(report)
     assert '<img src="pictures/temporal_difference.png" alt="what &quot;it&quot; shows">' in told
     assert "A caption" in told

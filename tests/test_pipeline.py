@@ -108,10 +108,10 @@ def test_deps_are_the_files_that_a_real_run_loads(reproduced, stage):
     files = {reproduced.file(module) for module in modules if module.split(".")[0] == "m2clip"}
     files = {name for name in files if (ROOT / name).read_text().strip()} | {f"src/m2clip/stages/{stage}.py"}
     # The method's file is loaded by name; its digest is in the config that resolve writes for the row.
-    methods = {name for name in files if name.startswith("src/m2clip/models/methods/")}
+    methods = {name for name in files if name.startswith("src/m2clip/methods/")}
     assert stage_files(stage) == files - methods
     if methods and stage != "complexity":
-        assert methods == {"src/m2clip/models/methods/m2clip.py"}
+        assert methods == {"src/m2clip/methods/m2clip.py"}
         resolved = reproduced.folder / "experiments/resolved/smoke/main.train.yaml"
         pinned = yaml.safe_load(resolved.read_text())
         digest = hashlib.sha256((reproduced.folder / methods.pop()).read_bytes()).hexdigest()

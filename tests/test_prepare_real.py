@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 import official_files as official
-from m2clip import rows, weights, workplace
-from m2clip.data import annotations, manifest, places, preparing, probing, summary
+from m2clip import paths, rows, weights
+from m2clip.data import annotations, build_manifest, dataset_root, manifest, probing, summary
 from m2clip.errors import UserError
-from m2clip.reporting import facts
+from m2clip.report import facts
 from m2clip.stages import prepare, resolve, sheets
 
 ROOT = Path(__file__).parents[1]
@@ -43,9 +43,9 @@ def root(sources, tmp_path, monkeypatch):
     edit(tmp_path / "experiments/profiles/paper.yaml", "max_invalid: 0.01", "max_invalid: 0.5")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr(workplace, "cores", lambda: 1)  # this process probes, so that a test may look on
+    monkeypatch.setattr(paths, "cores", lambda: 1)  # this process probes, so that a test may look on
     for dataset in SETS:
-        monkeypatch.setenv(places.variable(dataset), str(sources / dataset))
+        monkeypatch.setenv(dataset_root.variable(dataset), str(sources / dataset))
     return tmp_path
 
 
@@ -102,7 +102,7 @@ def test_nothing_of_this_machine_is_kept_and_the_folder_may_move(
     assert not any(str(sources).encode() in each for each in first.values())
     moved = tmp_path_factory.mktemp("moved") / dataset
     shutil.copytree(sources / dataset, moved)
-    monkeypatch.delenv(places.variable(dataset))
+    monkeypatch.delenv(dataset_root.variable(dataset))
     (root / ".env").write_text(f'export M2CLIP_{dataset.upper()}="{moved}"\n')
     assert manifest.read(Path("data/paper") / dataset).folder == moved
     assert content(run(monkeypatch, dataset)) == first
@@ -222,7 +222,7 @@ def test_labels_that_the_training_set_has_too_are_reported(root, sources, monkey
         ("[no_parentheses]", "[brackets]", r"k400: names: there is no 'brackets'"),
         ("format: kinetics, ", "", r"paper.yaml: videos.k400.format: missing"),
         ("k400: {format", "k400: {fromat", r"unknown key videos.k400.fromat \(did you mean format\?\)"),
-        ("k400: null", "k400: {train: 3}", r"k400 is both in standin and in videos"),
+        ("k400: null", "k400: {train: 3}", r"k400 is both in synthetic and in videos"),
     ),
 )
 def test_mistakes_in_the_profile(root, monkeypatch, old, new, message):
@@ -270,9 +270,9 @@ def test_a_disk_that_failed_is_asked_again(root, sources, monkeypatch):
         return plain(path)
 
     monkeypatch.setattr(probing, "probe", failing)
-    real = preparing.Real(name="ucf101", place="$M2CLIP_UCF101", log=root / "log")
-    first = preparing.prepare(read, root / "out", 1, 0.5, real)
-    second = preparing.prepare(read, root / "out", 1, 0.0, real)
+    real = build_manifest.Real(name="ucf101", place="$M2CLIP_UCF101", log=root / "log")
+    first = build_manifest.prepare(read, root / "out", 1, 0.5, real)
+    second = build_manifest.prepare(read, root / "out", 1, 0.0, real)
     assert (first.table["status"] != "valid").sum() == 1
     assert (second.table["status"] == "valid").all()
 

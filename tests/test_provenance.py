@@ -14,10 +14,10 @@ import yaml
 import made_up_runs as made
 from m2clip import cli, rows, runs, tracing
 from m2clip.errors import UserError
-from m2clip.reporting import provenance
-from m2clip.reporting.conclusions import audit_page, claims, verdicts
-from m2clip.reporting.tables.formats import shown
-from m2clip.reporting.tables.making import make_table
+from m2clip.report import provenance
+from m2clip.report.conclusions import audit_page, claims, verdicts
+from m2clip.report.tables.formats import shown
+from m2clip.report.tables.making import make_table
 from m2clip.runs import RunKey
 
 SEEDS = [0, 1, 2]
@@ -210,7 +210,7 @@ def text_layers(origin):
 
 AGAIN = {
     "label": label,
-    "dataset": lambda origin: {"k400": "stand-in K400", "ssv2": "stand-in SSv2"}[values(origin)[0]],
+    "dataset": lambda origin: {"k400": "Synth-K400", "ssv2": "Synth-SSv2"}[values(origin)[0]],
     "pretraining": lambda origin: Path(values(origin)[0]).stem if origin.row else values(origin)[0],
     "views": lambda origin: " × ".join(str(value) if value != "" else "—" for value in values(origin)[:3]),
     "top1": lambda origin: over_seeds(origin) if origin.row else published(origin),
@@ -438,8 +438,8 @@ def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys,
 
 
 def test_trace_follows_every_figure_that_the_page_shows(monkeypatch, capsys):
-    from m2clip.reporting.figures import drawing
-    from m2clip.reporting.tables import making
+    from m2clip.report.figures import drawing
+    from m2clip.report.tables import making
 
     world = run([0])
     found, followed = list(world.rows.values()), 0

@@ -17,17 +17,17 @@ import report_files as fake
 from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.parsing import build
-from m2clip.reporting.conclusions import levels
-from m2clip.reporting.differences import difference, label
-from m2clip.reporting.facts import Parameters
-from m2clip.reporting.figures.style import wrapped
-from m2clip.reporting.names import Names
-from m2clip.reporting.results import Value, load, summary
-from m2clip.reporting.tables import declared
-from m2clip.reporting.tables.columns import Context
-from m2clip.reporting.tables.declared import Spec
-from m2clip.reporting.tables.formats import Column, Table, escape_latex, escape_markdown, render, shown
-from m2clip.reporting.tables.making import make_table
+from m2clip.report.conclusions import levels
+from m2clip.report.differences import difference, label
+from m2clip.report.facts import Parameters
+from m2clip.report.figures.style import wrapped
+from m2clip.report.names import Names
+from m2clip.report.results import Value, load, summary
+from m2clip.report.tables import declared
+from m2clip.report.tables.columns import Context
+from m2clip.report.tables.declared import Spec
+from m2clip.report.tables.formats import Column, Table, escape_latex, escape_markdown, render, shown
+from m2clip.report.tables.making import make_table
 from m2clip.runs import LogLine, RunKey
 from m2clip.stages import report
 
@@ -92,7 +92,7 @@ def test_a_run_that_is_not_there_and_nan_are_missing():
     content = render(table_of(["fake-clip"]))
     assert "| Fake CLIP | — | — | — | 25.0 |" in content["md"]
     assert r"Fake CLIP & --- & --- & --- & 25.0 \\" in content["tex"]
-    block = "Measured here: stand-in K400; zero-shot on stand-in UCF101"
+    block = "Measured here: Synth-K400; zero-shot on Synth-UCF101"
     assert content["csv"].splitlines()[1] == f"fake-clip,0,{block},Fake CLIP,,,,,,,25.0000"
 
 
@@ -148,7 +148,7 @@ def test_a_trained_row_near_chance_is_marked_and_its_step_too():
         ["M2-CLIP", "34.9†§", "+9.9†§"],
     ], "who trains nothing is at chance for another reason"
     notes = " ".join(table.all_notes())
-    assert "Chance is 25.0 % on stand-in K400." in table.notes
+    assert "Chance is 25.0 % on Synth-K400." in table.notes
     assert "§ within 10 points of chance: it has not learned the labels" in notes
     content = render(table)
     assert "34.9†§" in content["md"] and r"34.9$^\dagger$$^\S$" in content["tex"]
@@ -185,7 +185,7 @@ def test_chance_is_told_of_every_set_but_where_a_column_has_it():
         spec = Spec(title="T", rows=names, columns=("label", *keys))
         return " ".join(make_table("made-up", spec, found, context).notes)
 
-    sets = ("25.0 % on stand-in K400", "12.5 % on SSv2", "20.0 % on stand-in UCF101")
+    sets = ("25.0 % on Synth-K400", "12.5 % on SSv2", "20.0 % on Synth-UCF101")
     assert f"Chance is {sets[0]}, {sets[1]} and {sets[2]}." in notes("top1", "ucf101")
     assert f"Chance is {sets[0]} and {sets[1]}." in notes("top1")
     assert f"Chance is {sets[2]}." in notes("top1", "chance", "ucf101")
@@ -298,9 +298,9 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     assert len(pairs) == 1 + 6
     assert pairs[3] == [fake.LABELS[1], HARD]
     page = first["reports/fake/README.md"].decode()
-    assert "| Fake CLIP | stand-in K400 |" in page
-    assert "stand-in SSv2" not in page, "only what the profile generates is a stand-in"
-    assert r"| CLIP zero-shot on stand-in K400: at least 10 points below M2-CLIP | — | — |" in page
+    assert "| Fake CLIP | Synth-K400 |" in page
+    assert "Synth-SSv2" not in page, "only what the profile generates is generated"
+    assert r"| CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP | — | — |" in page
 
 
 def check_figures(found):
@@ -318,7 +318,7 @@ def test_the_page_links_the_labels_that_are_not_unseen(monkeypatch):
     sheet = Path("reports/fake/data/ucf101_overlap.csv")
     sheet.write_text("label,training_set,its_label,match\na b,k400,a b,exact\n")
     found = rendered(monkeypatch)
-    told = "Of the 5 labels of stand-in UCF101, 1 are among those of stand-in K400"
+    told = "Of the 5 labels of Synth-UCF101, 1 are among those of Synth-K400"
     page = found["reports/fake/README.md"].decode()
     assert f"- {told} ([which](data/ucf101_overlap.csv))." in page
     assert f"{told}." in found["reports/fake/index.html"].decode()
@@ -358,9 +358,9 @@ def test_levels():
     assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
     assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
     assert [verdict for asked, verdict in verdicts.items() if "TE and TD alone apart" in asked] == [None]
-    assert verdicts["CLIP zero-shot on stand-in K400: at least 10 points below M2-CLIP"] == "met"
+    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
-    assert verdicts["stand-in K400: 1,000 test videos or more"] == "not met"
+    assert verdicts["Synth-K400: 1,000 test videos or more"] == "not met"
     assert levels.chance_error(25.0, 75) == pytest.approx(5.0)
 
 
@@ -378,7 +378,7 @@ def test_a_run_near_chance_has_not_learned_whatever_its_loss_does(monkeypatch):
     fake.run("fake-clip", CLIP, top1=25.0)
     fake.facts("k400", 4)
     page = rendered(monkeypatch)["reports/fake/README.md"].decode()
-    (line,) = (line for line in page.splitlines() if line.startswith("| M2-CLIP on stand-in K400 | 0 |"))
+    (line,) = (line for line in page.splitlines() if line.startswith("| M2-CLIP on Synth-K400 | 0 |"))
     assert line.endswith("| has not learned: top-1 is 30.0 %, 25.0 % of 4 classes is chance |")
     fake.run("main", top1=50.0)
     page = rendered(monkeypatch)["reports/fake/README.md"].decode()
@@ -401,7 +401,7 @@ def test_summary():
 def test_a_label_of_many_classes_stays_readable():
     import pandas as pd
 
-    from m2clip.reporting.figures.confusion import MOST, OTHERS, shares
+    from m2clip.report.figures.confusion import MOST, OTHERS, shares
 
     names = [f"label {number}" for number in range(60)]
     matrix = pd.DataFrame(0, index=names, columns=names)
@@ -419,7 +419,7 @@ def test_a_contact_sheet_and_its_facts(tmp_path):
     import pandas as pd
 
     from m2clip.data.manifest import TYPES, Manifest
-    from m2clip.reporting.figures import sheets
+    from m2clip.report.figures import sheets
 
     line = dict.fromkeys(TYPES, 0) | {
         "fps": 10.0,

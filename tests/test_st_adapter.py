@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from m2clip.models.methods.st_adapter import STAdapter
+from m2clip.methods.st_adapter import STAdapter
 
 WIDTH, BOTTLENECK = 12, 6
 

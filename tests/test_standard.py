@@ -13,14 +13,14 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load_file
 
 from conftest import TINY
-from m2clip import rows, workplace
+from m2clip import paths, rows
 from m2clip.data import manifest
-from m2clip.data.standin import actions, more_actions, objects, scenes, worlds
-from m2clip.data.standin.captions import PREFIXES, vocabulary
-from m2clip.data.standin.worlds import STANDARD, WORLDS
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
 from m2clip.stages import backbone, beside, evaluate, prepare, resolve, train
+from m2clip.synthetic import actions, more_actions, objects, scenes, worlds
+from m2clip.synthetic.captions import PREFIXES, vocabulary
+from m2clip.synthetic.worlds import STANDARD, WORLDS
 from m2clip.training.vocabulary import TokenTable
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ def test_every_word_can_be_drawn():
 
 @pytest.mark.parametrize("verb", worlds.MORE_MOTION)
 def test_no_two_verbs_move_alike(verb):
-    from m2clip.data.standin.plans import plan, times
+    from m2clip.synthetic.plans import plan, times
 
     actor, time = plan("k400", "test", 0, STANDARD).actor, times(20)
     moved = [actions.pose(name, actor, time) for name in (verb, *(set(STANDARD.motion) - {verb}), None)]
@@ -83,7 +83,7 @@ def repository(tmp_path, monkeypatch):
     path = tmp_path / "experiments/profiles/standard.yaml"
     profile = yaml.safe_load(path.read_text())
     for dataset, counts in COUNTS.items():
-        profile["standin"][dataset] = {"world": profile["standin"][dataset]["world"], **counts}
+        profile["synthetic"][dataset] = {"world": profile["synthetic"][dataset]["world"], **counts}
     profile["data"]["frames"] = 2
     profile["train"] |= {"steps": 2, "batch": 2, "log_every": 1}
     path.write_text(yaml.safe_dump(profile))
@@ -92,7 +92,7 @@ def repository(tmp_path, monkeypatch):
     (tmp_path / "experiments/backbone/standin-ViT-B-16.json").write_text(json.dumps(clip))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr(workplace, "cores", lambda: 1)
+    monkeypatch.setattr(paths, "cores", lambda: 1)
     return tmp_path
 
 
@@ -186,8 +186,12 @@ def test_its_pipeline_has_its_seeds_and_its_backbone(repository):
             "world: standart, train",
             r"k400.world: .*'standart' \(did you mean standard",
         ),
-        ("world: standard, train: 6000", "train: 6000", r"standard.yaml: standin: all .* of one world, got"),
-        ("world: standard, train", "word: standard, train", r"standin.k400.word: expected videos"),
+        (
+            "world: standard, train: 6000",
+            "train: 6000",
+            r"standard.yaml: synthetic: all .* of one world, got",
+        ),
+        ("world: standard, train", "word: standard, train", r"synthetic.k400.word: expected videos"),
         ("[0, 1, 2, 3, 4]", "[0, 0]", r"standard.yaml: seeds: expected different whole numbers"),
     ),
 )

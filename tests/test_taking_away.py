@@ -16,7 +16,7 @@ import tiny_runs
 from m2clip.api import Answer, predict
 from m2clip.errors import UserError
 from m2clip.evaluation import checkpoint as folder_of
-from m2clip.models.adapters_file import load_adapters
+from m2clip.models.weights_io import load_adapters
 from m2clip.runs import RunKey, digest
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def world(tmp_path, monkeypatch, backbone, make_model):
         shutil.copy(Path(backbone.config).parent / Path(name).name, name)
     Path("experiments/profiles").mkdir(parents=True)
     Path("params.yaml").write_text("profile: tiny\nseeds: [3]\n")
-    Path("experiments/profiles/tiny.yaml").write_text("standin: {k400: {test: 4}}\n")
+    Path("experiments/profiles/tiny.yaml").write_text("synthetic: {k400: {test: 4}}\n")
     Path("experiments/rows.yaml").write_text("rows: {main: {}}\n")
     heads = {"data": {"frames": 3}, "decoder": {"heads": ["contrastive", "cmc", "vc"]}}
     here = type(backbone)(name="tiny", config="clip/tiny.json", pretrained="clip/tiny.safetensors")
@@ -124,11 +124,11 @@ def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
     inputs = load_adapters(KEY.adapters)[1]["config"]["inputs"]
     parameters = sum(tensor.numel() for tensor in load_file(KEY.adapters).values())
     for text in (
-        "row `main`, seed 3, trained on stand-in K400",
-        "**Stand-in**",
+        "row `main`, seed 3, trained on Synth-K400",
+        "**Generated**",
         f"{parameters:,} trained parameters",
-        "| supervised, test, by VC | stand-in K400 | 1,234 | 3 × 3 × 2 | 61.3 | 83.4 |",
-        "| supervised, test, by Eq. 11 | stand-in K400 | 1,234 | 3 × 3 × 2 | 58.0 | — |",
+        "| supervised, test, by VC | Synth-K400 | 1,234 | 3 × 3 × 2 | 61.3 | 83.4 |",
+        "| supervised, test, by Eq. 11 | Synth-K400 | 1,234 | 3 × 3 × 2 | 58.0 | — |",
         "| zero-shot, Eq. 11 | UCF101 | 999 | 3 × 3 × 2 | 41.4 ± 0.7 over 2 splits | 72.1 |",
         "commit `c0ffee`, with changes that were not committed, 2030-01-01",
         "commit `decaf`, 2030-01-02",
@@ -157,7 +157,7 @@ def test_a_run_of_another_profile_is_its_own_and_its_card_says_so(world, make_mo
     card = Path("away/README.md").read_text()
     assert "| run | `paper/main/3` |" in card and "trained on K400" in card and "tand-in" not in card
     assert call("export", "main", "mine")[1] == "tiny/main/3 is in mine\n"
-    assert "stand-in K400" in Path("mine/README.md").read_text()
+    assert "Synth-K400" in Path("mine/README.md").read_text()
     code, _, err = call("export", "main", "none", "--profile", "papr")
     assert code == 1 and len(err) == 1 and not Path("none").exists()
     assert err[0].startswith("error: params.yaml: profile: there is no profile papr (did you mean paper?)")

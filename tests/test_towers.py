@@ -10,7 +10,7 @@ from open_clip.transformer import QuickGELU
 from safetensors.torch import load_file
 
 import plain_model as plain
-from m2clip.models.opening import open_backbone
+from m2clip.models.load_clip import open_backbone
 
 SENTENCES = ["a video of pole vault", "a video of shooting goal (soccer)", "unboxing"]
 EVERYWHERE = {"adapters": {"visual": {"site": "both"}, "text": {"layers": "all"}}}
@@ -70,8 +70,8 @@ def test_the_text_tower_with_adapters_is_the_plain_statement(make_model, backbon
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     for row, feature in zip(ids.numpy(), features.numpy(), strict=True):
         np.testing.assert_allclose(feature, plain.text_feature(row, frozen, trained), rtol=0, atol=1e-10)
-    doors = {name.split(".")[3] for name in trained if name.startswith("text.blocks.")}
-    assert doors == ({"before_attn", "before_mlp"} if site == "both" else {"before_mlp"})
+    sites = {name.split(".")[3] for name in trained if name.startswith("text.blocks.")}
+    assert sites == ({"before_attn", "before_mlp"} if site == "both" else {"before_mlp"})
 
 
 def test_past_its_adapters_the_text_tower_is_open_clips(make_model, clip):

@@ -15,7 +15,7 @@ from m2clip.evaluation.recognition import score
 from m2clip.models.factory import pixels_of
 from m2clip.models.heads import similarity
 from m2clip.models.video_clip import VideoCLIP, VideoFeatures
-from m2clip.schedule import settled
+from m2clip.schedule import resolve_schedule
 from m2clip.seeds import generator
 from m2clip.training import optim
 from m2clip.training.loop import write_history
@@ -246,20 +246,20 @@ def test_logits_are_never_in_bf16(make_model):
 
 def test_learning_rate_is_linear_in_the_batch():
     for batch in (64, 256, 512):
-        recipe = settled(Train(batch=batch, lr=0.001, lr_batch=256), 1000)
+        recipe = resolve_schedule(Train(batch=batch, lr=0.001, lr_batch=256), 1000)
         assert recipe.lr == pytest.approx(0.001 * batch / 256)
-    assert settled(Train(lr=0.001), 1000) == Train(lr=0.001)
+    assert resolve_schedule(Train(lr=0.001), 1000) == Train(lr=0.001)
 
 
 def test_epochs_are_steps_of_the_training_videos():
-    recipe = settled(Train(batch=8, epochs=12, warmup_epochs=2), 100)
+    recipe = resolve_schedule(Train(batch=8, epochs=12, warmup_epochs=2), 100)
     assert recipe.steps == 150 and recipe.warmup * recipe.steps == pytest.approx(25)
-    assert settled(recipe, 7) == recipe
+    assert resolve_schedule(recipe, 7) == recipe
     rates = [optim.learning_rate(step, recipe) for step in range(recipe.steps)]
     assert rates[0] == pytest.approx(recipe.lr / 25) and max(rates) == max(rates[20:25])
-    assert settled(Train(batch=8, epochs=0.5), 9).steps == 1
+    assert resolve_schedule(Train(batch=8, epochs=0.5), 9).steps == 1
     with pytest.raises(UserError, match=r"train\.warmup_epochs: 2 of 100 videos take all 10 steps"):
-        settled(Train(batch=8, steps=10, warmup_epochs=2), 100)
+        resolve_schedule(Train(batch=8, steps=10, warmup_epochs=2), 100)
 
 
 def test_a_training_as_long_as_its_epochs(backbone, manifest, tmp_path):

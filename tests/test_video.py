@@ -208,7 +208,7 @@ def test_pyav_names_broken_files_too(video, tmp_path, without_decord, damage):
 def test_what_decodes_is_named_where_decord_is_not_installed(monkeypatch):
     from importlib.metadata import PackageNotFoundError, version
 
-    from m2clip import workplace
+    from m2clip import provenance
 
     assert module.decoder() == version("decord")
 
@@ -218,7 +218,7 @@ def test_what_decodes_is_named_where_decord_is_not_installed(monkeypatch):
         return version(name)
 
     monkeypatch.setattr(module, "version", absent)
-    monkeypatch.setattr(workplace, "version", absent)
+    monkeypatch.setattr(provenance, "version", absent)
     assert module.decoder() == f"av {version('av')}"
-    told = workplace.source()["versions"]
+    told = provenance.source()["versions"]
     assert "decord" not in told and told["av"] == version("av")

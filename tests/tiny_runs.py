@@ -7,10 +7,10 @@ import torch
 import video_files
 from m2clip.backbones import digest
 from m2clip.config import Run
-from m2clip.data import annotations, preparing
+from m2clip.data import annotations, build_manifest
 from m2clip.data.dataset import TrainVideos
-from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import build_model, pixels_of
+from m2clip.models.weights_io import save_adapters
 from m2clip.parsing import build, merge, plain
 from m2clip.training.loop import train
 
@@ -33,7 +33,7 @@ def prepare_videos(folder, count=9, splits="train test", labels=LABELS):
         lines.append(f"videos/{index}.mp4,{labels[class_id]},{names}")
     (folder / "annotations.csv").write_text("\n".join(lines))
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
-    return preparing.prepare(annotations.read("plain", folder), folder, 1, 0)
+    return build_manifest.prepare(annotations.read("plain", folder), folder, 1, 0)
 
 
 def tinted(index, height, width, channel):

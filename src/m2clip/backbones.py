@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.config import Backbone, Run
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 SIZES = {"vision_cfg": ("layers", "width", "patch_size", "image_size"), "text_cfg": ("layers", "width")}
 # What else a plain ViT's model config may say; any other key is a tower that models/clip.py does not open.
@@ -55,7 +55,9 @@ def shape_of(backbone: Backbone) -> Shape:
         if backbone.config:
             raise UserError(f"backbone.config: there is no file {path}")
         known = [file.stem for file in path.parent.glob("*.json")]
-        raise UserError(f"backbone.name: open_clip has no model {backbone.name}{meant(backbone.name, known)}")
+        raise UserError(
+            f"backbone.name: open_clip has no model {backbone.name}{did_you_mean(backbone.name, known)}"
+        )
     if path.stem != backbone.name:
         raise UserError(
             f"backbone.config: open_clip names a model after its file: {path} is not {backbone.name}; "
@@ -119,7 +121,7 @@ def weights_file(backbone: Backbone) -> Path | None:
     if path.is_file():
         return path
     if path.suffix or len(path.parts) > 1:
-        raise UserError(f"backbone.pretrained: there is no file {path}; `make backbone` makes the stand-in's")
+        raise UserError(f"backbone.pretrained: there is no file {path}; `make backbone` trains it")
     return None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal
 
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 HEADS = ("contrastive", "cmc", "cmlm", "vc")
 PREDICTING_HEADS = ("contrastive", "cmc", "vc")
@@ -157,7 +157,8 @@ class Decoder:
         for head in self.heads:
             if head not in HEADS:
                 raise UserError(
-                    f"decoder.heads: there is no head {head!r}{meant(head, HEADS)}; heads are {list(HEADS)}"
+                    f"decoder.heads: there is no head {head!r}{did_you_mean(head, HEADS)}; "
+                    f"heads are {list(HEADS)}"
                 )
         if len(set(self.heads)) < len(self.heads):
             raise UserError(f"decoder.heads: {list(self.heads)} names a head twice")

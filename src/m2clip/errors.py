@@ -21,7 +21,7 @@ def guarded(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Say "(did you mean ...?)", with a space before it, where a known word is close to `word`."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ def _build(kind: type[Any], values: Any, path: str) -> Any:
     for key in values:
         if key not in hints:
             raise UserError(
-                f"unknown key {_join(path, str(key))}{meant(str(key), hints)}; known are {sorted(hints)}"
+                f"unknown key {_join(path, str(key))}{did_you_mean(str(key), hints)}; "
+                f"known are {sorted(hints)}"
             )
     return kind(**{key: _convert(hints[key], value, _join(path, key)) for key, value in values.items()})
 

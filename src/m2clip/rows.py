@@ -10,14 +10,14 @@ from typing import Any
 
 from m2clip import backbones
 from m2clip.config import Run
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 from m2clip.parsing import build, merge, read_mapping
 
 PARAMS = Path("params.yaml")
 ROWS = Path("experiments/rows.yaml")
 DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
 SPLITS = ("train", "validation", "test")
-WORLDS = ("small", "standard")  # sizes of the stand-in world (data/standin/worlds.py), the default first
+WORLDS = ("small", "standard")  # sizes of the synthetic world (data/synthetic/worlds.py), the default first
 MAIN = "main"
 EITHER = ("steps", "epochs"), ("warmup", "warmup_epochs")  # of `train`: two ways to say one thing
 
@@ -51,7 +51,7 @@ class Profile:
     rows: dict[str, Any] = field(
         default_factory=dict
     )  # recipes of rows that have their own, such as a rival's
-    standin: dict[str, Any] = field(
+    synthetic: dict[str, Any] = field(
         default_factory=dict
     )  # by dataset: how many videos are made of each split, and `world`
     videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
@@ -61,7 +61,7 @@ class Profile:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Datasets that it does without: null in both sections."""
-        there = self.standin.keys() | self.videos.keys()
+        there = self.synthetic.keys() | self.videos.keys()
         return tuple(dataset for dataset in DATASETS if there and dataset not in there)
 
 
@@ -78,12 +78,12 @@ def profile(name: str | None = None) -> Profile:
     known = sorted(file.stem for file in folder.glob("*.yaml"))
     if name not in known:
         raise UserError(
-            f"{PARAMS}: profile: there is no profile {name}{meant(name, known)}; known are {known}"
+            f"{PARAMS}: profile: there is no profile {name}{did_you_mean(name, known)}; known are {known}"
         )
     found = build(Profile, {**read_mapping(path), "name": name}, source=str(path))
     for row in found.rows:
         if row not in rows():
-            raise UserError(f"{path}: rows: there is no row {row}{meant(row, rows())}")
+            raise UserError(f"{path}: rows: there is no row {row}{did_you_mean(row, rows())}")
     return _check_sets(found, path)
 
 
@@ -117,7 +117,7 @@ def differences(row: str) -> dict[str, Any]:
     """How a row differs from the profile's M2-CLIP; of `main`, what params.yaml says, nulls dropped."""
     declared = rows()
     if row not in declared:
-        raise UserError(f"{ROWS}: there is no row {row}{meant(row, declared)}")
+        raise UserError(f"{ROWS}: there is no row {row}{did_you_mean(row, declared)}")
     if row != MAIN:
         return declared[row]
     if declared[MAIN]:
@@ -139,14 +139,16 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     common = {key: getattr(base, key) for key in ("data", "backbone", "train", "evaluate")}
     dataset = merge(common, over).get("data", {}).get("dataset", "k400")
     if dataset not in DATASETS:
-        raise UserError(f"{source}: data.dataset: there is no dataset {dataset}{meant(dataset, DATASETS)}")
-    recipe = lay(base.datasets.get(dataset, {}), base.rows.get(row, {}))
+        raise UserError(
+            f"{source}: data.dataset: there is no dataset {dataset}{did_you_mean(dataset, DATASETS)}"
+        )
+    recipe = override(base.datasets.get(dataset, {}), base.rows.get(row, {}))
     try:
-        build(Run, common := lay(common, recipe))
+        build(Run, common := override(common, recipe))
     except UserError as error:
         raise UserError(f"experiments/profiles/{base.name}.yaml: {error}") from None
     try:
-        config = build(Run, lay(common, over))
+        config = build(Run, override(common, over))
         zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in base.left_out)
         config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
         _check_method(config.method)
@@ -156,7 +158,7 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     return config
 
 
-def lay(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def override(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`merge`, but what `over` says in steps takes away what `below` says of it in epochs, and so back.
 
     Raises:
@@ -183,45 +185,47 @@ def needing(dataset: str, base: Profile) -> list[str]:
 def _check_sets(found: Profile, path: Path) -> Profile:
     """Datasets and splits of a profile by names that exist, so that no typing error is passed over."""
     sections: dict[str, dict[str, Any]] = {}
-    for section in ("datasets", "standin", "videos"):
+    for section in ("datasets", "synthetic", "videos"):
         for dataset, values in getattr(found, section).items():
             if dataset not in DATASETS:
-                raise UserError(f"{path}: {section}: there is no dataset {dataset}{meant(dataset, DATASETS)}")
+                raise UserError(
+                    f"{path}: {section}: there is no dataset {dataset}{did_you_mean(dataset, DATASETS)}"
+                )
             if not isinstance(values, dict) and not (values is None and section != "datasets"):
                 raise UserError(f"{path}: {section}.{dataset}: expected keys and values, got {values!r}")
-        # A null stands where dvc.yaml wants a key: standin.k400 of a profile that has K400 on disk.
+        # A null stands where dvc.yaml wants a key: synthetic.k400 of a profile that has K400 on disk.
         sections[section] = {k: v for k, v in getattr(found, section).items() if v is not None}
-    for dataset in sections["standin"].keys() & sections["videos"].keys():
-        raise UserError(f"{path}: {dataset} is both in standin and in videos; set one of them to null")
+    for dataset in sections["synthetic"].keys() & sections["videos"].keys():
+        raise UserError(f"{path}: {dataset} is both in synthetic and in videos; set one of them to null")
     worlds = {}
-    for dataset, counts in sections["standin"].items():
+    for dataset, counts in sections["synthetic"].items():
         worlds[dataset] = world_of(counts)
         if worlds[dataset] not in WORLDS:
             raise UserError(
-                f"{path}: standin.{dataset}.world: there is no world {worlds[dataset]!r}"
-                f"{meant(str(worlds[dataset]), WORLDS)}; known are {list(WORLDS)}"
+                f"{path}: synthetic.{dataset}.world: there is no world {worlds[dataset]!r}"
+                f"{did_you_mean(str(worlds[dataset]), WORLDS)}; known are {list(WORLDS)}"
             )
         for split, count in counts.items():
             if split == "world":
                 continue
             if split not in SPLITS or type(count) is not int or count < 1:
                 raise UserError(
-                    f"{path}: standin.{dataset}.{split}: expected videos for one of {list(SPLITS)}"
+                    f"{path}: synthetic.{dataset}.{split}: expected videos for one of {list(SPLITS)}"
                 )
     if len(set(worlds.values())) > 1:
-        raise UserError(f"{path}: standin: all datasets must be of one world, got {worlds}")
-    return replace(found, standin=sections["standin"], videos=_videos(sections["videos"], path))
+        raise UserError(f"{path}: synthetic: all datasets must be of one world, got {worlds}")
+    return replace(found, synthetic=sections["synthetic"], videos=_videos(sections["videos"], path))
 
 
 def world_of(counts: dict[str, Any]) -> Any:
-    """The world that a stand-in is of, from its entry in `standin`."""
+    """The world that a synthetic dataset is of, from its entry in `synthetic`."""
     return counts.get("world", WORLDS[0])
 
 
 def check_weights(base: Profile) -> None:
-    """Raise a UserError where a stand-in's backbone has not been trained yet."""
+    """Raise a UserError where a synthetic dataset's backbone has not been trained yet."""
     path = Path(str(base.backbone.get("pretrained", "")))
-    if base.standin and path.suffix == ".safetensors" and not path.is_file():
+    if base.synthetic and path.suffix == ".safetensors" and not path.is_file():
         raise UserError(
             f"experiments/profiles/{base.name}.yaml: backbone.pretrained: {path} has not been made yet; "
             f"`make backbone PROFILE={base.name}` trains it"
@@ -239,10 +243,12 @@ def _videos(declared: dict[str, Any], path: Path) -> dict[str, Videos]:
 
 def method_file(method: str) -> Path:
     """The one file that holds a method."""
-    return Path(__file__).parent / "models" / "methods" / f"{method}.py"
+    return Path(__file__).parent / "methods" / f"{method}.py"
 
 
 def _check_method(method: str) -> None:
     known = sorted(file.stem for file in method_file("x").parent.glob("[a-z]*.py"))
     if method not in known:
-        raise UserError(f"method: there is no method {method}{meant(method, known)}; known are {known}")
+        raise UserError(
+            f"method: there is no method {method}{did_you_mean(method, known)}; known are {known}"
+        )

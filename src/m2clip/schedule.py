@@ -7,7 +7,7 @@ from m2clip.config import Train
 from m2clip.errors import UserError
 
 
-def settled(recipe: Train, videos: int) -> Train:
+def resolve_schedule(recipe: Train, videos: int) -> Train:
     """The same recipe for so many training videos: steps, warm-up and learning rate as plain numbers.
 
     Raises:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from m2clip import rows
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 from m2clip.parsing import read_mapping
-from m2clip.reporting import TABLES
+from m2clip.report import TABLES
 from m2clip.runs import RunKey
 
 if TYPE_CHECKING:
-    from m2clip.reporting.conclusions.claims import Claim
-    from m2clip.reporting.figures.drawn_from import Part
-    from m2clip.reporting.provenance import Origin
-    from m2clip.reporting.results import Row
-    from m2clip.reporting.run_facts import Made
-    from m2clip.reporting.tables.columns import Context
-    from m2clip.reporting.tables.declared import Declared
+    from m2clip.report.conclusions.claims import Claim
+    from m2clip.report.figures.drawn_from import Part
+    from m2clip.report.provenance import Origin
+    from m2clip.report.results import Row
+    from m2clip.report.run_facts import Made
+    from m2clip.report.tables.columns import Context
+    from m2clip.report.tables.declared import Declared
 
 EXAMPLES = """examples:
   m2clip trace table4 "TED-Adapter"               every number of a row, by its label or a part of it
@@ -66,12 +66,12 @@ def _trace(arguments: argparse.Namespace) -> int:
 
 def load(profile: str | None = None) -> World:
     """Everything declared, and what the runs of a profile gave; of all tables, also those not asked for."""
-    from m2clip.reporting import facts, results, run_facts
-    from m2clip.reporting.conclusions import claims
-    from m2clip.reporting.names import Names
-    from m2clip.reporting.tables import declared
-    from m2clip.reporting.tables.beside_paper import beside_paper
-    from m2clip.reporting.tables.columns import Context
+    from m2clip.report import facts, results, run_facts
+    from m2clip.report.conclusions import claims
+    from m2clip.report.names import Names
+    from m2clip.report.tables import declared
+    from m2clip.report.tables.beside_paper import beside_paper
+    from m2clip.report.tables.columns import Context
 
     chosen = rows.profile(profile)
     names = rows.rows()
@@ -79,7 +79,7 @@ def load(profile: str | None = None) -> World:
     asked = declared.read(tables, names)
     found = results.load(chosen, names, rows.seeds(chosen), asked.labels)
     told = {dataset: facts.read_facts(chosen.name, dataset) for dataset in rows.DATASETS}
-    context = Context(Names(tuple(chosen.standin)), told, facts.read_parameters(), chosen)
+    context = Context(Names(tuple(chosen.synthetic)), told, facts.read_parameters(), chosen)
     made = run_facts.all_made(found, chosen)
     asked = beside_paper(asked, context)
     return World(asked, claims.read(names), {row.name: row for row in found}, context, made)
@@ -91,7 +91,7 @@ def lines(world: World, where: str, row: str | None, column: str | None) -> Iter
     Raises:
         UserError: in one line, for a word that means nothing here or more than one thing.
     """
-    from m2clip.reporting.figures import drawn_from
+    from m2clip.report.figures import drawn_from
 
     tables = world.asked.tables
     if where in tables and (row or where not in world.rows):
@@ -108,12 +108,12 @@ def lines(world: World, where: str, row: str | None, column: str | None) -> Iter
         return _row(world, where)
     known = [*tables, *drawn_from.names(world.asked), *([] if row else [*world.claims, *world.rows])]
     what = "table or figure" if row else "table, figure, claim or row"
-    raise UserError(f"trace {where}: there is no {what} {where}{meant(where, known)}")
+    raise UserError(f"trace {where}: there is no {what} {where}{did_you_mean(where, known)}")
 
 
 def _table(world: World, name: str, row: str | None, column: str | None) -> Iterator[str]:
-    from m2clip.reporting.provenance import of_table
-    from m2clip.reporting.tables.making import make_table
+    from m2clip.report.provenance import of_table
+    from m2clip.report.tables.making import make_table
 
     spec, shown_rows = world.asked.tables[name], list(world.rows.values())
     table = make_table(name, spec, shown_rows, world.context)
@@ -151,25 +151,27 @@ def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]
     if not found:
         known = [*filter(None, names), *labels]
         told = list(dict.fromkeys(known))
-        raise UserError(f"trace {table}: there is no row {word}{meant(word, known)}; known are {told}")
+        raise UserError(f"trace {table}: there is no row {word}{did_you_mean(word, known)}; known are {told}")
     return found
 
 
 def _column(table: str, word: str | None, keys: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """The columns to print: that one, or all that hold numbers."""
-    from m2clip.reporting.tables import ticks
+    from m2clip.report.tables import ticks
 
     if word is None:
         return [at for at, column in enumerate(columns) if not column.text and keys[at] not in ticks.HEADERS]
     for at, (key, column) in enumerate(zip(keys, columns, strict=True)):
         if word.casefold() in (key, column.key, column.header.casefold()):
             return [at]
-    raise UserError(f"trace {table}: there is no column {word}{meant(word, keys)}; known are {list(keys)}")
+    raise UserError(
+        f"trace {table}: there is no column {word}{did_you_mean(word, keys)}; known are {list(keys)}"
+    )
 
 
 def _claim(world: World, name: str) -> Iterator[str]:
-    from m2clip.reporting.conclusions.verdicts import judge
-    from m2clip.reporting.provenance import of_claim, of_printed
+    from m2clip.report.conclusions.verdicts import judge
+    from m2clip.report.provenance import of_claim, of_printed
 
     one = judge({name: world.claims[name]}, world.rows.values(), world.context)[0]
     origin = of_claim(one, world.rows.values(), world.context, world.made)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from m2clip import rows, runs
-from m2clip.commands.asked import key_of
+from m2clip.commands.run_ref import key_of
 from m2clip.errors import UserError
-from m2clip.reporting import card
-from m2clip.reporting.names import Names
+from m2clip.report import card
+from m2clip.report.names import Names
 
 
 def add(commands: Any) -> None:
@@ -34,7 +34,7 @@ def _export(arguments: argparse.Namespace) -> int:
     key = key_of(arguments.run, f"{arguments.run}:", arguments.profile)
     metrics, provenance = _told(key.metrics), _told(key.provenance)
     from m2clip.evaluation.checkpoint import Saved, write_checkpoint
-    from m2clip.models.adapters_file import load_adapters
+    from m2clip.models.weights_io import load_adapters
 
     tensors, about = load_adapters(key.adapters)
     config = about["config"]
@@ -46,7 +46,7 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     told = card.Told(
         key=key,
-        names=Names(tuple(rows.profile(key.profile).standin)),
+        names=Names(tuple(rows.profile(key.profile).synthetic)),
         config=config,
         metrics=metrics,
         provenance=provenance,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from m2clip.api import VIDEOS, Answer, answers, check_zero_shot, find
-from m2clip.commands.asked import key_of
+from m2clip.commands.run_ref import key_of
 from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from m2clip.config import Data
-from m2clip.data.decoded import Decoded
+from m2clip.data.frame_cache import Decoded
 from m2clip.data.manifest import Manifest
-from m2clip.data.order import Order, Position
+from m2clip.data.sampler import Order, Position
 from m2clip.data.sampling import test_clips, train_clip
 from m2clip.data.transforms import Pixels, test_views, train_view
 from m2clip.data.video import Frames, VideoError, read, verify

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -65,7 +65,9 @@ def rename(labels: Sequence[str], steps: Sequence[str]) -> tuple[str, ...]:
         name = label
         for step in steps:
             if step not in STEPS:
-                raise UserError(f"names: there is no {step!r}{meant(step, STEPS)}; known are {sorted(STEPS)}")
+                raise UserError(
+                    f"names: there is no {step!r}{did_you_mean(step, STEPS)}; known are {sorted(STEPS)}"
+                )
             name = STEPS[step](name)
         if name in renamed:
             raise UserError(f"names: {list(steps)} makes {name!r} of both {renamed[name]!r} and {label!r}")

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from m2clip.data.dataset import Broken, Sample, TestVideos, TrainVideos
-from m2clip.data.order import Batches
+from m2clip.data.sampler import Batches
 from m2clip.errors import UserError
 
 TIMEOUT = 120.0  # seconds without a batch until decoding counts as hung,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2clip.data import places
+from m2clip.data import dataset_root
 from m2clip.data.labels import read_labels
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 TYPES = {
     "path": "str",
@@ -49,7 +49,7 @@ class Manifest:
         """The valid videos of a split in the order of their paths, numbered from 0."""
         if split not in self.splits():
             raise UserError(
-                f"{self.folder}: there is no split {split!r}{meant(split, self.splits())}; "
+                f"{self.folder}: there is no split {split!r}{did_you_mean(split, self.splits())}; "
                 f"splits are {list(self.splits())}"
             )
         inside = self.table["split"].map(lambda names: split in names.split()).astype(bool)
@@ -80,7 +80,7 @@ def read(folder: Path) -> Manifest:
         raise UserError(f"{folder}: the profile leaves this dataset out")
     place = (folder / "videos.txt").read_text(encoding="utf-8").strip()
     by_name = place.startswith("$")
-    videos = places.folder(place[1:]) if by_name else Path(os.path.normpath(folder / place))
+    videos = dataset_root.folder(place[1:]) if by_name else Path(os.path.normpath(folder / place))
     try:
         table = pd.read_parquet(file).astype(TYPES)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors

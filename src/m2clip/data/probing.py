@@ -14,7 +14,7 @@ from typing import TextIO
 from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
-from m2clip.data import places
+from m2clip.data import dataset_root
 from m2clip.data.video import UNREAD, Probe, VideoError, probe
 from m2clip.errors import UserError
 
@@ -51,7 +51,7 @@ def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[
 @contextmanager
 def _workers(jobs: int) -> Iterator[int]:
     """How many processes there are: `jobs` here, or all of the cluster, where one is named."""
-    address = places.setting(CLUSTER)
+    address = dataset_root.setting(CLUSTER)
     if address is None:
         yield jobs
         return

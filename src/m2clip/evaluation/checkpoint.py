@@ -25,7 +25,7 @@ from m2clip.config import Backbone, Run
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError
 from m2clip.evaluation.trained import TrainedRun, open_trained
-from m2clip.models.adapters_file import header, load_adapters
+from m2clip.models.weights_io import header, load_adapters
 from m2clip.parsing import build, read_mapping
 
 ADAPTERS, CONFIG, LABELS, CARD = "adapters.safetensors", "config.yaml", "labels.txt", "README.md"

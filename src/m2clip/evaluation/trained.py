@@ -7,9 +7,9 @@ from typing import Any
 from m2clip import backbones
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError
-from m2clip.models.adapters_file import fill, load_adapters
 from m2clip.models.factory import build_model
 from m2clip.models.video_clip import VideoCLIP
+from m2clip.models.weights_io import fill, load_adapters
 from m2clip.parsing import build
 
 

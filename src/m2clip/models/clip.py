@@ -1,7 +1,7 @@
 """The frozen CLIP, opened at two sites of every block (Eq. 1-5 without their adapters).
 
 open_clip's blocks are not copied: an AdaptedBlock holds one and re-states its two residual lines with a
-door before each. With no adapters both towers give what open_clip's own encoders give, to the bit.
+site before each. With no adapters both towers give what open_clip's own encoders give, to the bit.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class AdaptedBlock(nn.Module):
-    """A frozen transformer block of CLIP with a door before its MHSA and one before its FFN."""
+    """A frozen transformer block of CLIP with a site before its MHSA and one before its FFN."""
 
     def __init__(
         self, block: nn.Module, before_attn: nn.Module | None = None, before_mlp: nn.Module | None = None

@@ -10,7 +10,7 @@ from m2clip.backbones import shape_of
 from m2clip.config import Run
 from m2clip.data.transforms import Pixels
 from m2clip.models.clip import ImageTower, TextTower
-from m2clip.models.opening import open_backbone
+from m2clip.models.load_clip import open_backbone
 from m2clip.models.prompts import make_prompts
 from m2clip.models.video_clip import VideoCLIP
 
@@ -30,7 +30,7 @@ def build_model(
         UserError: where backbone and config do not fit.
     """
     clip, tokenizer = open_backbone(config.backbone, device)
-    method = importlib.import_module(f"m2clip.models.methods.{config.method}")
+    method = importlib.import_module(f"m2clip.methods.{config.method}")
     wrap_image, wrap_text = method.wraps(config, shape_of(config.backbone), seed)
     prompts = make_prompts(labels, config.data.prompt, tokenizer, config.decoder.mask_words == "prompt")
     temperature = config.backbone.temperature

@@ -1,4 +1,4 @@
-"""`backbone [WORLD]`: the CLIP of a stand-in world, from pictures to a checkpoint with its card.
+"""`backbone [WORLD]`: the CLIP of a synthetic world, from pictures to a checkpoint with its card.
 
 Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
 `make backbone PROFILE=standard`, takes a GPU or all cores. Stopped, it goes on where it was: its state lies
@@ -25,12 +25,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from m2clip import workplace
-from m2clip.data.standin.captions import vocabulary
-from m2clip.data.standin.pool import Pool, draw_pool
-from m2clip.data.standin.sheet import reference_sheet
-from m2clip.data.standin.worlds import SMALL, STANDARD, World
-from m2clip.errors import UserError, guarded, meant
+from m2clip import paths
+from m2clip.errors import UserError, did_you_mean, guarded
+from m2clip.synthetic.captions import vocabulary
+from m2clip.synthetic.pool import Pool, draw_pool
+from m2clip.synthetic.sheet import reference_sheet
+from m2clip.synthetic.worlds import SMALL, STANDARD, World
 from m2clip.training.model_card import Outcome, card, page
 from m2clip.training.pretraining import LARGER, Recipe, State, build, encode_text, evaluate, train
 from m2clip.training.vocabulary import TokenTable
@@ -69,14 +69,14 @@ def task(world: str) -> Task:
         return Task(name=NAME, world=SMALL, recipe=Recipe(), card=HOME, work=WORK, threads=1)
     if world != STANDARD.name:
         known = (SMALL.name, STANDARD.name)
-        raise UserError(f"there is no world {world}{meant(world, known)}; known are {list(known)}")
+        raise UserError(f"there is no world {world}{did_you_mean(world, known)}; known are {list(known)}")
     return Task(
         name="standin-ViT-B-16",
         world=STANDARD,
         recipe=LARGER,
         card=HOME / STANDARD.name,
         work=WORK / STANDARD.name,
-        threads=workplace.cores(),
+        threads=paths.cores(),
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
 
@@ -205,7 +205,7 @@ def main() -> None:
     arguments = parser.parse_args()
     asked = task(arguments.world)
     config = json.loads(asked.config.read_text())
-    publish(asked, *pretrain(asked, config, workplace.cores()))
+    publish(asked, *pretrain(asked, config, paths.cores()))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ in params.yaml counts for both, but for the seeds of a profile that has its own.
 params.yaml cannot name that profile: DVC lets one stage write a file. No stages of it are rows of datasets
 that the profile leaves out, and rows that it makes equal to `main`: `released-flip`, where the profile flips.
 
-With --backbone: the stage that trains the backbone of a stand-in, in the same way.
+With --backbone: the stage that trains the backbone of a synthetic dataset, in the same way.
 """
 
 import sys
@@ -17,7 +17,7 @@ import yaml
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting.differences import paper
+from m2clip.report.differences import paper
 
 PIPELINE = Path("dvc.yaml")
 BACKBONE = Path("experiments/backbone/dvc.yaml")
@@ -95,15 +95,15 @@ def write(profile: str) -> Path:
 
 
 def write_backbone(profile: str) -> Path:
-    """The file of the stage that trains a stand-in's backbone, written where it is not the small world's.
+    """The file of the stage that trains a synthetic backbone, written where it is not the small world's.
 
     Raises:
         UserError: for a profile whose backbone is not trained here.
     """
     replaced = _backbones(profile)
-    if not rows.profile(profile).standin or not replaced:
+    if not rows.profile(profile).synthetic or not replaced:
         raise UserError(
-            f"experiments/profiles/{profile}.yaml: backbone: nothing to train, it is no stand-in's"
+            f"experiments/profiles/{profile}.yaml: backbone: nothing to train, it is not synthetic"
         )
     text = BACKBONE.read_text(encoding="utf-8")
     if all(name == its for name, its in replaced):

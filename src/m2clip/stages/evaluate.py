@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from m2clip import runs, workplace
+from m2clip import paths, provenance, runs
 from m2clip.config import Evaluate
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
-from m2clip.data.decoded import Decoded
+from m2clip.data.frame_cache import Decoded
 from m2clip.data.manifest import Manifest
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, class_accuracy, confusion, score, top
@@ -28,7 +28,7 @@ BARE = "eq11_no_text_adapter"  # Eq. 11 with the labels as CLIP itself reads the
 def main() -> None:
     """Evaluate one row with one seed."""
     key = runs.of_arguments()
-    source = workplace.source()
+    source = provenance.source()
     content = read_yaml(key.evaluate_config)
     settings = {k: v for k, v in content.items() if k != "inputs"}
     config = build(Evaluate, settings, source=str(key.evaluate_config))
@@ -49,7 +49,7 @@ def main() -> None:
     with torch.no_grad():
         np.save(key.label_features, run.model.encode_labels().cpu().numpy().astype(np.float16))
     key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    workplace.write_provenance(key.evaluation, device, source, {"inputs": content["inputs"]})
+    provenance.write_provenance(key.evaluation, device, source, {"inputs": content["inputs"]})
     finish(key)
     print(
         ", ".join(
@@ -128,7 +128,7 @@ def _zero_shot(
 def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None) -> TestVideos:
     return TestVideos(
         data, split, run.config.data, pixels_of(run.model), clips=config.clips, crops=config.crops,
-        decoded=Decoded(workplace.frames(), data),
+        decoded=Decoded(paths.frames(), data),
     )  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from m2clip.errors import UserError, guarded
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.factory import device_name, pixels_of
-from m2clip.reporting import differences
-from m2clip.reporting.figures import motion, sheets
-from m2clip.reporting.figures.motion import Strip
-from m2clip.reporting.names import Names
+from m2clip.report import differences
+from m2clip.report.figures import sheets, temporal_difference
+from m2clip.report.figures.temporal_difference import Strip
+from m2clip.report.names import Names
 
 VIDEOS = 6
 
@@ -34,15 +34,19 @@ def main() -> None:
     data = manifest.read(Path("data") / profile.name / dataset)
     split = sheets.test_split(data)
     strips = _strips(run, data, split, device)
-    path = motion.folder(profile.name) / motion.NAME
+    path = temporal_difference.folder(profile.name) / temporal_difference.NAME
     path.with_suffix(".png").unlink(missing_ok=True)
     # Adapters hold no recipe of evaluation, and none is in the picture.
     config = replace(run.config, evaluate=differences.paper(profile, dataset).evaluate)
-    name = f"{differences.label(config, profile)} on {Names(tuple(profile.standin)).dataset(dataset)}"
-    picture = motion.describe(strips, f"{name}, {split} split, seed {key.seed}") if strips else motion.NONE
-    motion.write(picture, path.with_suffix(".json"))
+    name = f"{differences.label(config, profile)} on {Names(tuple(profile.synthetic)).dataset(dataset)}"
+    picture = (
+        temporal_difference.describe(strips, f"{name}, {split} split, seed {key.seed}")
+        if strips
+        else temporal_difference.NONE
+    )
+    temporal_difference.write(picture, path.with_suffix(".json"))
     if strips:
-        motion.draw(strips, path.with_suffix(".png"))
+        temporal_difference.draw(strips, path.with_suffix(".png"))
     print(f"{path}: {len(strips)} videos")
 
 

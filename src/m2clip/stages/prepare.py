@@ -11,12 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from m2clip import rows, workplace
-from m2clip.data import annotations, places, standin
-from m2clip.data.preparing import Real, leave_out, prepare, select
-from m2clip.data.standin.sets import generate
-from m2clip.data.standin.worlds import WORLDS
+from m2clip import paths, rows, synthetic
+from m2clip.data import annotations, dataset_root
+from m2clip.data.build_manifest import Real, leave_out, prepare, select
 from m2clip.errors import UserError, guarded
+from m2clip.synthetic.sets import generate
+from m2clip.synthetic.worlds import WORLDS
 
 
 def main() -> None:
@@ -27,42 +27,42 @@ def main() -> None:
     if dataset not in rows.DATASETS:
         raise UserError(f"there is no dataset {dataset}; datasets are {list(rows.DATASETS)}")
     folder = Path("data") / name / dataset
-    if dataset in profile.standin:
-        work = _standin(name, dataset, profile)
+    if dataset in profile.synthetic:
+        work = _synthetic(name, dataset, profile)
     elif dataset in profile.videos:
         work = _real(name, dataset, profile)
     else:
-        work = Path(os.path.relpath(workplace.root() / ".work" / "left_out" / name / dataset))
+        work = Path(os.path.relpath(paths.root() / ".work" / "left_out" / name / dataset))
         leave_out(work)
-        print(f"{dataset} is left out: {source} has null for standin.{dataset} and videos.{dataset}")
+        print(f"{dataset} is left out: {source} has null for synthetic.{dataset} and videos.{dataset}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(work, folder)
 
 
-def _standin(name: str, dataset: str, profile: rows.Profile) -> Path:
+def _synthetic(name: str, dataset: str, profile: rows.Profile) -> Path:
     """Make the videos and measure them."""
     # DVC removes a stage's outs before it runs again: what a killed run has done is kept outside of them.
-    kept = workplace.root() / ".work" / "standin" / name / f"{dataset}-{_digest(profile.standin[dataset])}"
-    work, jobs = Path(os.path.relpath(kept)), workplace.cores()
-    world = WORLDS[rows.world_of(profile.standin[dataset])]
-    counts = {split: count for split, count in profile.standin[dataset].items() if split in rows.SPLITS}
+    kept = paths.root() / ".work" / "synthetic" / name / f"{dataset}-{_digest(profile.synthetic[dataset])}"
+    work, jobs = Path(os.path.relpath(kept)), paths.cores()
+    world = WORLDS[rows.world_of(profile.synthetic[dataset])]
+    counts = {split: count for split, count in profile.synthetic[dataset].items() if split in rows.SPLITS}
     generate(dataset, work, counts, jobs, world)
     (work / "labels.txt").write_text(
         "".join(f"{label}\n" for label in world.labels[dataset]), encoding="utf-8"
     )
     prepared = prepare(annotations.read("plain", work), work, jobs, profile.prepare.max_invalid)
-    print(f"stand-in {dataset}: {len(prepared.table)} videos, {len(prepared.labels)} labels")
+    print(f"Synth-{dataset}: {len(prepared.table)} videos, {len(prepared.labels)} labels")
     return work
 
 
 def _real(name: str, dataset: str, profile: rows.Profile) -> Path:
     """Find the videos where the environment says, and measure them."""
-    variable, asked = places.variable(dataset), profile.videos[dataset]
+    variable, asked = dataset_root.variable(dataset), profile.videos[dataset]
     try:
-        videos = places.folder(variable)
+        videos = dataset_root.folder(variable)
         beside = f"{variable}_ANNOTATIONS"
-        lists = places.folder(beside) if places.setting(beside) else None
+        lists = dataset_root.folder(beside) if dataset_root.setting(beside) else None
     except UserError as error:
         needed = ", ".join(rows.needing(dataset, profile))
         raise UserError(
@@ -73,18 +73,18 @@ def _real(name: str, dataset: str, profile: rows.Profile) -> Path:
         found = select(annotations.read(asked.format, videos, lists), asked.splits, asked.names)
     except UserError as error:
         raise UserError(f"{dataset}: {error}") from None
-    kept = workplace.root() / ".work" / "prepare"
+    kept = paths.root() / ".work" / "prepare"
     copy = hashlib.sha256(str(videos.resolve()).encode()).hexdigest()[:8]
     real = Real(name=dataset, place=f"${variable}", log=kept / f"{dataset}-{copy}.jsonl")
     work = Path(os.path.relpath(kept / name / dataset))
-    prepare(found, work, workplace.cores(), profile.prepare.max_invalid, real)
+    prepare(found, work, paths.cores(), profile.prepare.max_invalid, real)
     return work
 
 
 def _digest(counts: Mapping[str, int]) -> str:
     """Of the world's code and the number of videos, so that nothing of another world is gone on with."""
     digest = hashlib.sha256(repr(sorted(counts.items())).encode())
-    for path in sorted(Path(standin.__file__).parent.glob("*.py")):
+    for path in sorted(Path(synthetic.__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from m2clip import rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting import correlation, explored, facts, provenance, results
-from m2clip.reporting.conclusions import audit_page, claims, claims_page, verdicts
-from m2clip.reporting.figures import drawing
-from m2clip.reporting.html import page as html
-from m2clip.reporting.names import Names
-from m2clip.reporting.page import Report, page
-from m2clip.reporting.results import Row
-from m2clip.reporting.tables import declared, formats
-from m2clip.reporting.tables.beside_paper import beside_paper
-from m2clip.reporting.tables.columns import Context
-from m2clip.reporting.tables.making import make_table, of_table
+from m2clip.report import correlation, dvc_plots, facts, provenance, results
+from m2clip.report.conclusions import audit_page, claims, claims_page, verdicts
+from m2clip.report.figures import drawing
+from m2clip.report.html import page as html
+from m2clip.report.names import Names
+from m2clip.report.page import Report, page
+from m2clip.report.results import Row
+from m2clip.report.tables import declared, formats
+from m2clip.report.tables.beside_paper import beside_paper
+from m2clip.report.tables.columns import Context
+from m2clip.report.tables.making import make_table, of_table
 
 PAGES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main.json", "provenance.csv")
 CARD = Path("experiments/backbone/card.json")
@@ -34,7 +34,7 @@ def main() -> None:
     shown = [found[name] for name in asked.rows()]
     datasets = _datasets(shown)
     context = Context(
-        names=Names(tuple(profile.standin)),
+        names=Names(tuple(profile.synthetic)),
         facts={dataset: facts.read_facts(profile.name, dataset) for dataset in rows.DATASETS},
         parameters=facts.read_parameters(),
         profile=profile,
@@ -65,9 +65,9 @@ def main() -> None:
     _write(folder / "README.md", page(report))
     _write(folder / "audit.md", audit_page.page(profile.name, report.audit))
     _write(folder / "index.html", html.page(report, folder))
-    _write(folder / "main.json", explored.metrics(found[rows.MAIN]))
-    _write(folder / "plots" / "main_curves.csv", explored.curves(found[rows.MAIN]))
-    _write(folder / "plots" / "main_confusion.csv", explored.predictions(found[rows.MAIN]))
+    _write(folder / "main.json", dvc_plots.metrics(found[rows.MAIN]))
+    _write(folder / "plots" / "main_curves.csv", dvc_plots.curves(found[rows.MAIN]))
+    _write(folder / "plots" / "main_confusion.csv", dvc_plots.predictions(found[rows.MAIN]))
     _write(folder / "plots" / "main_correlation.csv", correlation.pairs(found[rows.MAIN]))
     measured = sum(len(row.measured) for row in shown)
     print(f"{folder}/README.md: {measured} of {sum(len(row.runs) for row in shown)} runs")

@@ -18,10 +18,10 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.reporting.conclusions import audit, claims
-from m2clip.reporting.tables import declared
+from m2clip.report.conclusions import audit, claims
+from m2clip.report.tables import declared
 from m2clip.runs import RESOLVED, RunKey
-from m2clip.schedule import settled
+from m2clip.schedule import resolve_schedule
 
 
 def main() -> None:
@@ -98,7 +98,9 @@ def _settled(profile: str, row: str, config: Run) -> Run:
     if not config.train.steps:
         return config
     try:
-        return replace(config, train=settled(config.train, _training_videos(profile, config.data.dataset)))
+        return replace(
+            config, train=resolve_schedule(config.train, _training_videos(profile, config.data.dataset))
+        )
     except UserError as error:
         raise UserError(f"row {row}: {error}") from None
 

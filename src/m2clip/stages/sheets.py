@@ -15,10 +15,10 @@ from PIL import Image
 from m2clip import rows
 from m2clip.data import manifest
 from m2clip.data.labels import overlap, read_labels
-from m2clip.errors import UserError, guarded, meant
-from m2clip.reporting import facts
-from m2clip.reporting.figures import sheets
-from m2clip.reporting.names import Names
+from m2clip.errors import UserError, did_you_mean, guarded
+from m2clip.report import facts
+from m2clip.report.figures import sheets
+from m2clip.report.names import Names
 
 TRAINING = ("k400", "ssv2")
 
@@ -27,7 +27,7 @@ def main() -> None:
     """Write reports/<profile>/data/<dataset>.png, <dataset>.csv and <dataset>_overlap.csv."""
     profile, dataset = rows.profile(sys.argv[1]), sys.argv[2]
     if dataset not in rows.DATASETS:
-        raise UserError(f"there is no dataset {dataset}{meant(dataset, rows.DATASETS)}")
+        raise UserError(f"there is no dataset {dataset}{did_you_mean(dataset, rows.DATASETS)}")
     folder = facts.sheets(profile.name)
     if dataset in profile.left_out:
         _write_nothing(folder, dataset)
@@ -35,7 +35,7 @@ def main() -> None:
     data = manifest.read(Path("data") / profile.name / dataset)
     shown = sheets.strips(data)
     split = sheets.test_split(data)
-    name = Names(tuple(profile.standin)).dataset(dataset)
+    name = Names(tuple(profile.synthetic)).dataset(dataset)
     caption = (
         f"{name}, {split} split: the first video of {len(shown)} of its {len(data.labels)} labels, "
         f"{sheets.FRAMES} frames evenly over time."

@@ -22,9 +22,9 @@ from itertools import cycle, islice, takewhile
 from pathlib import Path
 from queue import SimpleQueue
 
-from m2clip import rows, workplace
+from m2clip import paths, rows
 from m2clip.errors import UserError, guarded
-from m2clip.reporting.figures import motion
+from m2clip.report.figures import temporal_difference
 from m2clip.rows import Profile
 from m2clip.runs import RunKey, declared
 from m2clip.stages import beside
@@ -45,7 +45,7 @@ def main() -> None:
     names = _chosen(base, arguments.rows)
     alone = launch.VARIABLE in os.environ  # each row takes all devices
     gpus = () if alone else _gpus()
-    jobs = arguments.jobs or (1 if alone else len(gpus) or workplace.cores())
+    jobs = arguments.jobs or (1 if alone else len(gpus) or paths.cores())
     beside.write(base.name)
     if not _changed(base.name):
         print("Data and pipelines are up to date.")
@@ -140,7 +140,7 @@ def _render(profile: str, *, pictures: bool) -> None:
         pictures: whether `main` is trained, which that stage draws.
     """
     if not pictures:  # `report` depends on the folder: as it was, or empty, which says that no run is drawn
-        motion.folder(profile).mkdir(parents=True, exist_ok=True)
+        temporal_difference.folder(profile).mkdir(parents=True, exist_ok=True)
     drawn = ["pictures"] if pictures else []
     own = [*(f"sheets@{dataset}" for dataset in rows.DATASETS), *drawn, "report"]
     _repro("--single-item", *beside.SHARED, *(_stage(profile, name) for name in own))

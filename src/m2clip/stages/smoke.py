@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from m2clip import workplace
+from m2clip import paths
 from m2clip.errors import UserError, guarded
 from m2clip.stages.side_by_side import DVC, ENVIRONMENT
 
@@ -22,7 +22,7 @@ RESULTS = ("experiments/runs", "experiments/resolved", "dvc.lock", "reports")
 
 def main() -> None:
     """Copy, reproduce, and say where the report is."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else workplace.root() / ".work" / "smoke"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else paths.root() / ".work" / "smoke"
     shutil.rmtree(folder, ignore_errors=True)
     copy(Path.cwd(), folder)
     settings = ENVIRONMENT | {"DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "site")}

@@ -7,7 +7,7 @@ import sys
 from m2clip import rows
 from m2clip.errors import guarded
 from m2clip.parsing import read_yaml
-from m2clip.reporting import TABLES
+from m2clip.report import TABLES
 from m2clip.tracking.mirror import sync
 from m2clip.tracking.store import location
 

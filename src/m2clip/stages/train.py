@@ -12,21 +12,21 @@ from typing import Any
 import yaml
 
 import m2clip
-from m2clip import backbones, runs, workplace
+from m2clip import backbones, paths, provenance, runs
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
-from m2clip.data.decoded import Decoded
+from m2clip.data.frame_cache import Decoded
 from m2clip.data.manifest import Manifest
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
-from m2clip.models.adapters_file import save_adapters
 from m2clip.models.factory import build_model, device_name, pixels_of
+from m2clip.models.weights_io import save_adapters
 from m2clip.parsing import build, read_yaml
 from m2clip.tracking.live import live
 from m2clip.training.checkpoint import checkpoint_folder, forget
 from m2clip.training.devices import named, open_fabric
-from m2clip.training.launch import one_voice, relaunch
+from m2clip.training.launch import relaunch, report_first_error
 from m2clip.training.loop import Trained, ignore, train, write_history
 
 
@@ -34,18 +34,18 @@ def main() -> None:
     """Train one row with one seed."""
     relaunch("m2clip.stages.train")
     key = runs.of_arguments()
-    source = workplace.source()
+    source = provenance.source()
     content = read_yaml(key.train_config)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(key.train_config))
     dataset = _dataset(key, config, content["inputs"])
     fabric = open_fabric(device_name(), config)
     model, _ = build_model(config, dataset.labels, key.seed, str(fabric.device))
-    checkpoints = checkpoint_folder(workplace.root(), _decides(content, key.seed, named(fabric)))
+    checkpoints = checkpoint_folder(paths.root(), _decides(content, key.seed, named(fabric)))
     trained = Trained([], (), 0)
     tags = {"commit": source["commit"], "device": named(fabric)}
     with live(key, content, tags) if fabric.is_global_zero else nullcontext() as run:
         if config.train.steps:
-            decoded = Decoded(workplace.frames(), dataset)
+            decoded = Decoded(paths.frames(), dataset)
             videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, decoded=decoded)
             log = run.log if run else ignore
             trained = train(model, videos, config, key.seed, checkpoints, log, fabric)
@@ -65,7 +65,7 @@ def main() -> None:
         "dropped_videos": list(trained.dropped),
         "resumed_at_step": trained.resumed,
     }
-    workplace.write_provenance(key.provenance, fabric.device.type, source, about)
+    provenance.write_provenance(key.provenance, fabric.device.type, source, about)
     forget(checkpoints)
 
 
@@ -84,10 +84,10 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     """Everything that decides the bits: config with its inputs' digests, seed, code, torch and device."""
     code = hashlib.sha256()
     package = Path(m2clip.__file__).parent
-    names = ("backbones", "config", "parsing", "schedule", "seeds", "shapes", "workplace")
+    names = ("backbones", "config", "parsing", "schedule", "seeds", "shapes", "paths")
     alone = [package / f"{name}.py" for name in names]
-    folders = [path for name in ("models", "training") for path in (package / name).rglob("*.py")]
-    folders += [path for path in (package / "data").rglob("*.py") if "standin" not in path.parts]
+    folders = [path for name in ("models", "methods", "training") for path in (package / name).rglob("*.py")]
+    folders += [path for path in (package / "data").rglob("*.py") if "synthetic" not in path.parts]
     for path in sorted(alone + folders):
         code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     packages = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
@@ -96,4 +96,4 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    guarded(one_voice(main))
+    guarded(report_first_error(main))

@@ -18,8 +18,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from m2clip.paths import root
 from m2clip.runs import RunKey
-from m2clip.workplace import root
 
 LOCK_SECONDS = 60
 BATCH = 900  # MLflow takes 1000 values a call

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from m2clip.models.adapters_file import write_atomically
+from m2clip.models.weights_io import write_atomically
 
 
 def checkpoint_folder(root: Path, decides: Iterable[str]) -> Path:

@@ -39,7 +39,7 @@ def relaunch(module: str) -> None:
         raise UserError(f"{VARIABLE}: {command[0]}: {error.strerror}") from None
 
 
-def one_voice(main: Callable[[], None]) -> Callable[[], None]:
+def report_first_error(main: Callable[[], None]) -> Callable[[], None]:
     """`main` for one of several processes: the first that fails says why, and the others end silently."""
 
     def run() -> None:

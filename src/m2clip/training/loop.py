@@ -18,11 +18,11 @@ from m2clip.data.dataset import TrainVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
 from m2clip.models.video_clip import VideoCLIP
-from m2clip.schedule import settled
+from m2clip.schedule import resolve_schedule
 from m2clip.training.checkpoint import load_state, save_state
 from m2clip.training.devices import open_fabric
 from m2clip.training.optim import learning_rate, make_optimizer, set_learning_rate
-from m2clip.training.step import Whole, backward, together
+from m2clip.training.step import GlobalBatch, backward, together
 
 Values = dict[str, float]
 COLUMNS = ("step", "epoch", "lr", "loss", "contrastive", "cmc", "cmlm", "vc", "gradient_norm")
@@ -67,7 +67,7 @@ def train(
         UserError: when a loss or gradient is not finite, before it reaches the weights; or when there is
             nothing to train.
     """
-    recipe = settled(config.train, len(videos))
+    recipe = resolve_schedule(config.train, len(videos))
     fabric = fabric or open_fabric(model.temperature.device.type, config)
     trainable = model.trainable()
     if not trainable:
@@ -151,7 +151,7 @@ def _resume(
     return step, list(state["history"]), set(state["dropped"])
 
 
-def _dropped(step: int, batch: int, whole: Whole, videos: TrainVideos) -> set[str]:
+def _dropped(step: int, batch: int, whole: GlobalBatch, videos: TrainVideos) -> set[str]:
     """Paths of the step's videos that no process could use."""
     if len(whole.indices) == batch:
         return set()
@@ -164,7 +164,7 @@ def _logged(values: Values) -> Values:
     return {name: value for name, value in values.items() if name != "step"}
 
 
-def _check_finite(step: int, whole: Whole, videos: TrainVideos, values: Mapping[str, float]) -> None:
+def _check_finite(step: int, whole: GlobalBatch, videos: TrainVideos, values: Mapping[str, float]) -> None:
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(value := values[name]):
             paths = ", ".join(videos.videos.paths[index] for index in whole.indices.tolist())

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from m2clip.data.standin.captions import PREFIXES, all_sentences
-from m2clip.data.standin.worlds import SMALL, STILL, WORLDS, World
+from m2clip.synthetic.captions import PREFIXES, all_sentences
+from m2clip.synthetic.worlds import SMALL, STILL, WORLDS, World
 from m2clip.training.pretraining import Recipe
 
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")
@@ -69,7 +69,7 @@ def page(told: dict[str, Any]) -> str:
     where = told["machine"] if told.get("device", "cpu") == "cpu" else told["device"]
     return f"""# {told["name"]}
 
-The frozen backbone of the stand-in world: a small open_clip CLIP that has seen still pictures of the world
+The frozen backbone of the synthetic world: a small open_clip CLIP that has seen still pictures of the world
 with their captions and no motion. It stands in for OpenAI's CLIP; everybody starts from the same weights.
 This page is rendered from [card.json](card.json) by `{command}`, which made the weights too.
 

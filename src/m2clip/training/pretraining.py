@@ -16,10 +16,10 @@ from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from open_clip.model import CLIP
 from torch import Tensor, nn
 
-from m2clip.data.standin.captions import PREFIXES, Attributes, caption, probes, sentences
-from m2clip.data.standin.pool import Pool
-from m2clip.data.standin.worlds import SMALL, STILL, World
 from m2clip.seeds import generator, number
+from m2clip.synthetic.captions import PREFIXES, Attributes, caption, probes, sentences
+from m2clip.synthetic.pool import Pool
+from m2clip.synthetic.worlds import SMALL, STILL, World
 from m2clip.training.vocabulary import TokenTable
 
 MEAN, STD = (torch.tensor(value).view(3, 1, 1) for value in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))

@@ -24,7 +24,7 @@ NO_VIDEO = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whole:
+class GlobalBatch:
     """The batch of a step as all processes together have it."""
 
     indices: Tensor  # (N,) of the videos that can be used, rows of manifest.rows(split)
@@ -32,7 +32,7 @@ class Whole:
     shares: tuple[Share, ...]  # of this process, one a part
 
 
-def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequence[int]) -> Whole:
+def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequence[int]) -> GlobalBatch:
     """What all processes loaded for a step, of which each may have dropped videos.
 
     Args:
@@ -59,7 +59,7 @@ def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequ
     if not first:
         raise UserError("no video of a batch can be used; the lines above name them")
     indices = every[there]
-    return Whole(
+    return GlobalBatch(
         indices=indices,
         class_ids=torch.tensor(class_ids)[indices].to(fabric.device),
         shares=tuple(shares),
@@ -67,7 +67,12 @@ def together(fabric: Fabric, parts: Sequence[Batch], batch: int, class_ids: Sequ
 
 
 def backward(
-    fabric: Fabric, distributed: _FabricModule, parts: Sequence[Batch], whole: Whole, seed: int, step: int
+    fabric: Fabric,
+    distributed: _FabricModule,
+    parts: Sequence[Batch],
+    whole: GlobalBatch,
+    seed: int,
+    step: int,
 ) -> dict[str, Tensor]:
     """Leave the gradients of a step's whole batch in every process.
 

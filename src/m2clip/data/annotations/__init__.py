@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m2clip.data.annotations import hmdb51, kinetics, listed, plain, ssv2, ucf101
 from m2clip.data.annotations.records import Annotations, Record
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 __all__ = ["FORMATS", "Annotations", "Record", "read"]
 
@@ -27,6 +27,7 @@ def read(name: str, folder: Path, annotations: Path | None = None) -> Annotation
     """Read the annotations of the videos in `folder` that are written in the format `name`."""
     if name not in FORMATS:
         raise UserError(
-            f"annotations: there is no format {name!r}{meant(name, FORMATS)}; formats are {sorted(FORMATS)}"
+            f"annotations: there is no format {name!r}{did_you_mean(name, FORMATS)}; "
+            f"formats are {sorted(FORMATS)}"
         )
     return FORMATS[name](folder, annotations)

@@ -2,7 +2,7 @@
 
 `path` is relative to the folder of the videos; `split` holds one name or several with spaces between
 (`test1 test3`). `labels.txt` has one label a line in class-id order; without it, labels are the ones that
-occur, sorted. The stand-in datasets have this format, and so can anyone's own.
+occur, sorted. The synthetic datasets have this format, and so can anyone's own.
 """
 
 import csv

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2clip.data.labels import read_labels, strip_parentheses
-from m2clip.errors import UserError, meant
+from m2clip.errors import UserError, did_you_mean
 
 LISTS = Path("experiments/labels")
 MOST = 2 / 3  # of the longer of two lists of labels, in common: one of them is a faulty copy of the other
@@ -43,7 +43,7 @@ def class_ids(labels: Sequence[str]) -> dict[str, int]:
 def class_id(label: str, known: dict[str, int], where: str) -> int:
     """The class id of a label, or a UserError that starts with `where` (file and row)."""
     if label not in known:
-        raise UserError(f"{where}: label {label!r} is not in the list of labels{meant(label, known)}")
+        raise UserError(f"{where}: label {label!r} is not in the list of labels{did_you_mean(label, known)}")
     return known[label]
 
 

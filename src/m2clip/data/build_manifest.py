@@ -1,0 +1,146 @@
+"""From annotations to a manifest: every video is probed, none stops it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from m2clip.data.annotations import Annotations
+from m2clip.data.labels import rename
+from m2clip.data.manifest import TYPES, VALID, Manifest
+from m2clip.data.probing import Outcome, probe_all
+from m2clip.data.summary import summarise, told
+from m2clip.data.video import Probe
+from m2clip.errors import UserError, did_you_mean
+
+LOG = "probes.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Real:
+    """What is kept of a dataset whose videos are not made here."""
+
+    name: str
+    place: str  # what videos.txt says: `$` and the variable that names the folder
+    log: Path  # outcomes of probing, kept when all is done: it takes hours, and changes nothing by itself
+
+
+def prepare(
+    annotations: Annotations, folder: Path, jobs: int, max_invalid: float, real: Real | None = None
+) -> Manifest:
+    """Probe all videos and write the manifest.
+
+    Args:
+        annotations: the dataset as annotated.
+        folder: where the manifest goes.
+        jobs: processes that probe.
+        max_invalid: the largest share of unusable videos that is put up with, from 0 to 1.
+        real: of a dataset whose videos are not made here; summary.json is written and told.
+
+    Raises:
+        UserError: more than that are unusable; `invalid.csv` is written all the same.
+    """
+    log = real.log if real else folder / LOG
+    folder.mkdir(parents=True, exist_ok=True)
+    outcomes = probe_all(annotations.folder, [record.path for record in annotations.records], log, jobs)
+    table, invalid = _tables(annotations, outcomes)
+    _replace(folder / "invalid.csv", lambda path: invalid.to_csv(path, index=False, lineterminator="\n"))
+    if real:
+        summary = summarise(annotations, table)
+        _replace(folder / "summary.json", lambda path: _write_lines(path, (json.dumps(summary, indent=2),)))
+        print("\n".join(told(real.name, summary)), flush=True)
+        if annotations.held is False:
+            print(
+                f"{real.name}: its {len(annotations.labels)} labels are not the publisher's, so class ids "
+                "could not be checked",
+                file=sys.stderr,
+            )
+    share = len(invalid) / len(table)
+    if share > max_invalid:
+        first = invalid.iloc[0]
+        raise UserError(
+            f"{len(invalid)} of {len(table)} videos cannot be used, more than prepare.max_invalid = "
+            f"{max_invalid:g} allows: {first['path']}: {first['reason']}; all are in "
+            f"{folder / 'invalid.csv'}; mend them, or set prepare.max_invalid to {share + 5e-5:.4f} in the "
+            "profile"
+        )
+    _replace(folder / "labels.txt", lambda path: _write_lines(path, annotations.labels))
+    place = real.place if real else _place(annotations.folder, folder)
+    _replace(folder / "videos.txt", lambda path: _write_lines(path, (place,)))
+    _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
+    if not real:
+        log.unlink(missing_ok=True)
+    return Manifest(annotations.folder, annotations.labels, table)
+
+
+def leave_out(folder: Path) -> None:
+    """Write the manifest of a dataset that a profile does without: no video, no label, no place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(columns=list(TYPES)).astype(TYPES)
+    _replace(folder / "labels.txt", lambda path: _write_lines(path, ()))
+    _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
+
+
+def select(annotations: Annotations, splits: tuple[str, ...], names: tuple[str, ...]) -> Annotations:
+    """The videos of some splits, all where none is named, and labels written in another way.
+
+    Class ids stay as the publisher's annotations have set them.
+    """
+    known = {name for record in annotations.records for name in record.splits}
+    for split in splits:
+        if split not in known:
+            raise UserError(
+                f"splits: there is no {split!r}{did_you_mean(split, known)}; splits are {sorted(known)}"
+            )
+    labels = rename(annotations.labels, names)
+    records = tuple(
+        replace(record, label=labels[record.class_id], splits=kept)
+        for record in annotations.records
+        for kept in [tuple(name for name in record.splits if name in splits) if splits else record.splits]
+        if kept or not splits
+    )
+    return replace(annotations, labels=labels, records=records)
+
+
+def _tables(annotations: Annotations, outcomes: dict[str, Outcome]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of the manifest, and that of the videos that cannot be used."""
+    nothing = Probe(frames=0, fps=0.0, width=0, height=0, duration=0.0, md5="")
+    table, invalid = [], []
+    for record in sorted(annotations.records, key=lambda record: record.path):
+        outcome, split = outcomes[record.path], " ".join(record.splits)
+        broken = isinstance(outcome, str)
+        table.append(
+            {"path": record.path, "class_id": record.class_id, "label": record.label, "split": split}
+            | vars(nothing if isinstance(outcome, str) else outcome)
+            | {"status": ("missing" if outcome == "missing" else "broken") if broken else VALID}
+        )
+        if broken:
+            invalid.append((record.path, record.label, split, outcome))
+    return (
+        pd.DataFrame(table, columns=list(TYPES)).astype(TYPES),
+        pd.DataFrame(invalid, columns=["path", "label", "split", "reason"]),
+    )
+
+
+def _place(videos: Path, folder: Path) -> str:
+    """Where the videos lie: relative to the manifest, unless the profile gave an absolute path."""
+    if videos.is_absolute():
+        return videos.as_posix()
+    return Path(os.path.relpath(videos, folder)).as_posix()
+
+
+def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file in one go: it is either the old one or the whole new one."""
+    beside = path.with_name(f".{path.name}.tmp")
+    write(beside)
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(path)

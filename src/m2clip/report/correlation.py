@@ -1,0 +1,98 @@
+"""Figure 2b: how alike the label features are, as Pearson correlations of their E numbers, label by label.
+
+The labels shown are the min(40, C) that correlate most with the others under the first row of the table, in
+that order for every row.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2clip.report.intervals import Array
+from m2clip.report.results import Row, SeedRun, Value
+
+MOST = 40
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Maps (N, N) of the same N labels by row, the mean over seeds; a row without features has none.
+
+    class_ids: of the labels.
+    """
+
+    labels: tuple[str, ...]
+    class_ids: tuple[int, ...]
+    maps: Mapping[str, Array]
+
+    def mean(self, row: Row) -> float | None:
+        """Off the diagonal of the map."""
+        found = self.maps.get(row.name)
+        return None if found is None else float(off_diagonal(found).mean())
+
+    def value(self, row: Row) -> Value | None:
+        """That mean with its spread over seeds."""
+        if row.name not in self.maps:
+            return None
+        chosen = np.ix_(self.class_ids, self.class_ids)
+        whole = (of_run(run) for run in row.measured)
+        return row.over_seeds(float(off_diagonal(one[chosen]).mean()) for one in whole if one is not None)
+
+
+def off_diagonal(matrix: Array) -> Array:
+    """(N, N) -> (N, N - 1): of each label its correlations with the others."""
+    count = len(matrix)
+    return matrix[~np.eye(count, dtype=bool)].reshape(count, count - 1)
+
+
+def matrix(row: Row) -> Array | None:
+    """(C, C), the mean over seeds; None where nothing was evaluated."""
+    found = [one for run in row.measured if (one := of_run(run)) is not None]
+    return np.mean(found, axis=0) if found else None
+
+
+def of_run(run: SeedRun) -> Array | None:
+    """(C, C) of one seed."""
+    return None if run.label_features is None else np.corrcoef(run.label_features)
+
+
+def names(row: Row) -> tuple[str, ...]:
+    """Labels by class id, as the confusion matrix has them."""
+    for run in row.measured:
+        if run.confusion is not None:
+            return tuple(map(str, run.confusion.index))
+    return ()
+
+
+def most_alike(whole: Array) -> list[int]:
+    """Class ids of the labels that correlate most with the others, the highest first."""
+    means = off_diagonal(whole).mean(axis=1)
+    return sorted(range(len(whole)), key=lambda at: (-means[at], at))[:MOST]
+
+
+def compare(rows: Sequence[Row]) -> Correlations | None:
+    """The maps of rows on one dataset; None where the first, which chooses the labels, has none."""
+    whole = {row.name: matrix(row) for row in rows if row.dataset == rows[0].dataset}
+    first = whole.get(rows[0].name) if rows else None
+    if first is None or len(first) < 2:
+        return None
+    chosen = most_alike(first)
+    labels = names(rows[0]) or tuple(str(at) for at in range(len(first)))
+    maps = {name: one[np.ix_(chosen, chosen)] for name, one in whole.items() if one is not None}
+    return Correlations(tuple(labels[at] for at in chosen), tuple(chosen), maps)
+
+
+def pairs(row: Row) -> str:
+    """label, other, correlation as a CSV, for DVC to compare; of more than MOST labels the most alike."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("label", "other", "correlation"))
+    whole, labels = matrix(row), names(row)
+    if whole is not None and len(labels) == len(whole) > 1:
+        shown = sorted(most_alike(whole))
+        for one in shown:
+            writer.writerows((labels[one], labels[other], f"{whole[one, other]:.4f}") for other in shown)
+    return stream.getvalue()

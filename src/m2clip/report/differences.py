@@ -1,0 +1,81 @@
+"""How a row differs from the paper's M2-CLIP, in words: `decoder.heads=[contrastive, cmc]`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from m2clip.config import Run
+from m2clip.parsing import build, plain
+from m2clip.report import facts
+from m2clip.report.names import METHOD
+from m2clip.rows import Profile, override
+from m2clip.schedule import resolve_schedule
+
+SILENT = {
+    "train.workers",
+    "train.checkpoint_every",
+    "train.log_every",
+    "evaluate.batch",
+}  # they change no number
+ELSEWHERE = {"data.dataset"}  # shown beside every label
+
+
+def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None) -> Run:
+    """The paper's model under a profile, as the stage `resolve` would write it.
+
+    That is the defaults, the profile and its recipe for the dataset, and what `over` changes of them.
+    """
+    common = {key: getattr(profile, key) for key in ("data", "backbone", "train", "evaluate")}
+    config = build(Run, override(override(common, profile.datasets.get(dataset, {})), dict(over or {})))
+    zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in profile.left_out)
+    config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
+    return in_steps(config, profile, dataset)
+
+
+def in_steps(config: Run, profile: Profile, dataset: str) -> Run:
+    """The config with the recipe in plain numbers of steps, as far as the data sheet tells of the videos."""
+    train = config.train
+    videos: int | None = 0  # steps and a share of them need no count
+    if train.epochs is not None or train.warmup_epochs is not None:
+        videos = facts.training_videos(profile.name, dataset)
+    if not train.steps or videos is None:
+        return config
+    return replace(config, train=resolve_schedule(train, videos))
+
+
+def difference(config: Run, profile: Profile) -> list[str]:
+    """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py."""
+    dataset = config.data.dataset
+    return between(in_steps(config, profile, dataset), paper(profile, dataset))
+
+
+def between(config: Run, other: Run) -> list[str]:
+    """Every setting that decides a number and is not the other's, as `key=value`."""
+    theirs = dict(_flat(plain(other)))
+    mine = {key: value for key, value in _flat(plain(config)) if key not in SILENT}
+    return [
+        f"{key}={written(value)}" for key, value in mine.items() if written(value) != written(theirs[key])
+    ]
+
+
+def label(config: Run, profile: Profile) -> str:
+    """`M2-CLIP`, followed by how it differs but for the dataset, which every table and figure names."""
+    differs = [text for text in difference(config, profile) if text.partition("=")[0] not in ELSEWHERE]
+    return ", ".join([METHOD, *differs])
+
+
+def _flat(nested: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
+
+
+def written(value: Any) -> str:
+    """As one would type it after -S: lists in brackets, true, false and null."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(written, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,103 @@
+"""A data sheet: some videos of a dataset as six frames each, and one line of facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from m2clip.data import video
+from m2clip.data.manifest import VALID, Manifest
+from m2clip.report.figures.style import MM, PAGE, paper, save_small, wrapped
+
+LABELS, FRAMES = 8, 6
+SIDE = 34 * MM  # for the labels
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One video: its label and FRAMES frames, (T, H, W, 3)."""
+
+    label: str
+    frames: video.Frames
+
+
+def test_split(manifest: Manifest) -> str:
+    """`test`, or the first of several; `validation` where the test set has no labels."""
+    splits = manifest.splits()
+    return next((split for split in splits if split.startswith(("test", "validation"))), splits[0])
+
+
+def strips(manifest: Manifest) -> list[Strip]:
+    """The first test video of labels spread evenly over the class ids."""
+    rows = manifest.rows(test_split(manifest))
+    first = rows.drop_duplicates("class_id").sort_values("class_id")
+    picked = first.iloc[_even(len(first), min(LABELS, len(first)))]
+    return [
+        Strip(label, video.read(manifest.folder / path, _even(frames, FRAMES), frames))
+        for label, path, frames in zip(picked["label"], picked["path"], picked["frames"], strict=True)
+    ]
+
+
+def _even(total: int, count: int) -> list[int]:
+    """`count` numbers below `total`, from the first to the last, evenly."""
+    return np.linspace(0, total - 1, count).round().astype(int).tolist()
+
+
+def draw(shown: Sequence[Strip], caption: str, path: Path) -> None:
+    """Time runs to the right; one strip a line, its label at the left."""
+    side = (PAGE - SIDE) / FRAMES
+    heights = [side * strip.frames.shape[1] / strip.frames.shape[2] for strip in shown]
+    top, gap = 5 * MM, 0.6 * MM
+    height = top + sum(heights) + gap * len(shown) + 5 * MM
+    with paper() as (plt, _):
+        figure = plt.figure(figsize=(PAGE, height))
+        y = height - top
+        for strip, tall in zip(shown, heights, strict=True):
+            y -= tall
+            label = wrapped(strip.label, 17)
+            middle = (y + tall / 2) / height
+            figure.text((SIDE - 2 * MM) / PAGE, middle, label, ha="right", va="center", fontsize=8)
+            for at, frame in enumerate(strip.frames):
+                box = ((SIDE + at * side) / PAGE, y / height, (side - gap) / PAGE, (tall - gap) / height)
+                ax = figure.add_axes(box)
+                ax.imshow(frame, interpolation="antialiased", aspect="auto")
+                ax.set_axis_off()
+            y -= gap
+        for at, text in ((0, "first frame"), (FRAMES - 1, "last frame")):
+            x = (SIDE + (at + 0.5) * side) / PAGE
+            figure.text(x, 1 - 3.6 * MM / height, text, ha="center", fontsize=7)
+        figure.text(2 * MM / PAGE, 1.6 * MM / height, caption, fontsize=7)
+        save_small(figure, path)
+
+
+def facts(dataset: str, manifest: Manifest) -> pd.DataFrame:
+    """One line: videos by split, labels, frames, frame rates, sizes, duration, share that is invalid."""
+    table = manifest.table
+    valid = table[table["status"] == VALID]
+    splits = [(split, len(manifest.rows(split))) for split in _in_order(manifest.splits())]
+    pairs = sorted(set(zip(valid["width"], valid["height"], strict=True)))
+    sizes = [f"{width}×{height}" for width, height in pairs]
+    line = {
+        "dataset": dataset,
+        "videos": len(table),
+        "splits": ", ".join(f"{split} {count:,}" for split, count in splits),
+        "labels": len(manifest.labels),
+        "frames": f"{valid['frames'].min()} / {valid['frames'].median():g} / {valid['frames'].max()}",
+        "fps": _range(valid["fps"]),
+        "size": sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}",
+        "minutes": f"{valid['duration'].sum() / 60:.1f}",
+        "invalid_percent": f"{100 * (1 - len(valid) / len(table)):.2f}",
+    }
+    return pd.DataFrame([line])
+
+
+def _range(values: pd.Series) -> str:
+    low, high = f"{values.min():g}", f"{values.max():g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _in_order(splits: Sequence[str]) -> list[str]:
+    order = ("train", "validation")
+    return sorted(splits, key=lambda split: (order.index(split) if split in order else len(order), split))

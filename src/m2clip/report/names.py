@@ -1,0 +1,21 @@
+"""What things are called wherever a number is shown: datasets, heads, and a value that is not there."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+MISSING = "—"
+METHOD = "M2-CLIP"
+HEADS = {"contrastive": "contrastive", "cmc": "CMC", "cmlm": "CMLM", "vc": "VC"}
+DATASETS = {"k400": "K400", "ssv2": "SSv2", "ucf101": "UCF101", "hmdb51": "HMDB51"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Datasets by name; those that the profile generates are called synthetic."""
+
+    synthetic: Collection[str] = ()
+
+    def dataset(self, name: str) -> str:
+        """`Synth-K400` where it is generated, else `K400`."""
+        shown = DATASETS.get(name, name)
+        return f"Synth-{shown}" if name in self.synthetic else shown
