@@ -1,10 +1,11 @@
 """What guessing gives, and which trained rows are so near to it that they have not learned their labels."""
 
 from m2clip.report.facts import Line
-from m2clip.report.results import Nested, Row, get_path, is_number
+from m2clip.report.numbers import MARGIN, NEAR_CHANCE
+from m2clip.report.row import Nested, Row, get_path, is_number
 
-MARGIN = 10  # points above chance that a trained row has to be
-MARK = "§"
+MARK = NEAR_CHANCE
+__all__ = ["MARGIN", "MARK", "classes", "near", "percent", "told"]
 
 
 def classes(facts: Line | None) -> int | None:
@@ -26,8 +27,8 @@ def near(row: Row, facts: Line | None) -> bool:
         row: as run here; one that trains nothing is never meant.
         facts: the data sheet of its dataset.
     """
-    top1, chance = row.value("supervised", "top1"), percent(facts)
-    return row.trained and top1 is not None and chance is not None and top1.mean <= chance + MARGIN
+    top1, chance = row.number("supervised", "top1"), percent(facts)
+    return row.trained and top1 is not None and chance is not None and top1.value <= chance + MARGIN
 
 
 def told(metrics: Nested | None, facts: Line | None) -> str:

@@ -6,13 +6,14 @@ that order for every row.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from m2clip.report.intervals import Array
-from m2clip.report.results import Row, SeedRun, Value
+from m2clip.report.numbers import Number, Source
+from m2clip.report.row import Row, SeedRun
 
 MOST = 40
 
@@ -21,8 +22,10 @@ MOST = 40
 class Correlations:
     """Maps (N, N) of the same N labels by row, the mean over seeds; a row without features has none.
 
-    class_ids: of the labels.
+    class_ids: of the labels. first: the row that chose them.
     """
+
+    first: Row
 
     labels: tuple[str, ...]
     class_ids: tuple[int, ...]
@@ -33,13 +36,23 @@ class Correlations:
         found = self.maps.get(row.name)
         return None if found is None else float(off_diagonal(found).mean())
 
-    def value(self, row: Row) -> Value | None:
-        """That mean with its spread over seeds."""
+    def number(
+        self, row: Row, of: Callable[[Array], float] = lambda pairs: float(pairs.mean())
+    ) -> Number | None:
+        """That mean, or what else is made of the correlations off the diagonal (N, N - 1), over seeds."""
         if row.name not in self.maps:
             return None
         chosen = np.ix_(self.class_ids, self.class_ids)
         whole = (of_run(run) for run in row.measured)
-        return row.over_seeds(float(off_diagonal(one[chosen]).mean()) for one in whole if one is not None)
+        found = row.over_seeds((of(off_diagonal(one[chosen])) for one in whole if one is not None), digits=3)
+        return found and found.of(sources((row, self.first)))
+
+
+def sources(rows: Iterable[Row]) -> Iterator[Source]:
+    """The label features of rows, each row once."""
+    for row in {row.name: row for row in rows}.values():
+        there = (run.key for run in row.measured if run.label_features is not None)
+        yield from (Source(key.label_features, "", key) for key in there)
 
 
 def off_diagonal(matrix: Array) -> Array:
@@ -82,7 +95,7 @@ def compare(rows: Sequence[Row]) -> Correlations | None:
     chosen = most_alike(first)
     labels = names(rows[0]) or tuple(str(at) for at in range(len(first)))
     maps = {name: one[np.ix_(chosen, chosen)] for name, one in whole.items() if one is not None}
-    return Correlations(tuple(labels[at] for at in chosen), tuple(chosen), maps)
+    return Correlations(rows[0], tuple(labels[at] for at in chosen), tuple(chosen), maps)
 
 
 def pairs(row: Row) -> str:

@@ -4,6 +4,12 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m2clip.report.numbers import Source
+
+if TYPE_CHECKING:
+    from m2clip.report.row import Row
 
 COMPLEXITY = Path("reports/complexity.csv")
 AS_PUBLISHED = "as published"  # class_ids of a set whose labels were held to the published list
@@ -51,6 +57,13 @@ class Parameters:
         same = set(counts.values())
         count = same.pop() if len(same) == 1 else counts.get(str(frames))
         return int(count) if count and count.isdigit() else None
+
+    def source(self, row: "Row", column: str) -> tuple[Source, ...]:
+        """Where in the file a count of a row stands: at its number of frames, where that is counted."""
+        own = [at for at, line in enumerate(self.lines) if line["row"] == row.name]
+        frames = str(row.config.data.frames) if row.config else ""
+        at = next((at for at in own if self.lines[at]["frames"] == frames), own[0] if own else None)
+        return () if at is None else (Source(COMPLEXITY, f"line {at + 2}, {column}"),)
 
     def gmacs(self, row: str, frames: int) -> float | None:
         """Multiply-adds of one view in units of 10^9."""

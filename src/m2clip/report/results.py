@@ -1,24 +1,129 @@
-"""What the declared runs gave, row by row: read once, and every value that is not there is None."""
+"""All that a report of one profile is made of: its rows, data sheets, counts and the paper's numbers.
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+results = read("embedded", ["clip", "main"])
+results.step(results.rows["main"], results.rows["clip"])  # Number: +24.0, with the files that it is made of
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from m2clip import runs
-from m2clip.config import Run
-from m2clip.parsing import build
-from m2clip.report.differences import label
+from m2clip import rows as declared_rows
+from m2clip.report import accuracy, chance, facts
+from m2clip.report.accuracy import Difference
+from m2clip.report.facts import AS_PUBLISHED, Line, Parameters
+from m2clip.report.names import Names
+from m2clip.report.numbers import MARGIN, NEAR_CHANCE, Number, Source
+from m2clip.report.row import Nested, Row, SeedRun, get_path, is_number, marks
+from m2clip.report.row import read as read_row
 from m2clip.rows import Profile
-from m2clip.runs import LogLine, RunKey
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+__all__ = ["Nested", "Row", "SeedRun", "get_path", "is_number", "marks"]  # of row.py, for those still to move
 
-Nested = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Results:
+    """The rows that were asked for, by name, and what their numbers are read beside.
+
+    sheets: facts of every dataset, None where no data sheet has been drawn. complexity: parameters and
+    multiply-adds at full size. seeds: that were asked for.
+    """
+
+    profile: Profile
+    rows: Mapping[str, Row]
+    names: Names
+    sheets: Mapping[str, Line | None]
+    complexity: Parameters
+    seeds: tuple[int, ...] = (0,)
+
+    def title(self, row: Row) -> str:
+        """What a row is called where nothing beside it names its dataset."""
+        return f"{row.label} on {self.names.dataset(row.dataset)}" if row.dataset else row.label
+
+    def chance(self, dataset: str | None) -> Number | None:
+        """Percent of a guess among the labels of a dataset, from its data sheet."""
+        guessed = chance.percent(self.sheets.get(dataset or ""))
+        sheet = facts.sheets(self.profile.name) / f"{dataset}.csv"
+        return None if guessed is None else Number(value=guessed, sources=(Source(sheet, "line 2, labels"),))
+
+    def unlearned(self, row: Row | None) -> bool:
+        """Whether a trained row is within ten points of chance on its own set."""
+        top1 = row.number("supervised", "top1") if row and row.trained else None
+        guessed = self.chance(row.dataset) if row else None
+        return top1 is not None and guessed is not None and top1.value <= guessed.value + MARGIN
+
+    def is_papers(self, dataset: str) -> bool:
+        """Whether the paper's numbers may stand beside a set: its labels are the published ones.
+
+        Of a generated set and of one that the profile leaves out there is nothing to hold to them.
+        """
+        if dataset in self.names.synthetic or dataset in self.profile.left_out:
+            return True
+        return (self.sheets.get(dataset) or {}).get("class_ids") == AS_PUBLISHED
+
+    def top1(self, row: Row, dataset: str | None = None) -> Number | None:
+        """Top-1 in percent: of its own set, marked where it has not learned it, or zero-shot on another."""
+        if dataset not in (None, row.dataset):
+            return accuracy.zero_shot(row, str(dataset))
+        found = row.number("supervised", "top1")
+        return found.marked(NEAR_CHANCE) if found and self.unlearned(row) else found
+
+    def difference(self, row: Row, other: Row, dataset: str) -> Difference | None:
+        """Top-1 of a row less that of another on a set, in points, with seeds and videos."""
+        return accuracy.difference(row, other, dataset)
+
+    def step(self, row: Row, reference: Row | None) -> Number | None:
+        """Top-1 of a row less that of the reference on the same set, in points; None on different sets.
+
+        Marked where either of the two has not learned its labels.
+        """
+        if reference is None or row.dataset is None or row.dataset != reference.dataset:
+            return None
+        if row.name == reference.name:
+            there = row.number("supervised", "top1")
+            return there and Number(value=0.0, signed=True, is_reference=True)
+        found = accuracy.difference(row, reference, row.dataset)
+        unlearned = self.unlearned(row) or self.unlearned(reference)
+        if found is None:
+            return None
+        return found.number.marked(NEAR_CHANCE) if unlearned else found.number
+
+    def parameters(self, row: Row) -> Number | None:
+        """Trainable parameters at full size, in millions."""
+        count = self.complexity.trainable(row.name, row.config.data.frames if row.config else None)
+        if count is None:
+            return None
+        return Number(value=count / 1e6, digits=2, sources=self.complexity.source(row, "trainable_total"))
+
+    def gmacs(self, row: Row) -> Number | None:
+        """Multiply-adds of one view at full size, in units of 10^9."""
+        count = self.complexity.gmacs(row.name, row.config.data.frames) if row.config else None
+        return (
+            None if count is None else Number(value=count, sources=self.complexity.source(row, "gmacs_view"))
+        )
+
+
+def read(profile: Profile, names: Iterable[str], labels: Mapping[str, str]) -> Results:
+    """What the runs of the named rows gave under a profile, whether or not they exist.
+
+    Args:
+        profile: whose runs.
+        names: of rows that are declared.
+        labels: of rows that have one; the others are called by how they differ from the paper's model.
+    """
+    seeds = declared_rows.seeds(profile)
+    return Results(
+        profile=profile,
+        rows={name: read_row(profile, name, seeds, labels.get(name)) for name in names},
+        names=Names(tuple(profile.synthetic)),
+        sheets={dataset: facts.read_facts(profile.name, dataset) for dataset in declared_rows.DATASETS},
+        complexity=facts.read_parameters(),
+        seeds=seeds,
+    )
+
+
+# What follows is the older way, for modules that have not moved to Number yet.
 
 
 @dataclass(frozen=True)
@@ -40,139 +145,9 @@ def summary(numbers: Iterable[Any]) -> Value | None:
     return Value(fmean(there), stdev(there) if len(there) > 1 else None, len(there))
 
 
-def marks(count: int, asked: int) -> str:
-    """The marks of a number that so many of the asked seeds gave."""
-    return ("†" if count == 1 else "") + ("‡" if count < asked else "")
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a number that can be shown: not missing, not NaN."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def get_path(nested: Nested | None, *path: str) -> Any:
-    """What lies at a path of keys, or None."""
-    found: Any = nested
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
-
-
-@dataclass(frozen=True)
-class SeedRun:
-    """The small files of one row with one seed."""
-
-    key: RunKey
-    metrics: Nested | None
-    history: list[LogLine] | None
-    provenance: Nested | None
-
-    @cached_property
-    def confusion(self) -> "pd.DataFrame | None":
-        """Counts, true label by predicted label."""
-        counts = runs.read_confusion(self.key) if self.metrics else None
-        return counts if counts is None else counts.set_index(counts.columns[0])
-
-    @cached_property
-    def outcomes(self) -> Nested | None:
-        """Of each set, a letter per video: 1 where a head is right, where a split has it."""
-        return runs.read_outcomes(self.key) if self.metrics else None
-
-    @cached_property
-    def label_features(self) -> "np.ndarray | None":
-        """Text features of the labels after training, (C, E)."""
-        import numpy as np
-
-        there = self.metrics and self.key.label_features.exists()
-        return np.load(self.key.label_features).astype(float) if there else None
-
-    def hits(self) -> list[int] | None:
-        """Of each test video, in the manifest's order, whether the supervised prediction is right."""
-        supervised = get_path(self.metrics, "supervised") or {}
-        bits = get_path(self.outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
-        return [int(bit) for bit in bits] if bits else None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a table: its config, and its runs in the order of the seeds."""
-
-    name: str
-    label: str
-    config: Run | None
-    runs: tuple[SeedRun, ...]
-    stale: tuple[RunKey, ...] = ()
-
-    @property
-    def dataset(self) -> str | None:
-        """What it is trained or tested on."""
-        return self.config.data.dataset if self.config else None
-
-    @property
-    def trained(self) -> bool:
-        """Whether a seed decides anything of it."""
-        return bool(self.config and self.config.train.steps)
-
-    @property
-    def measured(self) -> tuple[SeedRun, ...]:
-        """The runs that have been evaluated."""
-        return tuple(run for run in self.runs if run.metrics)
-
-    def value(self, *path: str) -> Value | None:
-        """A metric over seeds, marked where that is one seed, or fewer than asked for."""
-        return self.over_seeds(get_path(run.metrics, *path) for run in self.runs)
-
-    def over_seeds(self, numbers: Iterable[Any]) -> Value | None:
-        """One number of each seed as a value; of a row that no seed decides, without spread and mark."""
-        value = summary(numbers)
-        if value is None:
-            return None
-        if not self.trained:
-            return replace(value, std=None)
-        return replace(value, mark=marks(value.count, len(self.runs)))
-
-    def hits(self) -> list[float] | None:
-        """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
-        seeds = [run.hits() for run in self.measured]
-        if not seeds or not all(seeds):
-            return None
-        return [fmean(bits) for bits in zip(*(hits for hits in seeds if hits), strict=True)]
-
-    def same(self, read: Callable[[SeedRun], Any]) -> Any:
-        """What all evaluated runs agree on, else None."""
-        values = [read(run) for run in self.measured]
-        return values[0] if values and all(value == values[0] for value in values) else None
-
-
 def load(
     profile: Profile, names: Iterable[str], seeds: Iterable[int], labels: Mapping[str, str]
 ) -> list[Row]:
     """The declared rows of a profile, whether or not their runs exist."""
     seeds = list(seeds)
-    return [_row(profile, name, seeds, labels) for name in names]
-
-
-def _row(profile: Profile, name: str, seeds: list[int], labels: Mapping[str, str]) -> Row:
-    keys = runs.declared(profile.name, [name], seeds)
-    train = runs.read_config(keys[0].train_config)
-    evaluate = runs.read_config(keys[0].evaluate_config)
-    config = None
-    if train and evaluate:
-        content = train | {"evaluate": {k: v for k, v in evaluate.items() if k != "inputs"}}
-        content.pop("inputs", None)
-        config = build(Run, content, source=str(keys[0].train_config))
-    text = labels.get(name) or (label(config, profile) if config else name)
-    found = [
-        SeedRun(key, runs.read_metrics(key), runs.read_history(key), runs.read_provenance(key))
-        for key in keys
-    ]
-    stale = tuple(run.key for run in found if _is_stale(run, train))
-    gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
-    kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
-    return Row(name, text, config, kept, stale)
-
-
-def _is_stale(run: SeedRun, train: Nested | None) -> bool:
-    """Whether the files are of another config than the one that is declared now."""
-    made_by = get_path(run.provenance, "config_sha")
-    return made_by is not None and train is not None and made_by != runs.digest(train)
+    return [read_row(profile, name, seeds, labels.get(name)) for name in names]

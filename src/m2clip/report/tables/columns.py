@@ -173,8 +173,8 @@ def published_step(published: Published, line: PublishedLine) -> outcomes.Step |
 
 
 def _correlation(row: Row, context: Context) -> Value | None:
-    value = context.correlations.value(row) if context.correlations else None
-    return value and replace(value, digits=3)
+    found = context.correlations.number(row) if context.correlations else None
+    return None if found is None else Value(found.value, found.std, len(row.measured), 3, found.marks)
 
 
 def _ticked(key: str) -> tuple[Column, Fill]:

@@ -1,0 +1,187 @@
+"""A row and its runs as they lie in their files: read once, and every value that is not there is None."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any
+
+from m2clip import runs
+from m2clip.config import Run
+from m2clip.parsing import build
+from m2clip.report.differences import label
+from m2clip.report.numbers import FEWER_SEEDS, ONE_SEED, Number, Source
+from m2clip.rows import Profile
+from m2clip.runs import LogLine, RunKey
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from m2clip.report.results import Value
+
+Nested = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """The small files of one row with one seed."""
+
+    key: RunKey
+    metrics: Nested | None
+    history: list[LogLine] | None
+    provenance: Nested | None
+
+    @cached_property
+    def confusion(self) -> "pd.DataFrame | None":
+        """Counts, true label by predicted label."""
+        counts = runs.read_confusion(self.key) if self.metrics else None
+        return counts if counts is None else counts.set_index(counts.columns[0])
+
+    @cached_property
+    def outcomes(self) -> Nested | None:
+        """Of each set, a letter per video: 1 where a head is right, where a split has it."""
+        return runs.read_outcomes(self.key) if self.metrics else None
+
+    @cached_property
+    def label_features(self) -> "np.ndarray | None":
+        """Text features of the labels after training, (C, E)."""
+        import numpy as np
+
+        there = self.metrics and self.key.label_features.exists()
+        return np.load(self.key.label_features).astype(float) if there else None
+
+    def hits(self) -> list[int] | None:
+        """Of each test video, in the manifest's order, whether the supervised prediction is right."""
+        supervised = get_path(self.metrics, "supervised") or {}
+        bits = get_path(self.outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
+        return [int(bit) for bit in bits] if bits else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: its config, and its runs in the order of the seeds.
+
+    config: None where the row has not been resolved. stale: runs whose files are of another config.
+    """
+
+    name: str
+    label: str
+    config: Run | None
+    runs: tuple[SeedRun, ...]
+    stale: tuple[RunKey, ...] = ()
+
+    @property
+    def dataset(self) -> str | None:
+        """What it is trained or tested on."""
+        return self.config.data.dataset if self.config else None
+
+    @property
+    def trained(self) -> bool:
+        """Whether a seed decides anything of it."""
+        return bool(self.config and self.config.train.steps)
+
+    @property
+    def measured(self) -> tuple[SeedRun, ...]:
+        """The runs that have been evaluated."""
+        return tuple(run for run in self.runs if run.metrics)
+
+    def number(self, *path: str, digits: int = 1) -> Number | None:
+        """A metric over seeds, from the files that have it; `path` are keys of metrics.json."""
+        found = self.over_seeds((get_path(run.metrics, *path) for run in self.runs), digits)
+        return found and found.of(self.sources(".".join(path)))
+
+    def over_seeds(self, numbers: Iterable[Any], digits: int = 1) -> Number | None:
+        """The mean of one number of each seed; of a row that no seed decides, without spread and mark."""
+        there = [number for number in numbers if is_number(number)]
+        found = mean(there, digits)
+        if found is None or not self.trained:
+            return found and replace(found, std=None)
+        return found.marked(marks(len(there), len(self.runs)))
+
+    def value(self, *path: str) -> "Value | None":
+        """The older form of `number`."""
+        from m2clip.report.results import Value
+
+        found = self.number(*path)
+        return None if found is None else Value(found.value, found.std, len(self.measured), mark=found.marks)
+
+    def hits(self) -> list[float] | None:
+        """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
+        seeds = [run.hits() for run in self.measured]
+        if not seeds or not all(seeds):
+            return None
+        return [fmean(bits) for bits in zip(*(hits for hits in seeds if hits), strict=True)]
+
+    def sources(self, *keys: str) -> list[Source]:
+        """Keys of metrics.json, of every evaluated run."""
+        return [Source(run.key.metrics, key, run.key) for run in self.measured for key in keys]
+
+    def settings(self, *keys: str) -> list[Source]:
+        """Keys of its resolved config, by which training was run; nothing where it is not resolved."""
+        return [Source(self.runs[0].key.train_config, key) for key in keys] if self.config else []
+
+    def same(self, read: Callable[[SeedRun], Any]) -> Any:
+        """What all evaluated runs agree on, else None."""
+        values = [read(run) for run in self.measured]
+        return values[0] if values and all(value == values[0] for value in values) else None
+
+
+def mean(numbers: Iterable[Any], digits: int = 1) -> Number | None:
+    """Mean and sample standard deviation of the numbers that are there; None of nothing."""
+    there = [float(number) for number in numbers if is_number(number)]
+    if not there:
+        return None
+    return Number(value=fmean(there), std=stdev(there) if len(there) > 1 else None, digits=digits)
+
+
+def marks(count: int, asked: int) -> str:
+    """The marks of a number that so many of the asked seeds gave."""
+    return (ONE_SEED if count == 1 else "") + (FEWER_SEEDS if count < asked else "")
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number that can be shown: not missing, not NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def get_path(nested: Nested | None, *path: str) -> Any:
+    """What lies at a path of keys, or None."""
+    found: Any = nested
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def read(profile: Profile, name: str, seeds: Iterable[int], text: str | None = None) -> Row:
+    """A declared row of a profile, whether or not its runs exist.
+
+    Args:
+        profile: by which it was resolved.
+        name: of the row.
+        seeds: that were asked for.
+        text: its label; without one it is called by how it differs from the paper's model.
+    """
+    keys = runs.declared(profile.name, [name], seeds)
+    train = runs.read_config(keys[0].train_config)
+    evaluate = runs.read_config(keys[0].evaluate_config)
+    config = None
+    if train and evaluate:
+        content = train | {"evaluate": {k: v for k, v in evaluate.items() if k != "inputs"}}
+        content.pop("inputs", None)
+        config = build(Run, content, source=str(keys[0].train_config))
+    found = [
+        SeedRun(key, runs.read_metrics(key), runs.read_history(key), runs.read_provenance(key))
+        for key in keys
+    ]
+    stale = tuple(run.key for run in found if _is_stale(run, train))
+    gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
+    kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
+    return Row(name, text or (label(config, profile) if config else name), config, kept, stale)
+
+
+def _is_stale(run: SeedRun, train: Nested | None) -> bool:
+    """Whether the files are of another config than the one that is declared now."""
+    made_by = get_path(run.provenance, "config_sha")
+    return made_by is not None and train is not None and made_by != runs.digest(train)
