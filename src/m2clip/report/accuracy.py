@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from m2clip.report import intervals
+from m2clip.report import facts, intervals
 from m2clip.report.intervals import Array
 from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun, get_path, is_number, marks, mean
+
+Verbs = Literal["all", "trained", "untrained"]
+"""Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
 
 
 def zero_shot(row: Row, dataset: str, *under: str) -> Number | None:
@@ -43,8 +46,17 @@ def half(row: Row, dataset: str) -> Number | None:
     return found and found.marked(over.marks).of(row.sources(f"zero_shot.{dataset}.half.draws.*"))
 
 
-def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:
+def of_verbs(row: Row, dataset: str, verbs: Verbs) -> Number | None:
+    """Zero-shot top-1 on the labels of one kind of verb, mean ± standard deviation over seeds."""
+    found = row.over_seeds(top1(run, dataset, row.dataset, verbs) for run in row.measured)
+    return found and found.of(sources((row,), dataset, verbs))
+
+
+def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> float | None:
     """Top-1 of one run: supervised on its own set, else zero-shot, the mean over splits."""
+    if verbs != "all":
+        found = tested(run, dataset, own, verbs)
+        return float(intervals.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == own:
         return get_path(run.metrics, "supervised", "top1")
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
@@ -60,8 +72,22 @@ class Tested:
     members: Array
 
 
-def tested(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
-    """One run on the set it was trained on (`own`), or zero-shot on another; None where nothing was kept."""
+def tested(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> Tested | None:
+    """One run on the set it was trained on (`own`), or zero-shot on another; None where nothing was kept.
+
+    Of one kind of verb alone, the videos of the others are in no split.
+    """
+    found = _tested(run, dataset, own)
+    if found is None or verbs == "all":
+        return found
+    lines = facts.read_classes(run.key.profile, dataset)
+    if len(lines) != len(found.hits):
+        return None
+    trained = np.array([line["verb_trained"] == "yes" for line in lines])
+    return Tested(found.hits, found.members * (trained if verbs == "trained" else ~trained))
+
+
+def _tested(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
     head = get_path(run.metrics, "supervised", "head") if dataset == own else "eq11"
     bits = get_path(run.outcomes, dataset, "hits", str(head))
     if not isinstance(bits, str) or not bits:
@@ -124,15 +150,16 @@ def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
     }
 
 
-def difference(one: Row, other: Row, dataset: str) -> Difference | None:
+def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Difference | None:
     """Of `one` from `other` on a set that both were tested on; None where they share no seed or number."""
     apart, videos = {}, []
     for seed, (ours, theirs) in by_seed([one, other]).items():
-        numbers = top1(ours, dataset, one.dataset), top1(theirs, dataset, other.dataset)
+        numbers = top1(ours, dataset, one.dataset, verbs), top1(theirs, dataset, other.dataset, verbs)
         if not all(map(is_number, numbers)):
             return None
         apart[seed] = float(numbers[0] or 0) - float(numbers[1] or 0)
-        videos.append(_paired(tested(ours, dataset, one.dataset), tested(theirs, dataset, other.dataset)))
+        mine, its = tested(ours, dataset, one.dataset, verbs), tested(theirs, dataset, other.dataset, verbs)
+        videos.append(_paired(mine, its))
     over, paired, trained = mean(apart.values()), over_seeds(videos), one.trained or other.trained
     if over is None:
         return None
@@ -143,7 +170,7 @@ def difference(one: Row, other: Row, dataset: str) -> Difference | None:
         interval=(interval.low, interval.high) if interval else None,
         signed=True,
         marks=marks(len(apart), len(one.runs)) if trained else "",
-        sources=tuple(sources((one, other), dataset)),
+        sources=tuple(sources((one, other), dataset, verbs)),
     )
     tested_videos = int(paired.members.any(axis=0).sum()) if paired else None
     return Difference(number, tuple(apart), tuple(apart.values()), tested_videos)
@@ -156,12 +183,19 @@ def _paired(ours: Tested | None, theirs: Tested | None) -> Tested | None:
     return Tested(ours.hits - theirs.hits, ours.members)
 
 
-def sources(rows: Iterable[Row], dataset: str) -> Iterator[Source]:
-    """What a difference is made of: of each row its number, and which videos each seed had right."""
+def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all") -> Iterator[Source]:
+    """What a difference is made of: of each row its number, and which videos each seed had right.
+
+    Of one kind of verb, which videos were right, and which label each has.
+    """
+    profile = ""
     for row in rows:
-        supervised = row.dataset == dataset
-        yield from row.sources("supervised.top1" if supervised else f"zero_shot.{dataset}.splits.*.top1")
+        supervised, profile = row.dataset == dataset, row.runs[0].key.profile
+        if verbs == "all":
+            yield from row.sources("supervised.top1" if supervised else f"zero_shot.{dataset}.splits.*.top1")
         for run in row.measured:
             head = get_path(run.metrics, "supervised", "head") if supervised else "eq11"
             keys = [f"{dataset}.hits.{head}", *([] if supervised else [f"{dataset}.splits"])]
             yield from (Source(run.key.outcomes, key, run.key) for key in keys if run.outcomes)
+    if verbs != "all":
+        yield Source(facts.classes_file(profile, dataset), "verb_trained")

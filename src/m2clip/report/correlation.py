@@ -19,6 +19,34 @@ MOST = 40
 
 
 @dataclass(frozen=True)
+class Statistic:
+    """A number made of the correlations off the diagonal, (N, N - 1), with what a column says of it."""
+
+    header: str
+    how: str
+    of: Callable[[Array], float]
+
+
+STATISTICS = {
+    "correlation": Statistic(
+        "Mean correlation with the other labels",
+        "Pearson's, mean over pairs of the labels that the table's first row chooses ± over seeds",
+        lambda pairs: float(pairs.mean()),
+    ),
+    "correlation_size": Statistic(
+        "Mean size of the correlation",
+        "the mean of its size over the same pairs ± over seeds",
+        lambda pairs: float(np.abs(pairs).mean()),
+    ),
+    "correlation_largest": Statistic(
+        "Largest size of a correlation",
+        "the largest of its sizes over the same pairs ± over seeds",
+        lambda pairs: float(np.abs(pairs).max()),
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Correlations:
     """Maps (N, N) of the same N labels by row, the mean over seeds; a row without features has none.
 
@@ -36,13 +64,11 @@ class Correlations:
         found = self.maps.get(row.name)
         return None if found is None else float(off_diagonal(found).mean())
 
-    def number(
-        self, row: Row, of: Callable[[Array], float] = lambda pairs: float(pairs.mean())
-    ) -> Number | None:
-        """That mean, or what else is made of the correlations off the diagonal (N, N - 1), over seeds."""
+    def number(self, row: Row, statistic: str = "correlation") -> Number | None:
+        """One of the STATISTICS of a row over seeds."""
         if row.name not in self.maps:
             return None
-        chosen = np.ix_(self.class_ids, self.class_ids)
+        chosen, of = np.ix_(self.class_ids, self.class_ids), STATISTICS[statistic].of
         whole = (of_run(run) for run in row.measured)
         found = row.over_seeds((of(off_diagonal(one[chosen])) for one in whole if one is not None), digits=3)
         return found and found.of(sources((row, self.first)))

@@ -38,6 +38,16 @@ def read_overlap(profile: str, dataset: str) -> list[Line] | None:
     return _lines(path) if path.exists() else None
 
 
+def classes_file(profile: str, dataset: str) -> Path:
+    """The label of each test video of a zero-shot set, and whether its verb is trained on."""
+    return sheets(profile) / f"{dataset}_classes.csv"
+
+
+def read_classes(profile: str, dataset: str) -> list[Line]:
+    """A line for each test video, in the order of the outcomes; none where labels have no verbs."""
+    return _lines(classes_file(profile, dataset))
+
+
 def training_videos(profile: str, dataset: str) -> int | None:
     """Valid videos of the training split, as the data sheet counts them; None where it does not."""
     told = (read_facts(profile, dataset) or {}).get("splits", "")

@@ -1,10 +1,14 @@
 """Labels of a zero-shot set that a training set has too, which are therefore not unseen."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from m2clip.report import chance, facts
-from m2clip.report.results import Row
-from m2clip.report.tables.columns import Context
+from m2clip.report.row import Row
+
+if TYPE_CHECKING:
+    from m2clip.report.results import Results
+    from m2clip.report.tables.columns import Context
 
 HOW = (
     "Labels of the zero-shot sets that a training set has too, in whatever way they are written. Another "
@@ -12,31 +16,31 @@ HOW = (
 )
 
 
-def counts(dataset: str, trained_on: Collection[str], context: Context) -> dict[str, int] | None:
+def counts(dataset: str, trained_on: Collection[str], results: "Results | Context") -> dict[str, int] | None:
     """How many labels of a set each training set has too, by training set; None where no sheet tells."""
-    lines = facts.read_overlap(context.profile.name, dataset)
-    if lines is None or chance.classes(context.facts.get(dataset)) is None:
+    lines = facts.read_overlap(results.profile.name, dataset)
+    if lines is None or chance.classes(results.sheets.get(dataset)) is None:
         return None
     return {
         other: len({line["label"] for line in lines if line["training_set"] == other}) for other in trained_on
     }
 
 
-def told(dataset: str, trained_on: Collection[str], context: Context) -> str:
+def told(dataset: str, trained_on: Collection[str], results: "Results | Context") -> str:
     """`Of the 101 labels of UCF101, 12 are among those of K400, 0 of SSv2`; nothing where no sheet tells."""
-    found = counts(dataset, trained_on, context)
+    found = counts(dataset, trained_on, results)
     if not found:
         return ""
-    name, labels = context.names.dataset, chance.classes(context.facts.get(dataset))
+    name, labels = results.names.dataset, chance.classes(results.sheets.get(dataset))
     (first, count), *others = found.items()
     rest = "".join(f", {number} of {name(other)}" for other, number in others)
     return f"Of the {labels} labels of {name(dataset)}, {count} are among those of {name(first)}{rest}"
 
 
-def all_told(datasets: Sequence[str], rows: Sequence[Row], context: Context) -> dict[str, str]:
+def all_told(datasets: Sequence[str], rows: Sequence[Row], results: "Results | Context") -> dict[str, str]:
     """Of each zero-shot set of the rows, against every set that they are trained on."""
     used = {name for row in rows if row.config for name in row.config.evaluate.zero_shot}
     trained_on = {row.dataset for row in rows if row.trained}
     own = [dataset for dataset in datasets if dataset in trained_on]
-    found = {name: told(name, own, context) for name in datasets if name in used}
+    found = {name: told(name, own, results) for name in datasets if name in used}
     return {name: text for name, text in found.items() if text}

@@ -1,23 +1,33 @@
 """All that a report of one profile is made of: its rows, data sheets, counts and the paper's numbers.
 
-results = read("embedded", ["clip", "main"])
+results = read(rows.profile(), declared.read(["main"], rows.rows()))
 results.step(results.rows["main"], results.rows["clip"])  # Number: +24.0, with the files that it is made of
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean, stdev
 from typing import Any
 
 from m2clip import rows as declared_rows
-from m2clip.report import accuracy, chance, facts
-from m2clip.report.accuracy import Difference
-from m2clip.report.facts import AS_PUBLISHED, Line, Parameters
-from m2clip.report.names import Names
+from m2clip import weights
+from m2clip.config import Backbone
+from m2clip.parsing import build
+from m2clip.report import TABLES, accuracy, chance, facts, published
+from m2clip.report.accuracy import Verbs
+from m2clip.report.columns import COLUMNS, UNSEEN
+from m2clip.report.correlation import Correlations, compare
+from m2clip.report.declared import Declared, Spec
+from m2clip.report.differences import difference
+from m2clip.report.facts import AS_PUBLISHED, Parameters
+from m2clip.report.facts import Line as Facts
+from m2clip.report.names import DATASETS, Names
 from m2clip.report.numbers import MARGIN, NEAR_CHANCE, Number, Source
+from m2clip.report.published import Line, Published
 from m2clip.report.row import Nested, Row, SeedRun, get_path, is_number, marks
 from m2clip.report.row import read as read_row
-from m2clip.rows import Profile
+from m2clip.rows import MAIN, Profile
 
 __all__ = ["Nested", "Row", "SeedRun", "get_path", "is_number", "marks"]  # of row.py, for those still to move
 
@@ -27,15 +37,21 @@ class Results:
     """The rows that were asked for, by name, and what their numbers are read beside.
 
     sheets: facts of every dataset, None where no data sheet has been drawn. complexity: parameters and
-    multiply-adds at full size. seeds: that were asked for.
+    multiply-adds at full size. tables: as declared, those that were asked for. labels: of rows that have one.
     """
 
     profile: Profile
     rows: Mapping[str, Row]
     names: Names
-    sheets: Mapping[str, Line | None]
+    sheets: Mapping[str, Facts | None]
     complexity: Parameters
-    seeds: tuple[int, ...] = (0,)
+    tables: Mapping[str, Spec]
+    labels: Mapping[str, str]
+
+    @cached_property
+    def places(self) -> dict[str, "TableRows"]:
+        """The rows of every table."""
+        return {name: _of_table(self, name, spec) for name, spec in self.tables.items()}
 
     def title(self, row: Row) -> str:
         """What a row is called where nothing beside it names its dataset."""
@@ -69,22 +85,26 @@ class Results:
         found = row.number("supervised", "top1")
         return found.marked(NEAR_CHANCE) if found and self.unlearned(row) else found
 
-    def difference(self, row: Row, other: Row, dataset: str) -> Difference | None:
-        """Top-1 of a row less that of another on a set, in points, with seeds and videos."""
-        return accuracy.difference(row, other, dataset)
-
-    def step(self, row: Row, reference: Row | None) -> Number | None:
-        """Top-1 of a row less that of the reference on the same set, in points; None on different sets.
+    def step(
+        self, row: Row, reference: Row | None, dataset: str | None = None, verbs: Verbs = "all"
+    ) -> Number | None:
+        """Top-1 of a row less that of the reference, in points; None of rows that were trained on others.
 
         Marked where either of the two has not learned its labels.
+
+        Args:
+            row: as run here.
+            reference: from which the step is counted.
+            dataset: tested on; None is their own.
+            verbs: of a zero-shot set, the labels that count.
         """
         if reference is None or row.dataset is None or row.dataset != reference.dataset:
             return None
         if row.name == reference.name:
             there = row.number("supervised", "top1")
             return there and Number(value=0.0, signed=True, is_reference=True)
-        found = accuracy.difference(row, reference, row.dataset)
-        unlearned = self.unlearned(row) or self.unlearned(reference)
+        found = accuracy.difference(row, reference, dataset or row.dataset, verbs)
+        unlearned = dataset is None and (self.unlearned(row) or self.unlearned(reference))
         if found is None:
             return None
         return found.number.marked(NEAR_CHANCE) if unlearned else found.number
@@ -104,23 +124,127 @@ class Results:
         )
 
 
-def read(profile: Profile, names: Iterable[str], labels: Mapping[str, str]) -> Results:
-    """What the runs of the named rows gave under a profile, whether or not they exist.
+@dataclass(frozen=True, kw_only=True)
+class TableRows:
+    """The rows of a table as it shows and calls them, and what its cells are read beside.
 
-    Args:
-        profile: whose runs.
-        names: of rows that are declared.
-        labels: of rows that have one; the others are called by how they differ from the paper's model.
+    published: the paper's numbers of the table. references: the rows from which steps are counted.
     """
+
+    name: str
+    spec: Spec
+    rows: tuple[Row, ...]
+    results: Results
+    published: Published | None
+    references: tuple[Row, ...]
+
+    @cached_property
+    def correlations(self) -> Correlations | None:
+        """Of the labels of its rows."""
+        return compare(self.rows) if self.rows else None
+
+    def reference(self, row: Row) -> Row | None:
+        """The row on the same dataset from which its step is counted."""
+        return next((other for other in self.references if other.dataset == row.dataset), None)
+
+    def declared_reference(self, step: Number | None) -> Number | None:
+        """A step; of the reference itself, from the place that declares it."""
+        if step is None or not step.is_reference:
+            return step
+        return step.of([Source(TABLES, f"tables.{self.name}.reference")])
+
+    def line(self, row: Row) -> Line | None:
+        """What the paper printed of a row with this config, if it did."""
+        return self.published.line(row.name, row.config, self.results.profile) if self.published else None
+
+    def is_papers(self, row: Row, dataset: str | None = None) -> bool:
+        """Whether data and backbone of a row are the paper's, so that their numbers may be subtracted."""
+        profile, sets = self.results.profile, [name for name in (row.dataset, dataset) if name in DATASETS]
+        if row.config is None or profile.synthetic or not all(map(self.results.is_papers, sets)):
+            return False
+        return weights.of_paper(row.config.backbone, profile.name)
+
+    def label_source(self, row: Row) -> tuple[Source, ...]:
+        """Where its label stands: in the table, in all tables, else told by how its config differs."""
+        if row.name in self.spec.labels:
+            return (Source(TABLES, f"tables.{self.name}.labels.{row.name}"),)
+        if row.name in self.results.labels:
+            return (Source(TABLES, f"labels.{row.name}"),)
+        return (Source(row.runs[0].key.train_config if row.config else TABLES),)
+
+
+def _of_table(results: Results, name: str, spec: Spec) -> TableRows:
+    """Rows of a dataset stand together where no column names it."""
+    rows = [results.rows[row] for row in spec.rows]
+    rows = [replace(row, label=spec.labels.get(row.name, row.label)) for row in rows]
+    if "dataset" not in spec.columns:
+        order = [*DATASETS, None]
+        rows.sort(key=lambda row: order.index(row.dataset))
+    references = (row for row in rows if row.name in spec.reference and _is_model(row, results.profile))
+    return TableRows(
+        name=name, spec=spec, rows=tuple(rows), results=results, references=tuple(references),
+        published=published.read(spec.published) if spec.published else None,
+    )  # fmt: skip
+
+
+def _is_model(row: Row, profile: Profile) -> bool:
+    """Whether steps may be counted from it: what is explored on `main` is not what the paper counts from."""
+    if row.name != MAIN or row.config is None:
+        return True
+    return all(text.startswith("data.dataset=") for text in difference(row.config, profile))
+
+
+def read(profile: Profile, asked: Declared, more: Iterable[str] = ()) -> Results:
+    """What the rows of the asked tables, and more, gave under a profile, whether or not they were run."""
     seeds = declared_rows.seeds(profile)
-    return Results(
+    names = dict.fromkeys((*asked.rows(), *more))
+    found = Results(
         profile=profile,
-        rows={name: read_row(profile, name, seeds, labels.get(name)) for name in names},
+        rows={name: read_row(profile, name, seeds, asked.labels.get(name)) for name in names},
         names=Names(tuple(profile.synthetic)),
         sheets={dataset: facts.read_facts(profile.name, dataset) for dataset in declared_rows.DATASETS},
         complexity=facts.read_parameters(),
-        seeds=seeds,
+        tables={},
+        labels=asked.labels,
     )
+    return replace(found, tables=_as_shown(asked.tables, found))
+
+
+def _as_shown(tables: Mapping[str, Spec], results: Results) -> dict[str, Spec]:
+    """The tables without the columns that would say too much under this profile; none of a label alone.
+
+    The paper's numbers stand beside ours on its own sets and on what stands in for them, not on a dataset of
+    one's own or a choice of its labels. The difference from them is a column where data and backbone are the
+    paper's: on Synth-K400 it would mean nothing.
+    """
+    found = {name: _beside_paper(_told_by_verb(spec, results), results) for name, spec in tables.items()}
+    return {name: spec for name, spec in found.items() if spec.columns != ("label",)}
+
+
+def _told_by_verb(spec: Spec, results: Results) -> Spec:
+    """Trained and untrained verbs are told apart of generated sets alone."""
+    kept = (
+        key
+        for key in spec.columns
+        if not COLUMNS[key].by_verb or key.partition("_")[0] in results.names.synthetic
+    )
+    return replace(spec, columns=tuple(kept))
+
+
+def _beside_paper(spec: Spec, results: Results) -> Spec:
+    if not spec.published:
+        return spec
+    unseen = [name for name in UNSEEN[::-1] if name in spec.columns and results.is_papers(name)]
+    supervised = "top1" in spec.columns
+    trained_on = published.read(spec.published).datasets
+    if not all(map(results.is_papers, trained_on)) or not (supervised or unseen):
+        kept = tuple(key for key in spec.columns if not key.startswith("published_"))
+        return replace(spec, published="", columns=kept)
+    backbone = build(Backbone, results.profile.backbone)
+    if results.profile.synthetic or not weights.of_paper(backbone, results.profile.name):
+        return spec
+    more = ["from_paper"] if supervised else [f"{name}_from_paper" for name in unseen]
+    return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))
 
 
 # What follows is the older way, for modules that have not moved to Number yet.

@@ -33,6 +33,11 @@ class Context:
     references: tuple[Row, ...] = ()
     correlations: Correlations | None = None
 
+    @property
+    def sheets(self) -> Mapping[str, Line | None]:
+        """As Results.sheets."""
+        return self.facts
+
     def chance(self, dataset: str | None) -> float | None:
         """Percent of a guess among the labels of a dataset."""
         return chance.percent(self.facts.get(dataset or ""))

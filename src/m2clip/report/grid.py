@@ -1,0 +1,144 @@
+"""The one table of a report: columns, and lines of cells in groups. Templates render it, `csv_text` too."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from m2clip.report.numbers import MARKS, MISSING, Number, Source, Text
+
+Cell = Number | Text | str | None
+YES, NO = "✓", "✗"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in the CSV, where it fills a column for each ending, and its header.
+
+    text: set to the left and sorted as words. how: a shown value is made of what stands in its files.
+    """
+
+    key: str
+    header: str
+    text: bool = False
+    endings: tuple[str, ...] = ("",)
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Cells of a row; its name and how many seeds it has, both missing of what was not run here."""
+
+    cells: tuple[Cell, ...]
+    name: str = ""
+    seeds: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What stands in its first cell."""
+        return shown(self.cells[0])
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines under one heading, sorted among themselves; a table without blocks has one without a heading."""
+
+    heading: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table with the notes below it; key: its name in files and links."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Of all groups."""
+        return tuple(line for group in self.groups for line in group.lines)
+
+    def cell(self, name: str, key: str) -> Cell:
+        """Of the row of that name under the column of that key; None where there is no such row or column."""
+        found = (line.cells for line in self.lines if line.name == name)
+        at = next((at for at, column in enumerate(self.columns) if column.key == key), None)
+        cells = next(found, None)
+        return None if cells is None or at is None else cells[at]
+
+    def cells(self) -> Iterator[tuple[Line, Column, Cell]]:
+        """Every cell that is there, line by line."""
+        for line in self.lines:
+            yield from (
+                (line, column, cell)
+                for column, cell in zip(self.columns, line.cells, strict=True)
+                if shown(cell) != MISSING
+            )
+
+    def all_notes(self) -> tuple[str, ...]:
+        """The notes, and what the marks in the cells mean."""
+        there = {mark for _, _, cell in self.cells() if isinstance(cell, Number) for mark in cell.marks}
+        return (*self.notes, *(f"{mark} {meaning}." for mark, meaning in MARKS.items() if mark in there))
+
+
+def plain(
+    key: str,
+    title: str,
+    columns: Sequence[Column],
+    lines: Sequence[Sequence[Cell]],
+    notes: Sequence[str] = (),
+) -> Grid:
+    """A table in one group."""
+    group = Group("", tuple(Line(tuple(line)) for line in lines))
+    return Grid(key=key, title=title, columns=tuple(columns), groups=(group,), notes=tuple(notes))
+
+
+def shown(cell: Cell) -> str:
+    """A cell as one reads it; what is missing is a dash."""
+    return str(cell) if cell is not None and str(cell) else MISSING
+
+
+def sources(cell: Cell) -> tuple[Source, ...]:
+    """What a cell was read from; nothing of a missing one."""
+    return cell.sources if isinstance(cell, Number | Text) else ()
+
+
+def order(cell: Cell, text: bool = False) -> float | str | None:
+    """What a cell is sorted by: its number, the first number of its words, or the words; None: missing.
+
+    An interval `[low, high]` is sorted by its lower end.
+    """
+    if isinstance(cell, Number):
+        return cell.value
+    words = shown(cell)
+    if words in (MISSING, "n/a"):
+        return None
+    if words in (YES, NO):
+        return float(words == YES)
+    number = None if text else re.match(r"\[?([+-]?\d[\d,]*(\.\d+)?)", words.replace("−", "-"))
+    return float(number[1].replace(",", "")) if number else words
+
+
+def csv_text(grid: Grid) -> str:
+    """For programs: a column for each number and one for each of its spreads; what is missing is empty."""
+    blocks = any(group.heading for group in grid.groups)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    keys = [column.key + ending for column in grid.columns for ending in column.endings]
+    writer.writerow(["row", "seeds", *(["block"] if blocks else []), *keys])
+    for group in grid.groups:
+        for line in group.lines:
+            cells = [
+                line.name,
+                "" if line.seeds is None else str(line.seeds),
+                *([group.heading] if blocks else []),
+            ]
+            for column, cell in zip(grid.columns, line.cells, strict=True):
+                told = cell.fields() if isinstance(cell, Number | Text) else {"": cell or ""}
+                cells += [told.get(ending, "") for ending in column.endings]
+            writer.writerow(cells)
+    return stream.getvalue()

@@ -1,0 +1,195 @@
+"""The paper's numbers, from experiments/published, and which config each of its M2-CLIP lines was run with.
+
+A line's number is shown for the row whose config is the line's, whatever the row is called: a row that a
+person has changed stands beside no number of the paper.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from m2clip.config import Run
+from m2clip.errors import UserError
+from m2clip.parsing import merge
+from m2clip.report.differences import between, in_steps, paper
+from m2clip.report.numbers import MISSING, Number, Source, Text
+from m2clip.rows import Profile
+
+FOLDER = Path("experiments/published")
+OURS = "M2-CLIP"
+FRAMES = 8  # "unless otherwise specified"
+LISTED = {"table1_k400": "top1", "table2_ssv2": "top1", "table3_zero_shot": "ucf101"}
+FILES = (*LISTED, "table4_components", "fig4a_ted_adapter", "fig4c_decoder")
+GROUPS = {
+    "full_finetuning": "full finetuning",
+    "peft_unimodal": "PEFT, unimodal visual framework, frozen CLIP",
+    "peft_multimodal": "PEFT, multimodal framework, frozen CLIP",
+}
+ALONE: dict[str, Any] = {"decoder": {"heads": ["contrastive"]}}
+COMPONENTS: dict[str, dict[str, Any]] = {
+    "clip_zero_shot": {**ALONE, "method": "clip", "train": {"steps": 0}},
+    "ted_adapter": {**ALONE, "adapters": {"text": {"layers": 0}}},
+    "multimodal_adapter": ALONE,
+    "multimodal_adapter+multi_task_decoder": {},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file: its cells, and how its config differs from the paper's model; None: not M2-CLIP.
+
+    place: the line in the file, of which the first is the header's.
+    """
+
+    file: Path
+    place: int
+    cells: Mapping[str, str]
+    over: Mapping[str, Any] | None
+
+    def value(self, key: str) -> float | None:
+        """A cell as a plain number, or None where the paper leaves it empty."""
+        text = self.cells.get(key, "")
+        return float(text) if text else None
+
+    def number(self, key: str, digits: int = 1) -> Number | None:
+        """A cell with its standard deviation, where the paper prints one."""
+        found = self.value(key)
+        if found is None:
+            return None
+        return Number(
+            value=found, std=self.value(f"{key}_std"), digits=digits, sources=self.sources(key, f"{key}_std")
+        )
+
+    def text(self, key: str, words: str | None = None) -> Text | None:
+        """A cell as it is printed, or other words for it; None where it is empty."""
+        found = self.cells.get(key, "")
+        return Text(words or found, self.sources(key)) if found else None
+
+    def sources(self, *keys: str) -> tuple[Source, ...]:
+        """Where its cells stand, of those that the file has."""
+        return tuple(Source(self.file, f"line {self.place}, {key}") for key in keys if key in self.cells)
+
+    def label(self) -> Text:
+        """`AIM ViT-B/16 (Yang et al. 2023, ICLR'23)`; a backbone that the name ends in is said once."""
+        method, backbone = self.cells["method"], self.cells.get("backbone", "")
+        if backbone and not method.endswith(backbone):
+            method = f"{method} {backbone}"
+        source = self.cells["citation"].replace("this paper", "the paper")
+        told = ", ".join(text for text in (source, self.cells.get("venue")) if text)
+        return Text(f"{method} ({told})", self.sources("method", "backbone", "citation", "venue"))
+
+    def views(self) -> Text | None:
+        """Frames x crops x clips, as far as it prints them."""
+        keys = ("frames", "crops", "clips")
+        counts = [self.cells.get(key) for key in keys]
+        words = " × ".join(count or MISSING for count in counts)
+        return Text(words, self.sources(*keys)) if any(counts) else None
+
+    def heading(self) -> str:
+        """The block of a table that it stands in, marked as the paper's."""
+        group = GROUPS.get(self.cells.get("group", ""))
+        return f"Published by the paper: {group}" if group else "Published by the paper"
+
+    def is_of(self, config: Run, profile: Profile, recipe: Mapping[str, Any]) -> bool:
+        """Whether a config is what the line was measured on, but for the profile and its recipe."""
+        if self.over is None:
+            return False
+        dataset = self.over["data"]["dataset"]
+        over = merge({"train": dict(recipe)}, dict(self.over))
+        return not between(in_steps(config, profile, dataset), paper(profile, dataset, over))
+
+
+@dataclass(frozen=True)
+class Published:
+    """A table of the paper: its lines, the column of its accuracy, the line from which steps are counted.
+
+    listed: whether it also has other methods, so that its lines stand in the table as rows.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    accuracy: str
+    listed: bool
+
+    @cached_property
+    def reference(self) -> Line | None:
+        """Table 1, 2: 8 frames; Table 4: CLIP; Fig. 4a: the full model; Fig. 4c: contrastive alone."""
+        ours = [line for line in self.lines if line.over is not None]
+        if self.name == "table3_zero_shot" or not ours:
+            return None
+        return ours[-1] if self.name == "fig4a_ted_adapter" else ours[0]
+
+    @property
+    def datasets(self) -> set[str]:
+        """What its M2-CLIP lines are measured on."""
+        return {line.over["data"]["dataset"] for line in self.lines if line.over is not None}
+
+    def line(self, row: str, config: Run | None, profile: Profile) -> Line | None:
+        """The line of a row with this config, if the paper has one.
+
+        How the profile trains that row (`rows:`) does not count, nor do the parts of a batch.
+        """
+        recipe = profile.rows.get(row, {}).get("train") or {}
+        if config:
+            parts = paper(profile, config.data.dataset).train.accumulate
+            config = replace(config, train=replace(config.train, accumulate=parts))
+        found = (line for line in self.lines if config and line.is_of(config, profile, recipe))
+        return next(found, None)
+
+    def step(self, line: Line | None) -> Number | None:
+        """Points from the reference line; of M2-CLIP's lines alone."""
+        if self.reference is None or line is None or line.over is None:
+            return None
+        ours, theirs = line.value(self.accuracy), self.reference.value(self.accuracy)
+        if ours is None or theirs is None:
+            return None
+        sources = (*line.sources(self.accuracy), *self.reference.sources(self.accuracy))
+        return Number(value=ours - theirs, signed=True, is_reference=line is self.reference, sources=sources)
+
+
+def read(name: str) -> Published:
+    """A file of the paper's numbers; `n/a` and an empty cell stay the texts that they are.
+
+    Raises:
+        UserError: when the file is missing.
+    """
+    path = FOLDER / f"{name}.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; git has it")
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = [
+            Line(path, place, cells, _over(name, cells))
+            for place, cells in enumerate(csv.DictReader(file), start=2)
+        ]
+    return Published(name, tuple(lines), LISTED.get(name, "k400_top1"), name in LISTED)
+
+
+def _over(name: str, cells: Mapping[str, str]) -> dict[str, Any] | None:
+    """How the line's config differs from the paper's model."""
+    if name in LISTED and cells["method"] != OURS:
+        return None
+    dataset = "ssv2" if name == "table2_ssv2" else "k400"
+    data = {"dataset": dataset, "frames": int(cells.get("frames", FRAMES))}
+    over: dict[str, Any] = {}
+    if name == "table4_components":
+        over = COMPONENTS[cells["components"]]
+    elif name == "fig4c_decoder":
+        over = {"decoder": {"heads": cells["heads"].split("+")}}
+    elif name == "fig4a_ted_adapter":
+        over = {"adapters": {"visual": _visual(cells)}}
+    return {**over, "data": data}
+
+
+def _visual(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Ticks of Fig. 4a as settings."""
+    keys = ("layers_1_5", "layers_6_12", "te", "td")
+    front, back, enhancement, difference = (cells[key] == "true" for key in keys)
+    return {
+        "layers": "all" if front and back else "front" if front else "back",
+        "temporal_enhancement": enhancement,
+        "temporal_difference": difference,
+        "fusion": cells["fusion"] or "parallel",
+    }

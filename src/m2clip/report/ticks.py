@@ -1,0 +1,119 @@
+"""What a row is made of, read off its config: ticks of Tables 1, 3, 4, Figures 4a, 4c; sites; text layers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2clip.backbones import adapted_layers, shape_of, text_layers
+from m2clip.config import HEADS, Run
+from m2clip.report.grid import NO, YES
+from m2clip.report.names import HEADS as SHOWN
+from m2clip.report.numbers import Number, Source, Text
+from m2clip.report.row import Row
+
+TED = "m2clip"  # the method that has TED-Adapters
+SITES = {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A question to a config, None where it makes no sense; the settings by which it is answered.
+
+    layers: the key of the backbone's number of layers in its model config, where that decides too.
+    """
+
+    header: str
+    read: Callable[[Run], bool | None]
+    settings: tuple[str, ...]
+    layers: str = ""
+
+    def cell(self, row: Row) -> Text | None:
+        """The answer for a row."""
+        answer = self.read(row.config) if row.config else None
+        return (
+            None
+            if answer is None
+            else Text(YES if answer else NO, read_from(row, self.settings, self.layers))
+        )
+
+
+def read_from(row: Row, settings: tuple[str, ...], layers: str = "") -> tuple[Source, ...]:
+    """Settings of a row; the backbone's layers, but of open_clip's own models, which have no file here."""
+    config = row.config.backbone.config if row.config else None
+    return (*row.settings(*settings), *([Source(Path(config), layers)] if config and layers else []))
+
+
+def site(row: Row) -> Text | None:
+    """Where in a block the visual adapter sits, in the paper's words."""
+    if row.config is None or row.config.method == "clip":
+        return None
+    return Text(SITES[row.config.adapters.visual.site], read_from(row, ("method", "adapters.visual.site")))
+
+
+def text_adapters(row: Row) -> Number | None:
+    """How many text layers have an adapter."""
+    if row.config is None:
+        return None
+    count = text_layers(row.config.adapters.text.layers, shape_of(row.config.backbone).text_layers)
+    return Number(value=count, sources=read_from(row, ("adapters.text.layers",), "text_cfg.layers"))
+
+
+def _ted(config: Run) -> bool:
+    return config.method == TED and config.adapters.visual.layers not in ("none", ())
+
+
+def _half(name: str) -> Callable[[Run], bool | None]:
+    """Whether all layers of the front, or of the back, have a TED-Adapter."""
+
+    def read(config: Run) -> bool | None:
+        total = shape_of(config.backbone).image_layers
+        adapted = adapted_layers(config.adapters.visual.layers, total)
+        return set(adapted_layers(name, total)) <= set(adapted) if _ted(config) else None
+
+    return read
+
+
+def _fusion(name: str) -> Callable[[Run], bool | None]:
+    """Sequential or parallel; neither where TE or TD is alone."""
+
+    def read(config: Run) -> bool | None:
+        visual = config.adapters.visual
+        if not _ted(config) or not (visual.temporal_enhancement and visual.temporal_difference):
+            return None
+        return visual.fusion == name
+
+    return read
+
+
+def _branch(name: str) -> Callable[[Run], bool | None]:
+    return lambda config: getattr(config.adapters.visual, name) if _ted(config) else None
+
+
+def _head(name: str) -> Callable[[Run], bool | None]:
+    return lambda config: name in config.decoder.heads
+
+
+_SITTING = ("method", "adapters.visual.layers")
+_TE, _TD = "adapters.visual.temporal_enhancement", "adapters.visual.temporal_difference"
+_FUSION = (*_SITTING, _TE, _TD, "adapters.visual.fusion")
+_HEADS = ("decoder.heads",)
+TICKS = {
+    "ted": Tick("TED-Adapter", _ted, _SITTING),
+    "text_adapter": Tick(
+        "Text adapter",
+        lambda config: config.method != "clip" and config.adapters.text.layers != 0,
+        ("method", "adapters.text.layers"),
+    ),
+    "multi_task": Tick("Multi-task decoder", lambda config: set(config.decoder.heads) == set(HEADS), _HEADS),
+    **{head: Tick(SHOWN[head], _head(head), _HEADS) for head in HEADS},
+    "front": Tick("Front layers", _half("front"), _SITTING, "vision_cfg.layers"),
+    "back": Tick("Back layers", _half("back"), _SITTING, "vision_cfg.layers"),
+    "te": Tick("TE", _branch("temporal_enhancement"), (*_SITTING, _TE)),
+    "td": Tick("TD", _branch("temporal_difference"), (*_SITTING, _TD)),
+    "sequential": Tick("Sequential", _fusion("sequential"), _FUSION),
+    "parallel": Tick("Parallel", _fusion("parallel"), _FUSION),
+    "reads_text": Tick(
+        "Zero-shot", lambda config: bool({"contrastive", "cmc"} & set(config.decoder.heads)), _HEADS
+    ),
+    "tuned_clip": Tick("CLIP finetuned", lambda config: False, ("method",)),
+}
