@@ -71,6 +71,16 @@ def resolve():
     return found
 
 
+def classes(dataset):
+    """The test videos of a zero-shot set, every second one of a verb that is trained on; returns which."""
+    trained = [at % 2 == 0 for at in range(VIDEOS)]
+    lines = [
+        f"{at}.mp4,{at % 6},label {at % 6},verb,{'yes' if one else 'no'}" for at, one in enumerate(trained)
+    ]
+    sheet(f"{dataset}_classes", "\n".join(["video,class_id,label,verb,verb_trained", *lines, ""]))
+    return trained
+
+
 def sheet(dataset, text):
     """A data sheet: its header and its line."""
     (facts.sheets(PROFILE) / f"{dataset}.csv").write_text(text)

@@ -183,7 +183,7 @@ def test_the_rule_of_the_interval(low, high, direction, said):
 @pytest.mark.parametrize(
     ("seeds", "told"),
     [
-        ((1.0,), ("one seed",)),
+        ((1.0,), ()),
         ((1.0, 2.0), ("2 of 3 seeds",)),
         ((-1.0, -2.0, -3.0), ()),
         ((-1.0, 2.0, 3.0), ("seeds disagree in sign",)),
@@ -191,12 +191,13 @@ def test_the_rule_of_the_interval(low, high, direction, said):
     ],
 )
 def test_without_an_interval_the_rule_does_not_decide_whatever_the_seeds_say(seeds, told):
+    stated = claims.read(rows.rows())
     found = Difference(fmean(seeds), tuple(range(len(seeds))), seeds)
     assert verdicts.verdict(found, 1) == verdicts.verdict(found, -1) == "not decided by this rule"
     because = "no interval: pairs of labels are not independent"
-    assert verdicts.remarks(found, 3, "correlation") == (*told, because)
+    assert verdicts.remarks(found, 3, stated["correlation-falls"]) == (*told, because)
     because = "no interval: no outcomes of the same videos"
-    assert verdicts.remarks(found, 3, "supervised") == (*told, because)
+    assert verdicts.remarks(found, 3, stated["both-over-te"]) == (*told, because)
 
 
 def test_differences_are_paired_by_video_and_by_seed():
@@ -273,26 +274,89 @@ def test_correlation_is_of_the_labels_that_the_worse_row_chooses():
     assert gone.told() == "not run yet: label features of the same labels"
 
 
-def test_a_claim_that_rests_on_a_row_near_chance_says_so():
+def test_a_row_near_chance_has_no_result_and_no_claim_of_accuracy_rests_on_it():
     names = ("main", "te", "clip", "ssv2", "st-adapter-text-ssv2")
     found = run(names)
+    made.classes("ucf101")
     stated = claims.read(rows.rows())
     _, _, context = made.world()
     top1 = {row: found[row].value("supervised", "top1").mean for row in ("main", "te", "ssv2")}
-    asked = ("both-over-te", "keeps-zero-shot-ucf101", "correlation-falls")
+    asked = ("both-over-te", "zero-shot-trained-verbs-ucf101", "correlation-falls")
 
     def told(labels):
         here = replace(context, facts={name: {"labels": labels} for name in ("k400", "ssv2")})
-        judged = verdicts.judge({name: stated[name] for name in asked}, found.values(), here)
-        return [one.remarks for one in judged]
+        return verdicts.judge({name: stated[name] for name in asked}, found.values(), here)
 
     assert all(value > 30 for value in top1.values())
-    assert not any("chance" in remark for one in told("6") for remark in one)
+    assert not any("chance" in one.told() for one in told("6"))
     near = "is within 10 points of chance"
     both, unseen, alike = told("1")
-    assert both[-2:] == (f"main {near}", f"te {near}")
-    assert unseen[-1] == f"main {near} on Synth-K400", "CLIP trains nothing"
-    assert alike[-2:] == (f"ssv2 {near} on Synth-SSv2", f"st-adapter-text-ssv2 {near} on Synth-SSv2")
+    assert both.told() == f"no result: main {near}; te {near}"
+    assert unseen.told() == f"no result: main {near} on Synth-K400", "CLIP trains nothing"
+    assert both.difference is unseen.difference is None
+    assert alike.remarks[-2:] == (f"ssv2 {near} on Synth-SSv2", f"st-adapter-text-ssv2 {near} on Synth-SSv2")
+
+
+def test_a_verdict_of_one_seed_begins_with_these_words():
+    stated = claims.read(rows.rows())
+    for seeds, begins in (((0,), True), (SEEDS, False)):
+        found = run(("main", "te"), seeds)
+        one = judged(found, "both-over-te")["both-over-te"]
+        assert one.told().startswith("one seed: ") == begins
+        line = next(csv.DictReader(claims_page.comma_separated([one]).splitlines()))
+        assert line["verdict"] == ("one seed: " if begins else "") + one.verdict
+        assert ("; 1 of them by one seed" in claims_page.summary([one])) == begins
+        _, _, context = made.world()
+        (part,) = claims_page.parts([one], found.values(), context)
+        assert part.table.rows[0][0] == one.told(), "in the first column"
+    assert "before any" not in claims_page.RULE and stated
+
+
+@pytest.mark.parametrize("verbs", ["trained", "untrained"])
+def test_labels_with_trained_and_with_untrained_verbs_are_told_apart(verbs):
+    found = run(("main", "clip"))
+    shared = json.loads(RunKey(made.PROFILE, "main", 0).outcomes.read_text())["ucf101"]["splits"]
+    clip = RunKey(made.PROFILE, "clip", 0).outcomes
+    kept = json.loads(clip.read_text())
+    kept["ucf101"]["splits"] = shared
+    clip.write_text(json.dumps(kept))
+    name = f"zero-shot-{verbs}-verbs-ucf101"
+    gone = judged(run_again((0,)), name)[name]
+    assert gone.told() == f"not run yet: Synth-UCF101, {verbs} verbs, of main, clip", "no sheet, no kinds"
+    trained = made.classes("ucf101")
+    found = run_again((0,))
+    one = judged(found, name)[name]
+    (ours, members), (theirs, _) = bits("main", "ucf101"), bits("clip", "ucf101")
+    inside = np.array(trained) == (verbs == "trained")
+    parts = [(part > 0) & inside for part in members]
+    assert one.difference.points == pytest.approx(
+        np.mean([100 * (ours - theirs)[part].mean() for part in parts])
+    )
+    assert one.difference.videos == np.any(parts, axis=0).sum() < made.VIDEOS
+    line = next(csv.DictReader(claims_page.comma_separated([one]).splitlines()))
+    assert line["measure"] == f"zero-shot, {verbs} verbs"
+    made.sheet("ucf101_classes", "video,verb_trained\na,yes\n")
+    assert "not run yet" in judged(run_again((0,)), name)[name].told(), "a sheet of other videos"
+
+
+def test_of_every_zero_shot_set_both_kinds_of_verbs_are_asked():
+    stated = claims.read(rows.rows()).values()
+    assert {(one.set, one.verbs) for one in stated if one.verbs != "all"} == {
+        (dataset, verbs) for dataset in claims.UNSEEN for verbs in ("trained", "untrained")
+    }
+
+
+def test_the_size_of_correlations_and_the_largest_stand_beside_their_mean():
+    found = run(("ssv2", "st-adapter-text-ssv2"))
+    names = ("correlation-falls", "correlation-size-falls", "correlation-largest-falls")
+    told = judged(found, *names)
+    pairs = {}
+    for row in ("ssv2", "st-adapter-text-ssv2"):
+        one = np.corrcoef(np.load(RunKey(made.PROFILE, row, 0).label_features).astype(float))
+        pairs[row] = one[~np.eye(len(one), dtype=bool)]
+    for name, of in zip(names, (np.mean, lambda p: abs(p).mean(), lambda p: abs(p).max()), strict=True):
+        expected = of(pairs["ssv2"]) - of(pairs["st-adapter-text-ssv2"])
+        assert told[name].difference.points == pytest.approx(expected), name
 
 
 def parameters(row, count):
@@ -382,7 +446,7 @@ def test_rows_on_another_set_are_refused_and_named():
     told = "not judged: main is on Synth-SSv2, not on Synth-K400"
     everything = judged(found)
     of_main = {name for name, one in everything.items() if "main" in one.claim.rows}
-    assert {"trade-k400", "trade-ucf101", "both-over-te", "keeps-zero-shot-ucf101"} < of_main
+    assert {"trade-k400", "trade-ucf101", "both-over-te", "zero-shot-trained-verbs-ucf101"} < of_main
     assert {name for name, one in everything.items() if one.told() == told} == of_main
 
 
@@ -393,9 +457,10 @@ def test_what_is_missing_is_named():
         numbers = json.loads(key.metrics.read_text())
         numbers["zero_shot"].pop("hmdb51")
         key.metrics.write_text(json.dumps(numbers))
-    found = judged(run_again((0,)), "both-over-td", "keeps-zero-shot-hmdb51")
+    found = judged(run_again((0,)), "both-over-td", "zero-shot-trained-verbs-hmdb51")
     assert found["both-over-td"].told() == "not run yet: td"
-    assert found["keeps-zero-shot-hmdb51"].told() == "not run yet: Synth-HMDB51 of main, clip"
+    told = found["zero-shot-trained-verbs-hmdb51"].told()
+    assert told == "not run yet: Synth-HMDB51, trained verbs, of main, clip"
     run(("main", "te"), (0, 1))
     RunKey(made.PROFILE, "main", 0).metrics.unlink()
     RunKey(made.PROFILE, "te", 1).metrics.unlink()
@@ -417,6 +482,8 @@ def test_labels_with_commas_are_told_apart():
 def test_the_page_shows_every_claim_and_what_is_missing(monkeypatch):
     made.resolve()
     found = run(("main", "te", "clip", "ssv2", "clip-ssv2"))
+    for dataset in claims.UNSEEN:
+        made.classes(dataset)
     monkeypatch.setattr("sys.argv", ["report", made.PROFILE])
     contents = []
     for _ in range(2):
@@ -467,6 +534,7 @@ def test_no_number_here_is_a_difference_to_the_paper_s():
         ({"worse": ["te", "td"]}, r"claims.both-over-te.worse: expected one row"),
         ({"measure": "zero-shot"}, r"claims.both-over-te.set: expected one of \['ucf101', 'hmdb51'\]"),
         ({"set": "ucf101"}, r"claims.both-over-te.set: expected one of \['ucf101', 'hmdb51'\]"),
+        ({"verbs": "trained"}, r"claims.both-over-te.verbs: expected all; only zero-shot tells verbs apart"),
         ({"sett": "k400"}, r"unknown key claims.both-over-te.sett \(did you mean set\?\)"),
     ],
 )

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from m2clip.report import intervals
+from m2clip.report import facts, intervals
 from m2clip.report.intervals import Array, Interval
 from m2clip.report.results import Row, SeedRun, get_path, is_number, marks, summary
+
+Verbs = Literal["all", "trained", "untrained"]
+"""Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,18 @@ def tested(row: Row, dataset: str) -> Tested | None:
     return _mean([_of_run(run, dataset, row.dataset) for run in row.measured])
 
 
-def _of_run(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
+def _of_run(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> Tested | None:
+    found = _of_all_verbs(run, dataset, own)
+    if found is None or verbs == "all":
+        return found
+    lines = facts.read_classes(run.key.profile, dataset)
+    if len(lines) != len(found.hits):
+        return None
+    trained = np.array([line["verb_trained"] == "yes" for line in lines])
+    return Tested(found.hits, found.members * (trained if verbs == "trained" else ~trained))
+
+
+def _of_all_verbs(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
     supervised = dataset == own
     head = get_path(run.metrics, "supervised", "head") if supervised else "eq11"
     bits = get_path(run.outcomes, dataset, "hits", str(head))
@@ -107,8 +121,11 @@ def bars(reaches: Sequence[Reach | None]) -> list[list[float]] | None:
     return [[reach[side] if reach else 0.0 for reach in reaches] for side in (0, 1)]
 
 
-def top1(run: SeedRun, dataset: str, own: str | None) -> float | None:
+def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> float | None:
     """Accuracy of one run: supervised on its own set, else the mean over splits."""
+    if verbs != "all":
+        found = _of_run(run, dataset, own, verbs)
+        return float(intervals.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == own:
         return get_path(run.metrics, "supervised", "top1")
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
@@ -126,16 +143,17 @@ def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
     }
 
 
-def difference(one: Row, other: Row, dataset: str) -> Difference | None:
+def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Difference | None:
     """Top-1 of a row minus that of another on a set, of the seeds that both have, paired by video."""
     pairs = by_seed([one, other])
     apart, videos = {}, []
     for seed, (ours, theirs) in pairs.items():
-        numbers = top1(ours, dataset, one.dataset), top1(theirs, dataset, other.dataset)
+        numbers = top1(ours, dataset, one.dataset, verbs), top1(theirs, dataset, other.dataset, verbs)
         if not all(map(is_number, numbers)):
             return None
         apart[seed] = float(numbers[0] or 0) - float(numbers[1] or 0)
-        videos.append(_paired(_of_run(ours, dataset, one.dataset), _of_run(theirs, dataset, other.dataset)))
+        mine = _of_run(ours, dataset, one.dataset, verbs)
+        videos.append(_paired(mine, _of_run(theirs, dataset, other.dataset, verbs)))
     if not apart:
         return None
     mean = _mean(videos)
@@ -164,9 +182,9 @@ def step(row: Row, reference: Row | None) -> Step | None:
     return step_on(row.dataset, row, reference)
 
 
-def step_on(dataset: str, row: Row, reference: Row) -> Step | None:
+def step_on(dataset: str, row: Row, reference: Row, verbs: Verbs = "all") -> Step | None:
     """Points of a row over another on any set that both were tested on."""
-    found = difference(row, reference, dataset)
+    found = difference(row, reference, dataset, verbs)
     if found is None:
         return None
     over, trained = summary(found.by_seed), row.trained or reference.trained

@@ -34,7 +34,19 @@ def told(dataset: str, trained_on: Collection[str], results: "Results | Context"
     name, labels = results.names.dataset, chance.classes(results.sheets.get(dataset))
     (first, count), *others = found.items()
     rest = "".join(f", {number} of {name(other)}" for other, number in others)
-    return f"Of the {labels} labels of {name(dataset)}, {count} are among those of {name(first)}{rest}"
+    text = f"Of the {labels} labels of {name(dataset)}, {count} are among those of {name(first)}{rest}"
+    return f"{text}; {verbs}" if (verbs := _verbs(dataset, results)) else text
+
+
+def _verbs(dataset: str, results: "Results | Context") -> str:
+    """`3 of its 5 verbs, those of 12 labels, are trained on`; nothing of a set without verbs."""
+    lines = facts.read_classes(results.profile.name, dataset)
+    if not lines:
+        return ""
+    trained = [line for line in lines if line["verb_trained"] == "yes"]
+    verbs, all_verbs = (len({line["verb"] for line in some}) for some in (trained, lines))
+    labels = len({line["label"] for line in trained})
+    return f"{verbs} of its {all_verbs} verbs, those of {labels} labels, are trained on"
 
 
 def all_told(datasets: Sequence[str], rows: Sequence[Row], results: "Results | Context") -> dict[str, str]:

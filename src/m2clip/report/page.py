@@ -37,7 +37,7 @@ SYNTHETIC = (
     "published; between the two only steps from a reference row compare, and they share no axis."
 )
 SHEET = "six frames of some videos"
-LEVELS = "The levels were decided before any ablation was run."
+LEVELS = "What the world was made to reach."
 CONVERGED = (
     "± is twice the standard error of the change. The learning rate falls to zero, which levels any curve at "
     "its end: a level curve says that this recipe is finished, not that a longer one would give no more."

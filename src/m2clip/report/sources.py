@@ -13,7 +13,7 @@ from m2clip.report import TABLES, facts
 from m2clip.report.conclusions.claims import Claim
 from m2clip.report.results import Row, get_path
 from m2clip.report.tables import listing, published
-from m2clip.report.tables.columns import FROM_PAPER, VIEWS, Context
+from m2clip.report.tables.columns import BY_VERB, CORRELATIONS, FROM_PAPER, VIEWS, Context
 from m2clip.report.tables.declared import Spec
 from m2clip.report.tables.published import Line
 from m2clip.report.tables.ticks import SETTINGS
@@ -77,10 +77,14 @@ def of_row(key: str, row: Row, place: Place) -> tuple[Source, ...]:
         return (Source(facts.sheets(place.context.profile.name) / f"{row.dataset}.csv", "line 2, labels"),)
     if key in COUNTS:
         return tuple(_count(row, COUNTS[key], place.context))
-    if key == "correlation":
+    if key in CORRELATIONS:
         return tuple(_features(dict.fromkeys([row.name, place.rows[0].name]), place.rows))
     if key == "step":
         return tuple(_step(row, place))
+    if key in BY_VERB:
+        return (*_hits(row, BY_VERB[key][0]), _classes(BY_VERB[key][0], place.context))
+    if (value := key.removesuffix("_step")) in BY_VERB:
+        return tuple(_verb_step(row, BY_VERB[value][0], place))
     if key in FROM_PAPER:
         return (*_metrics(row, METRICS[FROM_PAPER[key]]), *_published(key, row, place))
     return tuple(_published(key, row, place))
@@ -99,8 +103,11 @@ def of_line(key: str, line: Line, place: Place) -> tuple[Source, ...]:
 
 def of_claim(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Source, ...]:
     """All that a claim is judged by."""
-    if claim.measure == "correlation":
+    if claim.is_correlation:
         return tuple(_features([row.name for row in rows], rows))
+    if claim.verbs != "all":
+        hits = chain.from_iterable(_hits(row, claim.set) for row in rows)
+        return (*hits, _classes(claim.set, context))
     if claim.measure != "trade":
         return tuple(of_difference(rows, claim.set))
     counted = chain.from_iterable(_count(row, COUNTS["parameters"], context) for row in rows)
@@ -147,6 +154,21 @@ def _hits(row: Row, dataset: str) -> list[Source]:
         keys = [f"{dataset}.hits.{head}", *([] if supervised else [f"{dataset}.splits"])]
         found += [Source(run.key.outcomes, key, run.key) for key in keys] if run.outcomes else []
     return found
+
+
+def _classes(dataset: str, context: Context) -> Source:
+    return Source(facts.classes_file(context.profile.name, dataset), "verb_trained")
+
+
+def _verb_step(row: Row, dataset: str, place: Place) -> Iterator[Source]:
+    """Which videos each of two rows had right, and which have a trained verb."""
+    reference = place.context.reference(row)
+    if reference is None or reference.name == row.name:
+        yield Source(TABLES, f"tables.{place.name}.reference")
+        return
+    for one in (row, reference):
+        yield from _hits(one, dataset)
+    yield _classes(dataset, place.context)
 
 
 def _config(row: Row, keys: Iterable[str]) -> list[Source]:

@@ -1,6 +1,7 @@
 """`sheets PROFILE DATASET`: manifest and videos -> contact sheet and line of facts. No torch.
 
-Beside them, the labels that a training set has too: with those, zero-shot is not of what was never seen.
+Beside them, what of a zero-shot set is not unseen: the labels that a training set has too, and of a synthetic
+set the videos whose verb is trained on.
 """
 
 import json
@@ -19,12 +20,14 @@ from m2clip.errors import UserError, did_you_mean, guarded
 from m2clip.report import facts
 from m2clip.report.figures import sheets
 from m2clip.report.names import Names
+from m2clip.synthetic.worlds import told_by
 
 TRAINING = ("k400", "ssv2")
+WITH_VERBS = ("ucf101", "hmdb51")  # synthetic sets whose labels are told by verbs, as those of k400 are
 
 
 def main() -> None:
-    """Write reports/<profile>/data/<dataset>.png, <dataset>.csv and <dataset>_overlap.csv."""
+    """Write reports/<profile>/data/<dataset>.png and its .csv, _overlap.csv and _classes.csv."""
     profile, dataset = rows.profile(sys.argv[1]), sys.argv[2]
     if dataset not in rows.DATASETS:
         raise UserError(f"there is no dataset {dataset}{did_you_mean(dataset, rows.DATASETS)}")
@@ -48,6 +51,8 @@ def main() -> None:
     others = [other for other in TRAINING if other not in (dataset, *profile.left_out)]
     shared = _overlap(profile.name, data.labels, others)
     shared.to_csv(folder / f"{dataset}_overlap.csv", index=False, lineterminator="\n")
+    classes = _classes(profile, dataset, data)
+    classes.to_csv(facts.classes_file(profile.name, dataset), index=False, lineterminator="\n")
     print(
         f"{folder / dataset}.png: {len(shown)} videos; {len(shared)} labels are in {' or '.join(others)} too"
     )
@@ -63,6 +68,19 @@ def _overlap(profile: str, labels: Sequence[str], others: Sequence[str]) -> pd.D
     return pd.DataFrame(lines, columns=["label", "training_set", "its_label", "match"])
 
 
+def _classes(profile: rows.Profile, dataset: str, data: manifest.Manifest) -> pd.DataFrame:
+    """A line for every test video of a synthetic zero-shot set; zero-shot is of models trained on K400."""
+    lines: list[tuple[str, int, str, str, str]] = []
+    if dataset in profile.synthetic and dataset in WITH_VERBS:
+        labels = read_labels(Path("data") / profile.name / "k400" / "labels.txt")
+        trained = {told_by(label).verb for label in labels}
+        videos = data.all_rows()
+        for path, class_id, label in zip(videos["path"], videos["class_id"], videos["label"], strict=True):
+            verb = told_by(label).verb
+            lines.append((path, class_id, label, verb, "yes" if verb in trained else "no"))
+    return pd.DataFrame(lines, columns=["video", "class_id", "label", "verb", "verb_trained"])
+
+
 def _summary(profile: str, dataset: str) -> dict[str, Any] | None:
     """What `prepare` says of a set that is not made here: also whether its labels are the published ones."""
     path = Path("data") / profile / dataset / "summary.json"
@@ -73,7 +91,7 @@ def _write_nothing(folder: Path, dataset: str) -> None:
     """The outs of a dataset that the profile does without: empty, so that the stages after this one run."""
     folder.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (1, 1), "white").save(folder / f"{dataset}.png")
-    for name in (dataset, f"{dataset}_overlap"):
+    for name in (dataset, f"{dataset}_overlap", f"{dataset}_classes"):
         (folder / f"{name}.csv").write_text("dataset\n", encoding="utf-8")
     print(f"{dataset} is left out")
 

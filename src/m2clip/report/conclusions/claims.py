@@ -7,9 +7,13 @@ from typing import Literal
 
 from m2clip.errors import UserError, did_you_mean
 from m2clip.parsing import build, read_mapping
+from m2clip.report.correlation import STATISTICS
+from m2clip.report.outcomes import Verbs
 
 CLAIMS = Path("experiments/claims.yaml")
-Measure = Literal["supervised", "zero-shot", "correlation", "trade"]
+Measure = Literal[
+    "supervised", "zero-shot", "correlation", "correlation-size", "correlation-largest", "trade"
+]
 Set = Literal["k400", "ssv2", "ucf101", "hmdb51"]
 UNSEEN = ("ucf101", "hmdb51")
 
@@ -34,6 +38,7 @@ class Claim:
 
     worse: the row that `better` is held against; of a trade, several, of which the best of those with as many
     trainable parameters or fewer counts. direction: the side of better - worse.
+    verbs: of a zero-shot set the labels that count, all or those whose verb is trained on or is not.
     published: None where the paper prints no numbers. beyond: ours, not the paper's. note: stands below.
     """
 
@@ -43,6 +48,7 @@ class Claim:
     worse: tuple[str, ...]
     set: Set
     measure: Measure = "supervised"
+    verbs: Verbs = "all"
     direction: Literal["higher", "lower"] = "higher"
     published: Printed | None = None
     beyond: bool = False
@@ -52,6 +58,16 @@ class Claim:
     def rows(self) -> tuple[str, ...]:
         """All rows that it is about."""
         return (self.better, *self.worse)
+
+    @property
+    def is_correlation(self) -> bool:
+        """Whether it is of label features, not of accuracy."""
+        return self.statistic in STATISTICS
+
+    @property
+    def statistic(self) -> str:
+        """The measure as correlation.STATISTICS has it."""
+        return self.measure.replace("-", "_")
 
     @property
     def zero_shot(self) -> bool:
@@ -86,6 +102,8 @@ def _claim(name: str, values: object, rows: Collection[str]) -> Claim:
         raise UserError(f"{CLAIMS}: {path}.worse: expected one row, and several of a trade alone")
     if claim.measure != "trade" and (claim.measure == "zero-shot") != claim.zero_shot:
         raise UserError(f"{CLAIMS}: {path}.set: expected one of {list(UNSEEN)} of zero-shot, and only of it")
+    if claim.verbs != "all" and claim.measure != "zero-shot":
+        raise UserError(f"{CLAIMS}: {path}.verbs: expected all; only zero-shot tells verbs apart")
     for row in claim.rows:
         if row not in rows:
             known = sorted(rows)

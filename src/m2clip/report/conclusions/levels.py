@@ -1,4 +1,4 @@
-"""Is the data informative: levels decided before any ablation was run, each with what was measured.
+"""Is the data informative: the levels that the world was made to reach, each with what was measured.
 
 And whether training has converged: the mean loss of the last tenth of the steps against the tenth before.
 """

@@ -1,4 +1,4 @@
-"""Whether a claim holds here, by a rule that was fixed before any number was seen."""
+"""Whether a claim holds here: the side of zero on which the interval of a paired difference lies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 from m2clip.report import chance, correlation, names, outcomes
-from m2clip.report.conclusions.claims import Claim, Measure, Printed
+from m2clip.report.conclusions.claims import Claim, Printed
 from m2clip.report.differences import ELSEWHERE, difference
 from m2clip.report.outcomes import Difference
 from m2clip.report.results import Row, is_number
@@ -16,16 +16,18 @@ from m2clip.report.tables.formats import signed
 from m2clip.rows import MAIN
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided at this size"
-NO_RULE, MISSING, NOT_JUDGED = "not decided by this rule", "not run yet", "not judged"
-VERDICTS = (HOLDS, FAILS, UNDECIDED, NO_RULE, MISSING, NOT_JUDGED)
+NO_RULE, NO_RESULT = "not decided by this rule", "no result"
+MISSING, NOT_JUDGED = "not run yet", "not judged"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, NO_RULE, NO_RESULT, MISSING, NOT_JUDGED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """A claim with what was measured here.
 
-    difference: better - worse with its interval and its value for each seed; None where it is not run or not
-    judged, and `why` says what is in the way. remarks: what weakens the verdict. digits: of the numbers.
+    difference: better - worse with its interval and its value for each seed; None where it is not run, not
+    judged or rests on a row that has not learned, and `why` says what is in the way. remarks: what weakens
+    the verdict. digits: of the numbers.
     beside: whether the paper's numbers may stand beside it, which is only so where labels are its own.
     """
 
@@ -53,11 +55,20 @@ class Judged:
         """The difference as it is printed."""
         return signed(self.difference.points, self.digits) if self.difference else names.MISSING
 
+    @property
+    def one_seed(self) -> bool:
+        """Whether a single seed stands behind the verdict."""
+        return self.difference is not None and len(self.difference.seeds) == 1
+
+    def short(self) -> str:
+        """`one seed: holds`; of several seeds `holds`."""
+        return f"one seed: {self.verdict}" if self.one_seed else self.verdict
+
     def told(self) -> str:
-        """`holds (one seed)`, `not run yet: te`."""
+        """`one seed: holds`, `holds (2 of 3 seeds)`, `not run yet: te`."""
         if self.why:
             return f"{self.verdict}: {self.why}"
-        return f"{self.verdict} ({', '.join(self.remarks)})" if self.remarks else self.verdict
+        return f"{self.short()} ({', '.join(self.remarks)})" if self.remarks else self.short()
 
 
 def judge(claims: Mapping[str, Claim], rows: Iterable[Row], context: Context) -> list[Judged]:
@@ -77,18 +88,21 @@ def _judged(name: str, claim: Claim, rows: Sequence[Row], context: Context) -> J
     if why := _lacking(claim, rows, context):
         return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
     better, other = rows[0], _against(claim, rows, context)
-    found = _correlation if claim.measure == "correlation" else _top1
+    unlearned = tuple(_unlearned(row, claim, context) for row in (better, other) if context.unlearned(row))
+    if unlearned and not claim.is_correlation:
+        why = "; ".join(unlearned)
+        return Judged(name=name, claim=claim, difference=None, verdict=NO_RESULT, why=why)
+    found = _correlation if claim.is_correlation else _top1
     apart = found(better, other, claim)
     if apart is None:
         why = f"{better.name} and {other.name} share no seed"
         return Judged(name=name, claim=claim, difference=None, verdict=MISSING, why=why)
-    told = remarks(apart, max(len(row.runs) for row in (better, other)), claim.measure)
-    told += tuple(_unlearned(row, claim, context) for row in (better, other) if context.unlearned(row))
+    told = (*remarks(apart, max(len(row.runs) for row in (better, other)), claim), *unlearned)
     return Judged(
         name=name, claim=claim, difference=apart,
         verdict=verdict(apart, 1 if claim.direction == "higher" else -1),
         remarks=(*told, f"the best is {other.name}") if claim.measure == "trade" else told,
-        digits=3 if claim.measure == "correlation" else 1,
+        digits=3 if claim.is_correlation else 1,
     )  # fmt: skip
 
 
@@ -112,12 +126,13 @@ def _lacking(claim: Claim, rows: Sequence[Row], context: Context) -> str:
     """What is not there to judge it by: runs, numbers, counts of parameters."""
     if missing := [row.name for row in rows if row.config is None or not row.measured]:
         return ", ".join(missing)
-    if claim.measure == "correlation":
+    if claim.is_correlation:
         features = [run.label_features for row in rows for run in row.measured]
         counts = {0 if one is None else len(one) for one in features}
         return "" if len(counts) == 1 and min(counts) > 1 else "label features of the same labels"
-    if missing := [row.name for row in rows if not _accuracies(row, claim.set)]:
-        return f"{context.names.dataset(claim.set)} of {', '.join(missing)}"
+    if missing := [row.name for row in rows if not _accuracies(row, claim)]:
+        kind = "" if claim.verbs == "all" else f", {claim.verbs} verbs,"
+        return f"{context.names.dataset(claim.set)}{kind} of {', '.join(missing)}"
     if claim.measure != "trade":
         return ""
     if missing := [row.name for row in rows if _size(row, context) is None]:
@@ -125,9 +140,9 @@ def _lacking(claim: Claim, rows: Sequence[Row], context: Context) -> str:
     return "" if _rivals(rows, context) else f"a rival with as many trainable parameters as {rows[0].name}"
 
 
-def _accuracies(row: Row, dataset: str) -> list[float]:
-    """Of each run; nothing where one has none."""
-    found = [outcomes.top1(run, dataset, row.dataset) for run in row.measured]
+def _accuracies(row: Row, claim: Claim) -> list[float]:
+    """Of each run on the claim's set; nothing where one has none."""
+    found = [outcomes.top1(run, claim.set, row.dataset, claim.verbs) for run in row.measured]
     return [float(number) for number in found if number is not None] if all(map(is_number, found)) else []
 
 
@@ -145,7 +160,7 @@ def _against(claim: Claim, rows: Sequence[Row], context: Context) -> Row:
     """The other row; of a trade the best rival on the claim's set, the first of several."""
     if claim.measure != "trade":
         return rows[1]
-    return max(_rivals(rows, context), key=lambda row: fmean(_accuracies(row, claim.set)))
+    return max(_rivals(rows, context), key=lambda row: fmean(_accuracies(row, claim)))
 
 
 def verdict(found: Difference, towards: int) -> str:
@@ -158,42 +173,41 @@ def verdict(found: Difference, towards: int) -> str:
     return FAILS if max(ends) < 0 else UNDECIDED
 
 
-def remarks(found: Difference, asked: int, measure: Measure) -> tuple[str, ...]:
-    """How many seeds, whether they agree, why there is no interval."""
+def remarks(found: Difference, asked: int, claim: Claim) -> tuple[str, ...]:
+    """How many of the asked seeds, whether they agree, why there is no interval."""
     told = []
-    if len(found.seeds) == 1:
-        told.append("one seed")
-    elif len(found.seeds) < asked:
+    if 1 < len(found.seeds) < asked:
         told.append(f"{len(found.seeds)} of {asked} seeds")
     if len({np.sign(number) for number in found.by_seed}) > 1:
         told.append("seeds disagree in sign")
     if found.interval is None:
         pairs = "pairs of labels are not independent"
-        told.append(f"no interval: {pairs if measure == 'correlation' else 'no outcomes of the same videos'}")
+        told.append(f"no interval: {pairs if claim.is_correlation else 'no outcomes of the same videos'}")
     return tuple(told)
 
 
 def _unlearned(row: Row, claim: Claim, context: Context) -> str:
     """The set is named where the claim is not of accuracy on it."""
     own = context.names.dataset(row.dataset or "")
-    on = f" on {own}" if claim.zero_shot or claim.measure == "correlation" else ""
+    on = f" on {own}" if claim.zero_shot or claim.is_correlation else ""
     return f"{row.name} is within {chance.MARGIN} points of chance{on}"
 
 
 def _top1(better: Row, worse: Row, claim: Claim) -> Difference | None:
-    return outcomes.difference(better, worse, claim.set)
+    return outcomes.difference(better, worse, claim.set, claim.verbs)
 
 
-def _correlation(better: Row, worse: Row, _: Claim) -> Difference | None:
-    """Mean correlation of the labels of Figure 2b, which the worse row chooses over its seeds."""
+def _correlation(better: Row, worse: Row, claim: Claim) -> Difference | None:
+    """The claim's statistic of the labels of Figure 2b, which the worse row chooses over its seeds."""
     whole = correlation.matrix(worse)
     pairs = outcomes.by_seed([better, worse])
     if whole is None or not pairs:
         return None
     chosen = correlation.most_alike(whole)
+    number = correlation.STATISTICS[claim.statistic].of
     found = {}
     for seed, runs in pairs.items():
         maps = [one for run in runs if (one := correlation.of_run(run)) is not None]
-        ours, theirs = (float(correlation.off_diagonal(one[np.ix_(chosen, chosen)]).mean()) for one in maps)
+        ours, theirs = (number(correlation.off_diagonal(one[np.ix_(chosen, chosen)])) for one in maps)
         found[seed] = ours - theirs
     return Difference(fmean(found.values()), tuple(found), tuple(found.values()))

@@ -11,7 +11,7 @@ from m2clip.config import Backbone
 from m2clip.parsing import build
 from m2clip.report.tables import published
 from m2clip.report.tables.columns import Context
-from m2clip.report.tables.declared import Declared, Spec
+from m2clip.report.tables.declared import BY_VERB, Declared, Spec
 
 PUBLISHED = ("published_top1", "published_step")
 
@@ -22,7 +22,15 @@ def beside_paper(asked: Declared, context: Context) -> Declared:
     With the difference from the paper's number where data and backbone are the paper's: on Synth-K400 such
     a difference would mean nothing, so there it is no column at all.
     """
-    return replace(asked, tables={name: _beside(spec, context) for name, spec in asked.tables.items()})
+    found = {name: _beside(_with_verbs(spec, context), context) for name, spec in asked.tables.items()}
+    return replace(asked, tables={name: spec for name, spec in found.items() if spec.columns != ("label",)})
+
+
+def _with_verbs(spec: Spec, context: Context) -> Spec:
+    """Trained and untrained verbs are told apart of synthetic sets alone; elsewhere these are no columns."""
+    real = tuple(f"{name}_" for name in ("ucf101", "hmdb51") if name not in context.names.synthetic)
+    kept = [key for key in spec.columns if key not in BY_VERB or not key.startswith(real)]
+    return replace(spec, columns=tuple(kept))
 
 
 def _beside(spec: Spec, context: Context) -> Spec:

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from m2clip import weights
-from m2clip.report import chance, outcomes
+from m2clip.report import accuracy, chance, outcomes
 from m2clip.report.correlation import Correlations
 from m2clip.report.facts import AS_PUBLISHED, Line, Parameters
 from m2clip.report.names import Names
@@ -63,7 +63,17 @@ class Context:
 
 VIEWS = ("frames", "crops", "clips")
 INTERVAL = ("", "_low", "_high", "_std")
+CORRELATIONS = {
+    "correlation": "Mean correlation with the other labels",
+    "correlation_size": "Mean size of the correlation",
+    "correlation_largest": "Largest size of a correlation",
+}
 FROM_PAPER = {"from_paper": "top1", "ucf101_from_paper": "ucf101", "hmdb51_from_paper": "hmdb51"}
+BY_VERB: dict[str, tuple[str, outcomes.Verbs]] = {
+    f"{dataset}_{verbs}_verbs": (dataset, verbs)
+    for dataset in ("ucf101", "hmdb51")
+    for verbs in ("trained", "untrained")
+}
 Fill = Callable[[Row, Context], Cell]
 
 
@@ -177,9 +187,40 @@ def published_step(published: Published, line: PublishedLine) -> outcomes.Step |
     return None if points is None else outcomes.Step(points, is_reference=line is published.reference)
 
 
-def _correlation(row: Row, context: Context) -> Value | None:
-    found = context.correlations.number(row) if context.correlations else None
-    return None if found is None else Value(found.value, found.std, len(row.measured), 3, found.marks)
+def _correlation(statistic: str) -> Fill:
+    def fill(row: Row, context: Context) -> Cell:
+        found = context.correlations.number(row, statistic) if context.correlations else None
+        return None if found is None else Value(found.value, found.std, len(row.measured), 3, found.marks)
+
+    return fill
+
+
+def _by_verb(key: str, names: Names) -> tuple[Column, Fill]:
+    """Zero-shot on the labels of one kind of verb."""
+    dataset, verbs = BY_VERB[key]
+
+    def fill(row: Row, context: Context) -> Cell:
+        found = accuracy.of_verbs(row, dataset, verbs)
+        return None if found is None else Value(found.value, found.std, len(row.measured), mark=found.marks)
+
+    header = f"{names.dataset(dataset)}, {verbs} verbs, top-1, %"
+    return Column(f"{key}_top1", header, ("", "_std")), fill
+
+
+def _by_verb_step(key: str, names: Names) -> tuple[Column, Fill]:
+    """That number less the reference's."""
+    dataset, verbs = BY_VERB[key]
+
+    def fill(row: Row, context: Context) -> Cell:
+        reference = context.reference(row)
+        if reference is None:
+            return None
+        if row.name == reference.name:
+            return outcomes.Step(0.0, is_reference=True)
+        return outcomes.step_on(dataset, row, reference, verbs)
+
+    header = f"{names.dataset(dataset)}, {verbs} verbs, step, points"
+    return Column(f"{key}_step", header, INTERVAL), fill
 
 
 def _ticked(key: str) -> tuple[Column, Fill]:
@@ -238,10 +279,9 @@ def columns(names: Names) -> dict[str, tuple[Column, Fill]]:
         **{key: _ticked(key) for key in ticks.HEADERS},
         "site": (Column("site", "Site", text=True), lambda row, _: ticks.site(row)),
         "text_layers": (Column("text_layers", "Text adapters"), lambda row, _: ticks.layers_of_text(row)),
-        "correlation": (
-            Column("correlation", "Mean correlation with the other labels", spread),
-            _correlation,
-        ),
+        **{key: _by_verb(key, names) for key in BY_VERB},
+        **{f"{key}_step": _by_verb_step(key, names) for key in BY_VERB},
+        **{key: (Column(key, header, spread), _correlation(key)) for key, header in CORRELATIONS.items()},
         "step": (
             Column("step", "Step, points", INTERVAL),
             _step,

@@ -31,6 +31,12 @@ ZERO_SHOT = tuple(
     for dataset in ("ucf101", "hmdb51")
     for protocol in ("full", "half", "no_text_adapter")
 )
+BY_VERB = tuple(
+    f"{dataset}_{verbs}_verbs{ending}"
+    for dataset in ("ucf101", "hmdb51")
+    for verbs in ("trained", "untrained")
+    for ending in ("", "_step")
+)
 COLUMNS = (
     *DEFAULT,
     *TICKS,
@@ -40,6 +46,9 @@ COLUMNS = (
     "site",
     "text_layers",
     "correlation",
+    "correlation_size",
+    "correlation_largest",
+    *BY_VERB,
     "step",
     "published_top1",
     "published_step",

@@ -89,12 +89,12 @@ def _heading(row: Row, spec: Spec, context: Context) -> str:
 def _notes(spec: Spec, rows: Sequence[Row], context: Context) -> tuple[str, ...]:
     """What stands behind ±, steps, published values and chance."""
     return (
-        _spread(spec, rows), _steps(spec, context), _published(spec), _chances(spec, rows, context),
+        _spread(spec, rows, context), _steps(spec, context), _published(spec), _chances(spec, rows, context),
         _overlaps(spec, rows, context),
     )  # fmt: skip
 
 
-def _spread(spec: Spec, rows: Sequence[Row]) -> str:
+def _spread(spec: Spec, rows: Sequence[Row], context: Context) -> str:
     """Of the columns that the table has; over seeds only where a row has several."""
     several = any(row.trained and len(row.measured) > 1 for row in rows)
     there = list(dict.fromkeys(name for key, name in OVER_SEEDS.items() if several and key in spec.columns))
@@ -102,6 +102,10 @@ def _spread(spec: Spec, rows: Sequence[Row]) -> str:
     if set(OVER_SPLITS) & set(spec.columns):
         averaged = ", each split averaged over seeds" if several else ""
         parts.append(f"Zero-shot is mean ± standard deviation over splits{averaged}.")
+        if context.names.synthetic:
+            parts.append(
+                "These splits are thirds without a video in common: their ± is no error of the mean."
+            )
     return " ".join(parts)
 
 
@@ -140,8 +144,13 @@ def _chances(spec: Spec, rows: Sequence[Row], context: Context) -> str:
 
 
 def _overlaps(spec: Spec, rows: Sequence[Row], context: Context) -> str:
-    """How many labels are not unseen; below Table 3 alone, which is the one with this column."""
+    """What of the labels is not unseen; below Table 3, the one with this column, and the one by verb."""
     trained_on = list(dict.fromkeys(row.dataset for row in rows if row.trained and row.dataset))
-    sets = [name for name in ZERO_SHOT if name in spec.columns and "tuned_clip" in spec.columns]
+    whole = "tuned_clip" in spec.columns
+    sets = [
+        name
+        for name in ZERO_SHOT
+        if (whole and name in spec.columns) or f"{name}_trained_verbs_step" in spec.columns
+    ]
     told = [text for name in sets if (text := overlap.told(name, trained_on, context))]
     return " ".join(f"{text}." for text in told)
