@@ -19,6 +19,7 @@ from m2clip.data.video import Frames, decoder
 
 LIMIT = 4 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
 WORD = 4  # bytes of a CRC
+DECODING = 2  # counts the changes of video.py after which some file gives other frames than before
 
 
 class Decoded:
@@ -36,7 +37,7 @@ class Decoded:
             path: (int(begins[i]), int(numbers[i]), (int(shapes[i, 0]), int(shapes[i, 1]), 3))
             for i, path in enumerate(rows["path"])
         }
-        key = sha256(f"{manifest.digest()} {decoder()}".encode()).hexdigest()[:16]
+        key = sha256(f"{manifest.digest()} {decoder()} {DECODING}".encode()).hexdigest()[:16]
         self.files = (folder / f"{key}.frames", folder / f"{key}.crc")
         self._open: tuple[int, int] | None = None
 

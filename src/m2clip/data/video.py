@@ -1,14 +1,13 @@
 """Decoding, and whether a file is what the manifest says. The only module that knows decord.
 
-Where decord has no wheel (Apple silicon), pyav.py decodes, and everywhere what decord gets wrong: of files
-with B-frames in AVI, and of MPEG-4 Part 2 and HEVC in any container, it gives other frames than were asked
-for, even if none is skipped by a seek.
+decord decodes the files that it gets right, which pyav.exact tells; PyAV decodes the others, and all of them
+where decord has no wheel (Apple silicon).
 
-decord returns wrong frames from damaged files without an error, so a file is trusted for its md5 and its
-number of frames, both written down when it was prepared, and never for having been decoded. At
-preparation, when there is nothing to compare with yet, the whole file is decoded once by FFmpeg, which
-marks the frames that it had to repair. That finds files cut short, and two in five of those with a few
-flipped bits; the others still are valid H.264, and only a checksum from the publisher could tell.
+decord returns wrong frames from damaged files without an error. So a file is trusted because its md5 and its
+number of frames are those of the manifest, never because it was decoded. When a video is prepared there is
+nothing to compare with yet: then FFmpeg decodes the whole file once and marks the frames that it had to
+repair. That finds files cut short, and two in five of those with a few flipped bits; the others still are
+valid H.264, and only a checksum from the publisher could tell.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ from m2clip.data.pyav import Reader, exact
 
 Frames = npt.NDArray[np.uint8]
 
-SHORT = 64  # frames that are decoded through without a seek
 UNREAD = "cannot be read"  # how the reason begins where the disk failed, not the video
 
 
@@ -87,8 +85,7 @@ def read(path: Path, indices: Sequence[int] | npt.NDArray[np.int64], expected_fr
     unique, place = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
     if unique[0] < 0 or unique[-1] >= expected_frames:
         raise IndexError(f"{path}: frames {unique[0]} to {unique[-1]} asked of {expected_frames}")
-    decode = _decode_through if unique[-1] < SHORT and not isinstance(reader, Reader) else _decode
-    return decode(reader, path, unique.tolist())[place]
+    return _decode(reader, path, unique.tolist())[place]
 
 
 def verify(path: Path, expected_md5: str) -> None:
@@ -147,20 +144,6 @@ def _decode(reader: Any, path: Path, indices: list[int]) -> Frames:
         return frames if isinstance(frames, np.ndarray) else frames.asnumpy()
     except Exception:
         raise VideoError(path, "damaged: decoding failed") from None
-
-
-def _decode_through(reader: Any, path: Path, indices: list[int]) -> Frames:
-    """As _decode; where keyframes are close, decord's seeks cost more than decoding what lies between."""
-    frames, at = [], 0
-    try:
-        for index in indices:
-            if index > at:
-                reader.skip_frames(index - at)
-            frames.append(reader.next().asnumpy())
-            at = index + 1
-    except Exception:  # StopIteration too: the end came early
-        raise VideoError(path, "damaged: decoding failed") from None
-    return np.stack(frames)
 
 
 def _decodable(path: Path) -> int:
