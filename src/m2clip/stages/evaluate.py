@@ -20,7 +20,7 @@ from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.evaluation.zero_shot import by_split, half_of_classes, label_features
 from m2clip.models.factory import device_name, pixels_of
 from m2clip.parsing import build, read_yaml
-from m2clip.tracking.mirror import finish
+from m2clip.tracking.live import finish
 
 BARE = "eq11_no_text_adapter"  # Eq. 11 with the labels as CLIP itself reads them
 

@@ -1,21 +1,20 @@
 """`sync [--serve PORT]`: fill MLflow from the repository's files; nothing twice. Then serve it, if asked."""
 
 import argparse
-import os
-import sys
 
 from m2clip import rows
 from m2clip.errors import guarded
 from m2clip.parsing import read_yaml
 from m2clip.report import TABLES
+from m2clip.tracking import page
 from m2clip.tracking.mirror import sync
-from m2clip.tracking.store import location
+from m2clip.tracking.store import Store
 
 
 def main() -> None:
     """Complete or rebuild the store of all profiles, tagged with the tables that show each row."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", type=int, metavar="PORT", help="show it on 127.0.0.1:PORT afterwards")
+    parser.add_argument("--serve", type=int, metavar="PORT", help=f"show it on {page.HOST}:PORT afterwards")
     arguments = parser.parse_args()
     shown: dict[str, list[str]] = {row: [] for row in rows.rows()}
     for name, table in read_yaml(TABLES)["tables"].items():
@@ -23,11 +22,7 @@ def main() -> None:
             shown.setdefault(row, []).append(name)
     print(sync(tables=shown))
     if arguments.serve:
-        print(
-            f"MLflow on http://127.0.0.1:{arguments.serve} in about half a minute; Ctrl-C ends it", flush=True
-        )
-        command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", location()]
-        os.execv(sys.executable, [*command, "--host", "127.0.0.1", "--port", str(arguments.serve)])
+        page.serve(arguments.serve, Store(rows.profile().name).experiment)
 
 
 if __name__ == "__main__":

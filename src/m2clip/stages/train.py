@@ -42,7 +42,7 @@ def main() -> None:
     model, _ = build_model(config, dataset.labels, key.seed, str(fabric.device))
     checkpoints = checkpoint_folder(paths.root(), _decides(content, key.seed, named(fabric)))
     trained = Trained([], (), 0)
-    tags = {"commit": source["commit"], "device": named(fabric)}
+    tags = {"commit": source["commit"], "command": source["command"], "device": named(fabric)}
     with live(key, content, tags) if fabric.is_global_zero else nullcontext() as run:
         if config.train.steps:
             decoded = Decoded(paths.frames(), dataset)

@@ -1,5 +1,10 @@
-"""MLflow, a mirror of the files (DESIGN, decisions 3 and 4); only `store` imports it, when first used.
+"""MLflow, a mirror of the files of runs (DESIGN, decision 6). No other package imports it.
 
-`live` writes a run while it trains, `mirror` completes or rebuilds the store from the files. They stand
-apart so that a change of the mirror makes no training stale.
+live     what training calls: it hands each log step to a process beside it and never waits
+writer   that process; it also completes a run after evaluation
+mirror   the store completed or rebuilt from the files
+content  what of a run's files goes into MLflow: tags, parameters, metrics, datasets, curves
+models   a run's weights as an MLflow model
+page     the page that `make ui` opens: the saved view and the server
+store    MLflow's client
 """

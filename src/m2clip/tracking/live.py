@@ -3,23 +3,32 @@
     with live(key, config, tags) as run:
         run.log(step, {"loss": 1.2, "contrastive": 0.7, "lr": 1e-3})
 
-A resumed training goes on in the same MLflow run, with every step once. Whatever did not arrive is added
-from the files by `mirror.finish` or `mirror.sync`.
+The store is opened and written by a process beside the training (`writer`), which is fed through a pipe that
+never blocks. At its end a training waits for that process `SECONDS` at most; what has not arrived by then is
+added from the files by `make ui`, and one line says so.
 """
 
-import math
+import contextlib
+import json
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from m2clip.runs import RunKey, digest, parameters
-from m2clip.tracking.store import Point, Store, alive, now, this_process
+import m2clip
+from m2clip.parsing import plain
+from m2clip.runs import RunKey
 
-SECONDS = 2.0  # between writes, at least
-SHARE = 0.01  # of the time, at most, goes into writes
+SECONDS = 10.0  # that the end of a training, or of an evaluation, waits for the store
+START_SECONDS = 60.0  # that it waits for MLflow's import on a machine at work, before those
+READY = b"ready"  # what the process says once MLflow is imported
+REBUILT = "`make ui` adds what is missing from the files"
 
 
 def live(key: RunKey, config: Any, tags: Mapping[str, Any] | None = None) -> "LiveRun":
@@ -28,37 +37,31 @@ def live(key: RunKey, config: Any, tags: Mapping[str, Any] | None = None) -> "Li
     Args:
         key: profile, row and seed.
         config: content of the row's train.yaml, as a dataclass or plain; its digest identifies the run.
-        tags: more tags, such as commit; null values are left out.
+        tags: more tags, such as commit and command; null values are left out.
     """
     return LiveRun(key, config, tags or {})
 
 
+def finish(key: RunKey) -> None:
+    """Complete the MLflow run of a key from its files, after evaluation; a failure is only a warning."""
+    Writer(key, {}).end(SECONDS)
+
+
 class LiveRun:
-    """Collects log steps and writes them in batches; see `live`."""
+    """Hands log steps on; see `live`."""
 
     def __init__(self, key: RunKey, config: Any, tags: Mapping[str, Any]) -> None:
-        self._key, self._config = key, config
-        self._tags = base_tags(key, config) | texts(tags) | {"process": this_process()}
-        self._store: Store | None = None
-        self._run: Any = None
-        self._stored: dict[int, float] = {}
-        self._buffer: list[Point] = []
-        self._due = 0.0
-        self._muted = self._warned = False
+        self._key = key
+        self._start = {"config": plain(config) if is_dataclass(config) else config, "tags": dict(tags)}
 
     def __enter__(self) -> Self:
-        self._try(lambda: None)
-        self._due = min(self._due, time.monotonic() + SECONDS) if self._run else self._due
+        self._writer = Writer(self._key, self._start)
         return self
 
     def log(self, step: int, values: Mapping[str, float | None]) -> None:
         """Add one log step: the columns of history.csv without `step`."""
-        if self._muted:
-            return
-        numbers = {f"train/{name}": float(value) for name, value in values.items() if value is not None}
-        self._buffer.append(Point(step, now(), numbers))
-        if time.monotonic() >= self._due:
-            self._try(self._write)
+        numbers = {name: float(value) for name, value in values.items() if value is not None}
+        self._writer.send({"step": step, "time": int(time.time() * 1000), "values": numbers})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,113 +69,101 @@ class LiveRun:
         status = "SCHEDULED"  # trained; waits for its evaluation
         if kind is not None:
             status = "FAILED" if issubclass(kind, Exception) else "KILLED"
-        if not self._muted:
-            self._try(lambda: self._close(status))
+        self._writer.send({"close": status})
+        self._writer.end(SECONDS)
 
-    def _try(self, action: Callable[[], None]) -> None:
-        """Connect if needed and act; a failure is told once, in one line, and tried again much later."""
-        began = time.monotonic()
+
+class Writer:
+    """The process that writes. Nothing here blocks but `end`, and that not for long.
+
+    Each line that the process says is a warning, of which the first is passed on.
+    """
+
+    def __init__(self, key: RunKey, start: Mapping[str, Any]) -> None:
+        self._key = key
+        self._waiting: deque[bytes] = deque()  # lines that the pipe has not taken yet
+        self._heard = b""  # the beginning of a line
+        self._told = self._ready = False
+        self._process: subprocess.Popen[bytes] | None = None
+        paths = [str(Path(m2clip.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         try:
-            if self._run is None:
-                self._connect()
-            if not self._muted:
-                action()
-        except Exception as error:
-            if not self._warned:
-                warn(f"{self._key} is not written to MLflow for now", error)
-            self._warned = True
-        took = time.monotonic() - began
-        self._due = began + took + max(SECONDS, took / SHARE)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "m2clip.tracking.writer", key.profile, key.row, str(key.seed)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                start_new_session=True,  # Ctrl-C is for the training, which then closes its run
+            )  # fmt: skip
+        except OSError as error:
+            self._tell(str(error))
+            return
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+        self.send(start)
 
-    def _connect(self) -> None:
-        """Find the unfinished run of this key and config, else any of it, else make one."""
-        self._store = store = Store(self._key.profile)
-        with store.alone():
-            runs = [
-                run
-                for run in store.runs(self._key)
-                if run.data.tags.get("config_sha") == self._tags["config_sha"]
-            ]
-            runs.sort(key=lambda run: "evaluate_sha" in run.data.tags)
-            if runs and runs[0].info.status == "RUNNING" and alive(runs[0].data.tags.get("process")):
-                self._muted = True
-                print(
-                    f"warning: another process is training {self._key}; it writes to MLflow", file=sys.stderr
-                )
-                return
-            run = runs[0] if runs else store.create(self._key, self._tags)
-            params = {k: v for k, v in parameters(self._config).items() if k not in run.data.params}
-            store.write(run, params=params, tags=self._tags)
-            store.close(run, "RUNNING")
-        self._stored = store.curve(run, "train/loss") if runs else {}
-        self._run = run
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Hand a message on, as far as the pipe takes it now."""
+        self._waiting.append(json.dumps(message).encode() + b"\n")
+        self._push()
+        self._listen()
 
-    def _write(self) -> None:
-        """Write what is not stored yet. Where a step differs, what is stored is another training."""
-        assert self._store is not None
-        fresh = []
-        for point in self._buffer:
-            known, value = self._stored.get(point.step), point.values.get("train/loss", math.nan)
-            if known is not None and same(known, value):
-                continue
-            if known is not None:
-                self._branch(point.step)
-            fresh.append(point)
-        self._store.write(self._run, fresh)
-        self._stored |= {point.step: point.values.get("train/loss", math.nan) for point in fresh}
-        self._buffer = []
+    def end(self, seconds: float) -> None:
+        """Wait for the process to have written everything, `seconds` at most; then end it."""
+        process = self._process
+        if process is None:
+            return
+        limit, counted = time.monotonic() + START_SECONDS, False
+        while process.poll() is None and time.monotonic() < limit:
+            self._push()
+            self._listen()
+            if self._ready and not counted:
+                limit, counted = min(limit, time.monotonic() + seconds), True
+            time.sleep(0.02)
+        self._listen()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            self._tell(f"the store did not answer within {seconds:.0f} s")
+        elif process.returncode:
+            self._tell(f"its process ended with code {process.returncode}")
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close() if pipe else None
+        self._process = None
 
-    def _branch(self, step: int) -> None:
-        """Go on in a new run that keeps the curves before `step`; the old run goes to MLflow's bin."""
-        assert self._store is not None
-        store, old = self._store, self._run
-        kept = store.points(store.client.get_run(old.info.run_id), "train/", step)
-        with store.alone():
-            new = store.create(self._key, self._tags, old.info.start_time)
-            store.write(new, kept, parameters(self._config))
-            store.discard(old)
-        self._run = new
-        self._stored = {at: loss for at, loss in self._stored.items() if at < step}
+    def _push(self) -> None:
+        """Write what the pipe takes now; a process that is gone takes nothing more."""
+        if self._process is None or self._process.stdin is None:
+            return
+        try:
+            while self._waiting:
+                line = self._waiting[0]
+                taken = os.write(self._process.stdin.fileno(), line)
+                if taken == len(line):
+                    self._waiting.popleft()
+                else:
+                    self._waiting[0] = line[taken:]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._waiting.clear()
 
-    def _close(self, status: str) -> None:
-        assert self._store is not None
-        self._write()
-        tags = self._store.client.get_run(self._run.info.run_id).data.tags
-        evaluated = "evaluate_sha" in tags and status == "SCHEDULED"
-        self._store.close(self._run, "FINISHED" if evaluated else status)
+    def _listen(self) -> None:
+        """Pass on what the process says."""
+        if self._process is None or self._process.stdout is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while text := os.read(self._process.stdout.fileno(), 1 << 16):
+                self._heard += text
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            if line == READY:
+                self._ready = True
+            else:
+                self._tell(line.decode(errors="replace"))
 
-
-def base_tags(key: RunKey, config: Any) -> dict[str, str]:
-    """The tags that key, config and environment give."""
-    settings = parameters(config)
-    tags = {
-        "run_key": str(key),
-        "profile": key.profile,
-        "row": key.row,
-        "seed": key.seed,
-        "config_sha": digest(config),
-        "dataset": settings.get("data.dataset"),
-        "method": settings.get("method"),
-        "dvc_exp": os.environ.get("DVC_EXP_NAME"),
-    }
-    return texts(tags)
-
-
-def texts(tags: Mapping[str, Any]) -> dict[str, str]:
-    """Tags as MLflow takes them, without the null ones; true and false as in YAML."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in tags.items()
-        if value is not None
-    }
-
-
-def same(one: float, other: float) -> bool:
-    """Equal as far as the digits of history.csv go."""
-    return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6) or (math.isnan(one) and math.isnan(other))
-
-
-def warn(what: str, error: Exception) -> None:
-    """One line on stderr, which also says what to do."""
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
-    print(f"warning: {what} ({reason}); sync adds it from the files", file=sys.stderr)
+    def _tell(self, why: str) -> None:
+        """One line on stderr, once, which also says what to do."""
+        if not self._told:
+            print(f"warning: {self._key} is not all in MLflow ({why}); {REBUILT}", file=sys.stderr)
+        self._told = True

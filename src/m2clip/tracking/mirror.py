@@ -6,46 +6,27 @@ config): that run goes to MLflow's bin and is made again from the files.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from m2clip import runs
 from m2clip.errors import UserError
 from m2clip.runs import LogLine, RunKey
-from m2clip.tracking.live import base_tags, same, texts, warn
-from m2clip.tracking.store import Point, Store, alive, location, now
-
-PROVENANCE = ("commit", "dirty", "dvc_experiment", "command", "machine", "device")  # those that become tags
-
-
-@dataclass(frozen=True)
-class Result:
-    """The files of a run, as MLflow is to show them."""
-
-    key: RunKey
-    tags: dict[str, str]
-    params: dict[str, str]
-    curve: list[LogLine]
-    metrics: dict[str, float]
-    artifacts: list[Path]
-    started: int | None
-    ended: int | None
-
-    def points(self) -> list[Point]:
-        """The curves, spread over the time of the training: history.csv has no clock."""
-        begin, end = self.started or 0, self.ended or self.started or 0
-        last = max((line.step for line in self.curve), default=0) or 1
-        return [
-            Point(
-                line.step,
-                begin + (end - begin) * line.step // last,
-                {f"train/{k}": v for k, v in line.values.items()},
-            )
-            for line in self.curve
-        ]
+from m2clip.tracking import content, models, page
+from m2clip.tracking.content import LAYOUT, LOSS, Result, same
+from m2clip.tracking.store import (
+    HIDDEN,
+    PROCESS,
+    Point,
+    Store,
+    alive,
+    location,
+    now,
+    reason,
+    without_password,
+)
 
 
 @dataclass(frozen=True)
@@ -63,24 +44,13 @@ class Synced:
         return "\n".join([head, *(f"skipped {reason}" for reason in self.skipped)])
 
 
-def finish(key: RunKey, tags: Mapping[str, Any] | None = None) -> None:
-    """Complete the MLflow run of a key from its files, after evaluation; a failure is only a warning."""
-    try:
-        result = read(key, tags or {})
-        if isinstance(result, str):
-            raise UserError(result)
-        store = Store(key.profile)
-        _mirror(store, result)
-    except Exception as error:
-        warn(f"{key} is not completed in MLflow", error)
-
-
 def sync(profile: str | None = None, tables: Mapping[str, Iterable[str]] | None = None) -> Synced:
     """Complete or rebuild the MLflow store from the files of every run of a profile, or of all profiles.
 
     Args:
         profile: None for all of them.
-        tables: names of the tables that show a row, by row; they become the tag `tables`.
+        tables: names of the tables that show a row, by row; each becomes a tag `table.<name>`. None leaves
+            those tags as they are.
 
     Raises:
         UserError: when a file cannot be read or the store cannot be reached.
@@ -89,58 +59,33 @@ def sync(profile: str | None = None, tables: Mapping[str, Iterable[str]] | None 
     skipped = []
     stores: dict[str, Store] = {}
     for key in runs.found(profile):
-        shown = ", ".join((tables or {}).get(key.row, ()))
-        result = read(key, {"tables": shown or None})
+        result = content.read(key, tables)
         try:
             if isinstance(result, Result):
-                store = stores.get(key.profile) or stores.setdefault(key.profile, Store(key.profile))
+                if key.profile not in stores:
+                    stores[key.profile] = Store(key.profile)
+                    page.prepare(stores[key.profile])
+                store = stores[key.profile]
                 counts[_mirror(store, result)] += 1
             else:
                 skipped.append(result)
+        except UserError:
+            raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
-            raise UserError(f"MLflow store {location()}: {reason}") from error
+            raise UserError(f"MLflow store {without_password(location())}: {reason(error)}") from error
     return Synced(**counts, skipped=tuple(skipped))
 
 
-def read(key: RunKey, tags: Mapping[str, Any]) -> Result | str:
-    """The files of a run, or why there is nothing to show yet."""
-    train, evaluate = runs.read_config(key.train_config), runs.read_config(key.evaluate_config)
-    history, metrics = runs.read_history(key), runs.read_metrics(key)
-    provenance = runs.read_provenance(key) or {}
-    if train is None:
-        return f"{key}: {key.train_config} is missing"
-    if metrics is None:
-        return f"{key}: not evaluated yet, {key.metrics} is missing"
-    labels = base_tags(key, train)
-    if provenance.get("config_sha", labels["config_sha"]) != labels["config_sha"]:
-        return f"{key}: {key.train_config} has changed since it was trained"
-    origin = {name: provenance.get(name) for name in PROVENANCE if not isinstance(provenance.get(name), dict)}
-    labels |= texts(
-        {"dvc_exp" if name == "dvc_experiment" else name: value for name, value in origin.items()}
-    )
-    labels["evaluate_sha"] = runs.digest(evaluate)
-    artifacts = [key.train_config, key.evaluate_config, key.metrics, key.provenance, key.confusion]
-    started, ended = _times(provenance)
-    return Result(
-        key=key,
-        tags=labels | texts(tags),
-        params=runs.parameters(evaluate or {}) | runs.parameters(train),
-        curve=history or [],
-        metrics=runs.flatten(metrics),
-        artifacts=[file for file in artifacts if file.exists()],
-        started=started,
-        ended=ended,
-    )
+def complete(key: RunKey) -> None:
+    """Complete the MLflow run of a key from its files.
 
-
-def _times(provenance: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Start and end in milliseconds; `started` is an ISO time or seconds since 1970."""
-    started, seconds = provenance.get("started"), provenance.get("seconds") or 0
-    if started is None:
-        return None, None
-    since = datetime.fromisoformat(started).timestamp() if isinstance(started, str) else float(started)
-    return int(since * 1000), int((since + seconds) * 1000)
+    Raises:
+        UserError: when a file cannot be read or is not there, or the store cannot be reached.
+    """
+    result = content.read(key, None)
+    if isinstance(result, str):
+        raise UserError(result)
+    _mirror(Store(key.profile), result)
 
 
 def _mirror(store: Store, result: Result) -> str:
@@ -150,17 +95,17 @@ def _mirror(store: Store, result: Result) -> str:
         others: list[Any] = []
         for run in store.runs(result.key):
             (mine if _matches(run, result.tags) else others).append(run)
-        if any(run.info.status == "RUNNING" and alive(run.data.tags.get("process")) for run in mine):
+        if any(run.info.status == "RUNNING" and alive(run.data.tags.get(PROCESS)) for run in mine):
             return "unchanged"  # training right now: its own process writes it
         for run in others:
-            if run.info.status == "RUNNING" and alive(run.data.tags.get("process")) is False:
+            if run.info.status == "RUNNING" and alive(run.data.tags.get(PROCESS)) is False:
                 store.close(run, "KILLED", now())
         run = next((run for run in mine if not _contradicts(store, run, result.curve)), None)
         for other in mine:
             if other is not run:
                 store.discard(other)
         new = run is None
-        run = run or store.create(result.key, result.tags, result.started)
+        run = run or store.create(result.name, result.tags, result.started)
         added = _complete(store, run, result)
         return "new" if new else "completed" if added else "unchanged"
 
@@ -173,30 +118,59 @@ def _matches(run: Any, tags: Mapping[str, str]) -> bool:
 
 
 def _contradicts(store: Store, run: Any, curve: list[LogLine]) -> bool:
-    """Whether the stored loss differs from the files' at any step, or knows a step that they do not."""
+    """Whether a run is of an older layout, or its loss differs from the files' at any step."""
+    if run.data.tags.get(f"{HIDDEN}layout") != LAYOUT:
+        return True
     losses = {line.step: line.values["loss"] for line in curve if "loss" in line.values}
-    stored = store.curve(run, "train/loss")
+    stored = store.curve(run, LOSS)
     return any(step not in losses or not same(losses[step], value) for step, value in stored.items())
 
 
 def _complete(store: Store, run: Any, result: Result) -> bool:
     """Write what `run` lacks of `result`; whether anything was lacking."""
-    stored = store.curve(run, "train/loss")
+    stored = store.curve(run, LOSS)
     points = [point for point in result.points() if point.step not in stored]
-    last = max((line.step for line in result.curve), default=0)
-    known = run.data.metrics
-    finals = {k: v for k, v in result.metrics.items() if k not in known or str(known[k]) != str(v)}
-    tags = {k: v for k, v in result.tags.items() if run.data.tags.get(k) != v}
-    params = {k: v for k, v in result.params.items() if k not in run.data.params}
+    known, old = run.data.metrics, run.data.tags
+    finals = {k: v for k, v in result.metrics.items() if k not in known or not _equal(known[k], v)}
     if finals:
-        points.append(Point(last, now(), finals))
+        points = [
+            Point(0, now(), finals),
+            *points,
+        ]  # first, and at step 0: MLflow compares them, and draws bars
+    tags = {k: v for k, v in result.tags.items() if old.get(k) != v}
+    params = {k: v for k, v in result.params.items() if k not in run.data.params}
+    gone = [tag for tag in old if tag.startswith("table.") and tag not in result.tags and result.in_tables]
     store.write(run, points, params, tags)
+    for tag in gone:
+        store.client.delete_tag(run.info.run_id, tag)
+    if renamed := run.info.run_name != result.name:
+        store.client.update_run(run.info.run_id, name=result.name)
     files = hashlib.sha256(b"".join(file.read_bytes() for file in result.artifacts)).hexdigest()[:12]
-    stale = run.data.tags.get("files_sha") != files
-    if stale:
-        store.upload(run, result.artifacts)
-        store.write(run, tags={"files_sha": files})
-    open_still = run.info.status != "FINISHED"
-    if open_still:
+    if stale := old.get(f"{HIDDEN}files") != files:
+        for file in result.artifacts:
+            store.client.log_artifact(run.info.run_id, str(file))
+        _log_datasets(store, run, result)
+        store.write(run, tags={f"{HIDDEN}files": files})
+    modelled = models.log(store, run, result)
+    if open_still := run.info.status != "FINISHED":
         store.close(run, "FINISHED", max(result.ended or now(), run.info.start_time))
-    return bool(points or params or tags or stale or open_still)
+    return any((points, params, tags, gone, renamed, stale, modelled, open_still))
+
+
+def _equal(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _log_datasets(store: Store, run: Any, result: Result) -> None:
+    """Which datasets were read, with the digests of their manifests; MLflow keeps each once."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = [
+        DatasetInput(
+            Dataset(name=each.name, digest=each.digest, source_type="local", source=each.source()),
+            [InputTag("mlflow.data.context", each.context)],
+        )
+        for each in result.datasets
+    ]
+    if inputs:
+        store.client.log_inputs(run.info.run_id, inputs)

@@ -1,29 +1,38 @@
-"""The MLflow store: one whatever way a run is started, and the only place that imports mlflow.
+"""The MLflow store: one whatever way a run is started.
 
 Default: `mlflow.db` and `mlartifacts/` under `DVC_ROOT` (`dvc exp run --temp` and the queue work in a
-folder that is deleted afterwards), else under the repository's root. A sqlite store that two processes
-create at once is broken for good, so creation is guarded by a lock.
+folder that is deleted afterwards), else under the repository's root. Two processes that create a sqlite
+store at the same time break it, so a lock guards creation.
 """
 
 import contextlib
 import os
 import platform
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from m2clip.errors import UserError
 from m2clip.paths import root
 from m2clip.runs import RunKey
 
-LOCK_SECONDS = 60
-BATCH = 900  # MLflow takes 1000 values a call
+LOCK_SECONDS = 30
+ANSWER_SECONDS = 5  # that a store may take to answer at all
+METRICS, TAGS = 900, 90  # in one call; MLflow takes 1000 and 100
 SQLITE = "sqlite:///"
+HIDDEN = "mlflow.m2clip."  # tags that MLflow's pages do not show
+PROCESS = f"{HIDDEN}process"
 
 
 @dataclass(frozen=True)
@@ -46,23 +55,28 @@ def location() -> str:
 
 
 class Store:
-    """The experiment of one profile. Everything raises when the store cannot be reached."""
+    """The experiment of one profile.
+
+    Raises:
+        UserError: when the store cannot be reached, within seconds.
+    """
 
     def __init__(self, profile: str) -> None:
         uri = location()
         database = Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
-        self._lock = FileLock(f"{database}.lock", timeout=LOCK_SECONDS) if database else None
-        _quiet()
+        self._lock = FileLock(f"{database or root() / 'mlflow.db'}.lock", timeout=LOCK_SECONDS)
+        quiet()
+        check(uri)
         with self.alone():
             self.client = _client(uri, own="MLFLOW_TRACKING_URI" not in os.environ)
-            self.experiment = self._experiment(f"m2clip-{profile}", database)
+            self.experiment = self._experiment(experiment_name(profile), database)
 
     def alone(self) -> contextlib.AbstractContextManager[Any]:
-        """Hold the store against other processes; a server looks after itself."""
-        return self._lock if self._lock else contextlib.nullcontext()
+        """Hold the store against other processes of this repository."""
+        return self._lock
 
     def _experiment(self, name: str, database: Path | None) -> str:
-        """Get or create: two processes may both find it missing on a server."""
+        """Get or create: two machines may both find it missing on a server."""
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(name)
@@ -90,9 +104,8 @@ class Store:
             if not token:
                 return page
 
-    def create(self, key: RunKey, tags: Mapping[str, str], started: int | None = None) -> Any:
+    def create(self, name: str, tags: Mapping[str, str], started: int | None = None) -> Any:
         """A new run, marked as running; its tags are there from the start, so that it is always found."""
-        name = f"{key.row}-{key.seed}"
         return self.client.create_run(self.experiment, started, dict(tags), run_name=name)
 
     def curve(self, run: Any, name: str) -> dict[int, float]:
@@ -121,7 +134,7 @@ class Store:
 
         batch: list[Any] = []
         for point in points:
-            if len(batch) + len(point.values) > BATCH:
+            if len(batch) + len(point.values) > METRICS:
                 self.client.log_batch(run.info.run_id, metrics=batch)
                 batch = []
             batch += [
@@ -131,8 +144,8 @@ class Store:
         if batch or labels:
             self.client.log_batch(run.info.run_id, metrics=batch, tags=labels)
         settings = [Param(name, value) for name, value in (params or {}).items()]
-        for first in range(0, len(settings), 100):
-            self.client.log_batch(run.info.run_id, params=settings[first : first + 100])
+        for first in range(0, len(settings), TAGS):
+            self.client.log_batch(run.info.run_id, params=settings[first : first + TAGS])
 
     def close(self, run: Any, status: str, ended: int | None = None) -> None:
         """Set how the run stands; only a terminal status has an end."""
@@ -141,14 +154,14 @@ class Store:
         else:
             self.client.set_terminated(run.info.run_id, status, ended)
 
-    def upload(self, run: Any, files: Iterable[Path]) -> None:
-        """Small files, to be read beside the numbers."""
-        for file in files:
-            self.client.log_artifact(run.info.run_id, str(file))
-
     def discard(self, run: Any) -> None:
         """Move a run to MLflow's bin, from which its page can restore it."""
         self.client.delete_run(run.info.run_id)
+
+
+def experiment_name(profile: str) -> str:
+    """What MLflow calls the experiment of a profile."""
+    return f"m2clip-{profile}"
 
 
 def run_id(key: RunKey, config_sha: str | None) -> str:
@@ -161,19 +174,75 @@ def run_id(key: RunKey, config_sha: str | None) -> str:
     uri = location()
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
         return "no MLflow store here; `make ui` fills one from the files"
-    _quiet()
+    quiet()
+    try:
+        check(uri)
+    except UserError as error:
+        return str(error)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     try:
         client = MlflowClient(tracking_uri=uri)
-        experiment = client.get_experiment_by_name(f"m2clip-{key.profile}")
+        experiment = client.get_experiment_by_name(experiment_name(key.profile))
         query = f"tags.run_key = '{key}'" + (f" and tags.config_sha = '{config_sha}'" if config_sha else "")
         order = ["attributes.start_time DESC"]
         found = client.search_runs([experiment.experiment_id], query, order_by=order) if experiment else []
     except MlflowException as error:
         return f"the MLflow store {uri} cannot be read: {' '.join(str(error).split())[:200]}"
     return found[0].info.run_id if found else "not in the MLflow store; `make ui` adds it"
+
+
+def check(uri: str) -> None:
+    """Ask whether anything answers at the address, before MLflow tries for minutes.
+
+    Raises:
+        UserError: when nothing does within a few seconds, or the address names no store.
+    """
+    parts = urlsplit(uri)
+    try:
+        if uri.startswith(SQLITE):
+            _check_file(Path(uri.removeprefix(SQLITE)))
+        elif parts.scheme in ("http", "https"):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS).close()
+        elif parts.hostname:
+            port = parts.port or {"postgresql": 5432, "mysql": 3306}.get(parts.scheme.partition("+")[0])
+            if port:
+                socket.create_connection((parts.hostname, port), timeout=ANSWER_SECONDS).close()
+        elif parts.scheme in ("", "file"):
+            raise UserError(
+                "is not a folder of files; name sqlite:///FILE, http(s)://HOST or a database in "
+                "MLFLOW_TRACKING_URI"
+            )
+    except urllib.error.HTTPError:
+        return  # it answers; MLflow will say what it thinks of the answer
+    except (UserError, OSError, ValueError, sqlite3.Error) as error:
+        raise UserError(f"MLflow store {without_password(uri)}: {reason(error)}") from error
+
+
+def _check_file(path: Path) -> None:
+    """A sqlite store that is there must open for reading and hold no lock for long."""
+    if path.is_dir():
+        raise UserError("is a folder; name a file in MLFLOW_TRACKING_URI")
+    if path.exists():
+        with contextlib.closing(sqlite3.connect(path, timeout=ANSWER_SECONDS)) as database:
+            database.execute("PRAGMA schema_version").fetchone()
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def reason(error: BaseException) -> str:
+    """An error as the end of one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def without_password(uri: str) -> str:
+    """The address as it may be printed."""
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return uri
+    return uri.replace(f":{parts.password}@", ":***@", 1)
 
 
 def _client(uri: str, own: bool) -> Any:
@@ -193,8 +262,8 @@ def _client(uri: str, own: bool) -> Any:
     return client
 
 
-def _quiet() -> None:
-    """No telemetry, no migration log, and no minutes of retries while a training waits."""
+def quiet() -> None:
+    """No telemetry, no migration log, and no minutes of retries; what the user has set stays."""
     settings = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -206,7 +275,7 @@ def _quiet() -> None:
 
 
 def this_process() -> str:
-    """Who writes a run, as its tag `process` says."""
+    """Who writes a run, as the tag PROCESS says."""
     return f"{platform.node()}:{os.getpid()}"
 
 
