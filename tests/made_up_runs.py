@@ -91,14 +91,14 @@ def run(row, config, seed=0):
     key = RunKey(PROFILE, row, seed)
     key.folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng([*row.encode(), seed])
-    head = "vc" if "vc" in config.decoder.heads else "eq11"
+    head = "vc" if "vc" in config.options.heads else "eq11"
     hits = random.random(VIDEOS) < 0.7
     own, sets = config.data.dataset, {}
     sets[own] = {"hits": {head: bits(hits)}, "splits": {"test": "1" * VIDEOS}}
     supervised = {"dataset": own, "videos": VIDEOS, "frames": config.data.frames, "crops": 1, "clips": 1}
     supervised |= {"head": head, "top1": 100 * float(hits.mean()), "top5": 99.0}
     metrics = {"supervised": supervised, "zero_shot": {}}
-    for name in config.evaluate.zero_shot if config.decoder.heads != ("vc",) else ():
+    for name in config.evaluate.zero_shot if config.options.heads != ("vc",) else ():
         hits, splits = random.random(VIDEOS) < 0.4, random.random((3, VIDEOS)) < 0.6
         parts = {f"test{number}": part for number, part in enumerate(splits, 1)}
         members = {split: bits(part) for split, part in parts.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from m2clip import rows, runs
-from m2clip.parsing import build, merge, plain
+from m2clip.config import Run
+from m2clip.parsing import build, gather_options, plain
 from m2clip.report.differences import paper
 from m2clip.runs import RunKey
 
@@ -57,7 +58,7 @@ def resolve(row, over=None):
     profile, key = rows.profile("fake"), RunKey("fake", row, 0)
     over = over or {}
     dataset = over.get("data", {}).get("dataset", "k400")
-    config = build(rows.Run, merge(plain(paper(profile, dataset)), over))
+    config = build(Run, rows.override(plain(paper(profile, dataset)), gather_options(over)))
     train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {
         "inputs": {"videos": "fake"}
     }
@@ -86,7 +87,7 @@ def run(row, over=None, seed=0, top1=50.0, zero_shot=(10.0, 20.0, 30.0)):
         writer = csv.DictWriter(file, ("step", "loss", *("contrastive", "cmc", "cmlm", "vc")))
         writer.writeheader()
         for step in range(2, config.train.steps + 1, 2):
-            writer.writerow({"step": step, "loss": 1 / step} | dict.fromkeys(config.decoder.heads, 1 / step))
+            writer.writerow({"step": step, "loss": 1 / step} | dict.fromkeys(config.options.heads, 1 / step))
 
 
 def facts(dataset, labels):

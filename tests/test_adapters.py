@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 import plain_model as plain
-from m2clip.backbones import adapted_layers, text_layers
-from m2clip.config import TextAdapter as TextConfig
-from m2clip.config import VisualAdapter
 from m2clip.errors import UserError
 from m2clip.models.adapters import TemporalConvolution, TextAdapter, seeded, ted_adapter
+from m2clip.options.base import adapted_layers, text_layers
+from m2clip.options.m2clip import TextAdapter as TextConfig
+from m2clip.options.m2clip import VisualAdapter
 
 WIDTH = 12
 SHAPES = [(1, 1, (1, 1)), (2, 2, (1, 3)), (2, 3, (2, 2)), (1, 5, (3, 4)), (3, 4, (4, 2))]

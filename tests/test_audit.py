@@ -13,6 +13,7 @@ import made_up_runs as made
 from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
+from m2clip.options.m2clip import Options
 from m2clip.parsing import build, plain
 from m2clip.report import facts, outcomes
 from m2clip.report.conclusions import audit, audit_page
@@ -22,7 +23,7 @@ from m2clip.report.tables.formats import shown
 from m2clip.runs import RunKey
 from m2clip.stages import resolve, smoke
 
-CONFIG = made.ROOT / "src/m2clip/config.py"
+CONFIG = [made.ROOT / "src/m2clip" / name for name in ("config.py", "options/m2clip.py")]
 
 
 @pytest.fixture(autouse=True)
@@ -39,16 +40,23 @@ def switches():
 def sections(kind=Run, path=""):
     """Key path of every config dataclass by its name."""
     found = {kind.__name__: path}
-    for name, hint in typing.get_type_hints(kind).items():
+    hints = typing.get_type_hints(kind)
+    if kind is Run:  # M2-CLIP's options are written without `options.`
+        hints |= typing.get_type_hints(Options)
+    for name, hint in hints.items():
         if dataclasses.is_dataclass(hint):
             found |= sections(hint, f"{path}.{name}".lstrip("."))
     return found
 
 
+def config_text():
+    return "\n".join(path.read_text() for path in CONFIG)
+
+
 def commented():
-    """What the comments of config.py say that the released code has, by key path."""
+    """What the comments of the config's files say that the released code has, by key path."""
     found, path = {}, ""
-    for line in CONFIG.read_text().splitlines():
+    for line in config_text().splitlines():
         if begins := re.match(r"class (\w+):", line):
             path = sections().get(begins[1], "")
         if told := re.match(r"    (\w+): .*# (?:.*; )?released: (.*)$", line):
@@ -58,6 +66,7 @@ def commented():
 
 def get_path(key, config=None):
     value = plain(config or Run())
+    value |= value["options"]
     for part in key.split("."):
         value = value[part]
     return value
@@ -72,7 +81,7 @@ def test_every_released_value_in_the_config_stands_in_the_audit():
             if whose != "paper" and value != known[key].values["paper"]:
                 assert written(value) in comment, (key, comment)
     assert set(known) - set(told) == {"train.clip_gradient"}
-    assert CONFIG.read_text().count("# released") + CONFIG.read_text().count("; released") == len(told)
+    assert config_text().count("# released") + config_text().count("; released") == len(told)
 
 
 def test_values_are_the_defaults_the_rows_and_listed_in_params():

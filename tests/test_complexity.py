@@ -48,7 +48,7 @@ def text_macs(texts, tokens, adapters):
 
 
 def test_clip_alone_is_the_published_140_billion():
-    clip = count({"method": "clip", "decoder": {"heads": ["contrastive"]}})
+    clip = count({"method": "clip"})
     assert clip.macs_view == view_macs(8)
     assert round(clip.macs_view / 1e9, 1) == 140.5
     assert clip.trainable_total == 0
@@ -171,7 +171,7 @@ def test_the_stage_reads_rows_and_params_and_writes_a_table(tmp_path, monkeypatc
     labels.parent.mkdir(parents=True)
     labels.write_text("\n".join(LABELS) + "\n", encoding="utf-8")
     rows.PARAMS.write_text("profile: smoke\nseeds: [0]\nadapters: {text: {layers: 2}}\n")
-    rows.ROWS.write_text("rows: {main: {}, clip: {method: clip, decoder: {heads: [contrastive]}}}\n")
+    rows.ROWS.write_text("rows: {main: {}, clip: {method: clip}}\n")
     stage.main()
     written = stage.OUTPUT.read_bytes()
     assert b"\r" not in written

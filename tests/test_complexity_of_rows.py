@@ -30,7 +30,8 @@ def asked(row, *path, default):
 def sites(row):
     """How many image blocks and sites get an adapter."""
     layers = asked(row, "adapters", "visual", "layers", default="all")
-    both = asked(row, "adapters", "visual", "site", default="attention") == "both"
+    own = ("options", "site") if row.get("method") == "st_adapter" else ("adapters", "visual", "site")
+    both = asked(row, *own, default="attention") == "both"
     return (LAYERS_NAMED[layers] if isinstance(layers, str) else len(layers)) * (2 if both else 1)
 
 
@@ -58,19 +59,28 @@ def transformer(tokens, width):
 
 
 def text_layers(row):
-    if row.get("method", "m2clip") == "clip":
+    if row.get("method", "m2clip") != "m2clip":
         return 0
     layers = asked(row, "adapters", "text", "layers", default=1)
     both = asked(row, "adapters", "text", "site", default="mlp") == "both"
     return (12 if layers == "all" else layers) * (2 if both else 1)
 
 
+def trained_heads(row):
+    """M2-CLIP's are declared; CLIP trains nothing; ST-Adapter ends in a classifier or in text."""
+    if row.get("method", "m2clip") == "m2clip":
+        return asked(row, "decoder", "heads", default=["contrastive", "cmc", "cmlm", "vc"])
+    text = row["method"] == "clip" or asked(row, "options", "head", default="classifier") == "text"
+    return ["contrastive"] if text else ["vc"]
+
+
 def trainable(row):
-    heads = asked(row, "decoder", "heads", default=["contrastive", "cmc", "cmlm", "vc"])
+    heads = trained_heads(row)
     words = {word.lower() for label in LABELS for word in label.split()}
     if asked(row, "decoder", "mask_words", default="label") == "prompt":  # and the released code's "name"
         words |= {"a", "video", "of", "name"}
-    features = D if asked(row, "decoder", "vc_feature", default="joint") == "width" else E
+    own = ("options", "feature") if row.get("method") == "st_adapter" else ("decoder", "vc_feature")
+    features = D if asked(row, *own, default="joint") == "width" else E
     text_adapter = TEXT * THREE_QUARTERS + THREE_QUARTERS + THREE_QUARTERS * TEXT + TEXT
     word_head = TEXT * TEXT + TEXT + 2 * TEXT + TEXT * len(words) + len(words)
     counts = {part: sites(row) * count for part, count in visual_adapter(row)[0].items()}

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from m2clip.backbones import check, shape_of
-from m2clip.config import Adapters, Backbone, Decoder, Run, TextAdapter, VisualAdapter
+from m2clip.config import Backbone, Run
 from m2clip.errors import UserError, guarded
+from m2clip.options.m2clip import Adapters, Decoder, Options, TextAdapter, VisualAdapter
 from m2clip.parsing import build, merge, plain, read_yaml
 from m2clip.rows import override
 
@@ -46,7 +47,13 @@ BAD = {
     "train: {lr: .nan}": ["train.lr: nan"],
     "train: {lr: .inf}": ["train.lr: inf"],
     "train: {lr: -1.0}": ["train.lr: -1.0", "above 0"],
-    "train: {text_lr: -1.0}": ["train.text_lr: -1.0"],
+    "adapters: {text: {lr: -1.0}}": ["adapters.text.lr: -1.0", "above 0"],
+    "options: {decoder: {head: [vc]}}": ["unknown key decoder.head", "did you mean heads?"],
+    "options: all": ["options: expected keys and values", "'all'"],
+    "method: m2clp": ["method: there is no method m2clp", "did you mean m2clip?", "st_adapter"],
+    "{method: clip, decoder: {heads: [vc]}}": ["unknown key decoder", "known are"],
+    "{method: st_adapter, options: {site: ffn}}": ["site: expected one of attention, mlp, both"],
+    "{method: st_adapter, bottleneck: 2.0}": ["bottleneck: 2.0", "share of the width"],
     "train: {weight_decay: -0.1}": ["train.weight_decay: -0.1"],
     "train: {steps: -1}": ["train.steps", "0 or more"],
     "train: {warmup: 1.0}": ["train.warmup: 1.0", "below 1"],
@@ -107,11 +114,17 @@ def test_a_mistake_is_one_line_with_the_source_and_the_key_path(text):
     ("run", "parts"),
     [
         (
-            Run(adapters=Adapters(visual=VisualAdapter(layers=(1, 13)))),
+            Run(options=Options(adapters=Adapters(visual=VisualAdapter(layers=(1, 13))))),
             ["adapters.visual.layers", "layer 13", "1 to 12"],
         ),
-        (Run(adapters=Adapters(visual=VisualAdapter(layers=(0,)))), ["adapters.visual.layers", "layer 0"]),
-        (Run(adapters=Adapters(text=TextAdapter(layers=13))), ["adapters.text.layers: 13", "12 layers"]),
+        (
+            Run(options=Options(adapters=Adapters(visual=VisualAdapter(layers=(0,))))),
+            ["adapters.visual.layers", "layer 0"],
+        ),
+        (
+            Run(options=Options(adapters=Adapters(text=TextAdapter(layers=13)))),
+            ["adapters.text.layers: 13", "12 layers"],
+        ),
         (Run(backbone=Backbone(name="ViT-B-17")), ["backbone.name", "ViT-B-17", "did you mean ViT-B-1"]),
         (Run(backbone=Backbone(name="RN50")), ["backbone.name: RN50", "plain ViT"]),
         (Run(backbone=Backbone(name="ViT-L-14-CLIPA")), ["backbone.name: ViT-L-14-CLIPA", "plain ViT"]),
@@ -131,9 +144,9 @@ def test_cmlm_needs_a_text_tower_as_wide_as_the_joint_space(backbone, tmp_path):
     config["embed_dim"] = 16
     file.write_text(json.dumps(config))
     run = Run(backbone=Backbone(name="narrow", config=str(file)))
-    with pytest.raises(UserError, match=r"decoder\.heads: cmlm .*narrow has 32 and 16"):
+    with pytest.raises(UserError, match=r"decoder\.heads: cmlm .*this backbone has 32 and 16"):
         check(run)
-    check(replace(run, decoder=Decoder(heads=("contrastive", "vc"))))
+    check(replace(run, options=Options(decoder=Decoder(heads=("contrastive", "vc")))))
 
 
 def test_a_backbone_config_under_another_name_or_broken_is_named(tmp_path):
@@ -168,9 +181,9 @@ def test_good_values_of_every_kind_are_taken():
     )
     assert run.data.scale == (1.0, 1.15)
     assert run.backbone.temperature == 1.0 and type(run.backbone.temperature) is float
-    assert run.adapters.visual.layers == (1, 3)
-    assert run.adapters.text.layers == "all"
-    assert run.decoder.heads == ("vc",)
+    assert run.options.adapters.visual.layers == (1, 3)
+    assert run.options.adapters.text.layers == "all"
+    assert run.options.decoder.heads == ("vc",)
     assert run.evaluate.zero_shot == () and run.evaluate.templates == ("{}", "a {} clip")
 
 
@@ -224,3 +237,24 @@ def test_the_later_of_steps_and_epochs_counts():
     for one in (below, {}):
         with pytest.raises(UserError, match=r"train\.steps and train\.epochs are both given; keep one"):
             override(one, {"train": {"steps": 5, "epochs": 2}})
+
+
+def test_options_are_the_methods_own_and_its_keys_need_no_prefix():
+    short = build(Run, {"method": "st_adapter", "site": "both", "head": "text"})
+    assert short == build(Run, {"method": "st_adapter", "options": {"site": "both", "head": "text"}})
+    assert short.options.heads == ("contrastive",) and not hasattr(short.options, "decoder")
+    assert build(
+        Run, {"decoder": {"heads": ["vc"]}, "options": {"adapters": {"text": {"layers": 0}}}}
+    ) == Run(options=Options(adapters=Adapters(text=TextAdapter(layers=0)), decoder=Decoder(heads=("vc",))))
+    with pytest.raises(UserError, match="options: are not those of the method clip"):
+        Run(method="clip")
+
+
+def test_options_of_one_method_are_not_inherited_by_another():
+    below = {"options": {"adapters": {"text": {"lr": 0.5}}}, "train": {"lr": 1.0}}
+    assert override(below, {"method": "st_adapter", "options": {"site": "both"}}) == {
+        "method": "st_adapter",
+        "options": {"site": "both"},
+        "train": {"lr": 1.0},
+    }
+    assert override(below, {"options": {"decoder": {}}})["options"] == {**below["options"], "decoder": {}}

@@ -230,7 +230,7 @@ def trained(backbone, make_model, tmp_path):
 def test_an_opened_run_predicts_the_same_bits(trained, manifest):
     model, path, _, _ = trained
     run = open_trained(path, "cpu")
-    assert run.labels == tiny_runs.LABELS and run.config.adapters.visual.layers == (1, 3)
+    assert run.labels == tiny_runs.LABELS and run.config.options.adapters.visual.layers == (1, 3)
     results = []
     for each in (model, run.model):
         videos = TestVideos(manifest, "test", run.config.data, pixels_of(each), crops=3)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import plain_model as plain
-from m2clip.config import HEADS, Decoder
 from m2clip.models.heads import VC, cmc_loss, contrastive_loss, mask_words, similarity
+from m2clip.options.m2clip import HEADS, Decoder
 from m2clip.seeds import generator
 
 CLASS_IDS = [0, 0, 3]

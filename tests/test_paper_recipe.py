@@ -41,7 +41,7 @@ def trained():
 def test_every_row_fits_a_gpu_by_the_estimate_and_eight_gpus_can_share_it():
     for row, config in trained().items():
         of_part, rest = divmod(config.train.batch, config.train.accumulate)
-        two_at_both = config.method == "m2clip" and config.adapters.visual.site == "both"
+        two_at_both = config.method == "m2clip" and config.options.adapters.visual.site == "both"
         one = FRAME_OF_BOTH if two_at_both else FRAME
         assert of_part * config.data.frames * one < MOST and config.train.precision == "bf16", row
         for gpus in (1, 2, 4, 8):

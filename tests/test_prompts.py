@@ -6,10 +6,10 @@ import open_clip
 import pytest
 import torch
 
-from m2clip.config import Decoder
 from m2clip.errors import UserError
 from m2clip.models.heads import mask_words
 from m2clip.models.prompts import make_prompts
+from m2clip.options.m2clip import Decoder
 from m2clip.seeds import generator
 
 TEMPLATE = "a video of {}"

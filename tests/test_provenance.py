@@ -223,13 +223,15 @@ def tick(origin):
     settings = [source for source in origin.sources if source.file.suffix == ".yaml"]
     told = {source.key.split(".")[-1]: read(source)[0] for source in settings}
     vision = next((read(s)[0] for s in origin.sources if s.key == "vision_cfg.layers"), None)
+    if told.get("method") in ("clip", "st_adapter"):
+        told["heads"] = ["vc"] if told.get("head") == "classifier" else ["contrastive"]
     layers, ted = told.get("layers"), told.get("method") == "m2clip"
     front = vision and set(range(1, round(5 * vision / 12) + 1))
     adapted = {"all": {*range(1, (vision or 0) + 1)}, "front": front or set(), "none": set()}
     adapted["back"] = adapted["all"] - adapted["front"]
     answers = {
         "ted": lambda: ted and layers != "none",
-        "text_adapter": lambda: told["method"] != "clip" and layers != 0,
+        "text_adapter": lambda: told["method"] == "m2clip" and layers != 0,
         "multi_task": lambda: len(told["heads"]) == 4,
         "front": lambda: adapted["front"] <= adapted[layers],
         "back": lambda: adapted["back"] <= adapted[layers],
@@ -263,7 +265,7 @@ AGAIN = {
     "parameters_m": count,
     "gmacs_view": count,
     "site": lambda origin: {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}[
-        values(origin)[1]
+        values(origin, "site")[0]
     ],
     "text_layers": text_layers,
     "correlation": correlation,

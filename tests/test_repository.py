@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from m2clip import rows
-from m2clip.config import Adapters, Decoder
+from m2clip.config import Run
 from m2clip.stages.readme import BLOCK, filled
 
 ROOT = Path(__file__).parents[1]
@@ -40,8 +40,7 @@ def test_the_tables_in_the_readme_are_the_rendered_ones():
 
 def test_main_is_the_papers_model_as_it_stands():
     config = rows.resolve(rows.MAIN)
-    assert config.adapters == Adapters()
-    assert config.decoder == Decoder()
+    assert config.options == Run().options
     assert config.method == "m2clip"
     assert config.data.dataset == "k400"
 

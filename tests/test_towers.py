@@ -236,8 +236,8 @@ def image_sites(layers, sites, names):
 @pytest.mark.parametrize(
     ("differences", "names"),
     [
-        ({"method": "clip", "decoder": {"heads": ["contrastive", "cmc"]}}, []),
-        ({"method": "clip", "decoder": {"heads": ["vc"]}}, VC),
+        ({"method": "clip"}, []),
+        ({"method": "st_adapter", "options": {"layers": "none"}}, VC),
         (
             {},
             image_sites([0, 1, 2], ["attn"], TE + TD) + at("text.blocks.3.before_mlp", TEXT) + CMLM + VC,

@@ -65,7 +65,7 @@ def test_learning_rate_is_a_cosine_to_zero_times_a_linear_warm_up(steps, warmup)
 
 def test_parameter_groups(make_model):
     model, _ = make_model(randomise=False)
-    optimizer = optim.make_optimizer(model.trainable(), Train(lr=0.01, text_lr=0.25, weight_decay=0.3))
+    optimizer = optim.make_optimizer(model.trainable(), Train(lr=0.01, weight_decay=0.3), 0.25)
     optim.set_learning_rate(optimizer, 0.004)
     found = {
         id(p): (group["lr"], group["weight_decay"])

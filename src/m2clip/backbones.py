@@ -144,44 +144,6 @@ def _sha256(path: Path, size: int, changed: int) -> Any:
         return hashlib.file_digest(file, "sha256")
 
 
-def adapted_layers(layers: str | tuple[int, ...], total: int) -> tuple[int, ...]:
-    """Layers of a tower that get an adapter, counted from 1.
-
-    `front` is the paper's 1-5 of 12, that is the first 5/12 of the layers, rounded; `back` is the rest.
-    """
-    front = round(5 * total / 12)
-    named = {"all": (1, total), "none": (1, 0), "front": (1, front), "back": (front + 1, total)}
-    if isinstance(layers, str):
-        first, last = named[layers]
-        return tuple(range(first, last + 1))
-    for layer in layers:
-        if not 1 <= layer <= total:
-            raise UserError(
-                f"adapters.visual.layers: there is no layer {layer}; this image tower has 1 to {total}"
-            )
-    return layers
-
-
-def text_layers(layers: int | str, total: int) -> int:
-    """How many of the last text layers get an adapter."""
-    count = total if isinstance(layers, str) else layers
-    if count > total:
-        raise UserError(f"adapters.text.layers: {count} is more than the {total} layers of this text tower")
-    return count
-
-
 def check(config: Run) -> None:
-    """Raise a UserError where adapters or heads do not fit the backbone."""
-    shape = shape_of(config.backbone)
-    adapted_layers(config.adapters.visual.layers, shape.image_layers)
-    text_layers(config.adapters.text.layers, shape.text_layers)
-    if config.adapters.text.layers != 0 and not {"contrastive", "cmc", "cmlm"} & set(config.decoder.heads):
-        raise UserError(
-            f"adapters.text.layers: no head of {list(config.decoder.heads)} reads text, so nothing "
-            "would train a text adapter; set it to 0, or add contrastive, cmc or cmlm to decoder.heads"
-        )
-    if "cmlm" in config.decoder.heads and shape.text_width != shape.joint:
-        raise UserError(
-            f"decoder.heads: cmlm needs a text tower as wide as the joint space, {config.backbone.name} has "
-            f"{shape.text_width} and {shape.joint}; leave cmlm out"
-        )
+    """Raise a UserError where the method's options do not fit the backbone or the frames."""
+    config.options.check(shape_of(config.backbone), config.data)

@@ -3,13 +3,15 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 
+from m2clip.config import Run
 from m2clip.errors import UserError, did_you_mean
+from m2clip.options import class_of
 
 T = TypeVar("T")
 
@@ -24,6 +26,23 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         elif value is not None:
             merged[key] = value
     return merged
+
+
+def gather_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's values with the keys of its method below `options`, where `Run` has them.
+
+    A user writes `decoder: {heads: [vc]}` or `options: {decoder: {heads: [vc]}}`; the first wins.
+
+    Raises:
+        UserError: for an unknown method.
+    """
+    own = {option.name for option in dataclasses.fields(class_of(str(values.get("method", Run.method))))}
+    options = {key: value for key, value in values.items() if key in own}
+    others = {key: value for key, value in values.items() if key not in own}
+    below = values.get("options") or {}
+    if not options:
+        return others
+    return others | {"options": merge(below, options) if isinstance(below, Mapping) else below}
 
 
 def build(kind: type[T], values: Any, path: str = "", source: str = "") -> T:
@@ -47,13 +66,23 @@ def build(kind: type[T], values: Any, path: str = "", source: str = "") -> T:
 def _build(kind: type[Any], values: Any, path: str) -> Any:
     if not isinstance(values, Mapping):
         raise UserError(f"{path or 'config'}: expected keys and values, got {values!r}")
-    hints = typing.get_type_hints(kind)
+    hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if _is_field(hint)}
+    known = set(hints)
+    if kind is Run:
+        values = gather_options(values)
+        hints["options"] = options = class_of(str(values.get("method", Run.method)))
+        known |= {option.name for option in dataclasses.fields(options)}
     for key in values:
         if key not in hints:
             raise UserError(
-                f"unknown key {_join(path, str(key))}{did_you_mean(str(key), hints)}; "
-                f"known are {sorted(hints)}"
+                f"unknown key {_join(path, str(key))}{did_you_mean(str(key), known)}; "
+                f"known are {sorted(known)}"
             )
+    if kind is Run:  # its keys need no `options.` before them, so messages have none
+        given = values.get("options", {})
+        options = _build(hints.pop("options"), given, "" if isinstance(given, Mapping) else "options")
+        values = {key: value for key, value in values.items() if key != "options"}
+        return Run(options=options, **{key: _convert(hints[key], values[key], key) for key in values})
     return kind(**{key: _convert(hints[key], value, _join(path, key)) for key, value in values.items()})
 
 
@@ -115,6 +144,10 @@ def _hint(hint: Any, value: Any) -> str:
     return ""
 
 
+def _is_field(hint: Any) -> bool:
+    return typing.get_origin(hint) is not typing.ClassVar
+
+
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
@@ -129,6 +162,19 @@ def plain(config: Any) -> dict[str, Any]:
         else value
         for key, value in ((f.name, getattr(config, f.name)) for f in dataclasses.fields(config))
     }
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """The values of a config by their dotted keys, as a user types them after -S: `adapters.text.layers`."""
+    return dict(_leaves(plain(config), ""))
+
+
+def _leaves(nested: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, "" if key == "options" and not path else _join(path, key))
+        else:
+            yield _join(path, key), value
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from m2clip import backbones
 from m2clip.config import Run
 from m2clip.errors import UserError, did_you_mean
-from m2clip.parsing import build, merge, read_mapping
+from m2clip.parsing import build, gather_options, merge, read_mapping
 
 PARAMS = Path("params.yaml")
 ROWS = Path("experiments/rows.yaml")
@@ -19,6 +19,7 @@ DATASETS = ("k400", "ssv2", "ucf101", "hmdb51")
 SPLITS = ("train", "validation", "test")
 WORLDS = ("small", "standard")  # sizes of the synthetic world (data/synthetic/worlds.py), the default first
 MAIN = "main"
+OF_M2CLIP = ("adapters", "decoder")  # top-level keys of params.yaml that only M2-CLIP has
 EITHER = ("steps", "epochs"), ("warmup", "warmup_epochs")  # of `train`: two ways to say one thing
 
 
@@ -47,6 +48,7 @@ class Profile:
     backbone: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
+    methods: dict[str, Any] = field(default_factory=dict)  # how each method is trained under this profile
     datasets: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, Any] = field(
         default_factory=dict
@@ -57,6 +59,11 @@ class Profile:
     videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
     prepare: Prepare = field(default_factory=Prepare)
     seeds: tuple[int, ...] = ()  # its own, where it has a pipeline of its own (stages/beside.py)
+
+    def sections(self, method: str) -> dict[str, Any]:
+        """Its differences from the defaults, for a method."""
+        common = {key: getattr(self, key) for key in ("data", "backbone", "train", "evaluate")}
+        return override(common, gather_options({"method": method} | self.methods.get(method, {})))
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -119,11 +126,13 @@ def differences(row: str) -> dict[str, Any]:
     if row not in declared:
         raise UserError(f"{ROWS}: there is no row {row}{did_you_mean(row, declared)}")
     if row != MAIN:
-        return declared[row]
+        return gather_options(declared[row])
     if declared[MAIN]:
         raise UserError(f"{ROWS}: rows.{MAIN}: must be empty; params.yaml says what differs")
     mine = {key: value for key, value in params().items() if key not in ("profile", "seeds", "tables")}
-    return merge({}, mine)
+    if mine.get("method") not in (None, Run.method):  # the keys of M2-CLIP say nothing of another method
+        mine = {key: value for key, value in mine.items() if key not in OF_M2CLIP}
+    return gather_options(merge({}, mine))
 
 
 def resolve(row: str, base: Profile | None = None) -> Run:
@@ -135,8 +144,9 @@ def resolve(row: str, base: Profile | None = None) -> Run:
     base = base or profile()
     source = str(PARAMS) if row == MAIN else f"{ROWS}: row {row}"
     over = differences(row)
+    method = str(over.get("method", Run.method))
     build(Run, over, source=source)  # so that a mistake is blamed on the file that holds it
-    common = {key: getattr(base, key) for key in ("data", "backbone", "train", "evaluate")}
+    common = base.sections(method)
     dataset = merge(common, over).get("data", {}).get("dataset", "k400")
     if dataset not in DATASETS:
         raise UserError(
@@ -144,6 +154,7 @@ def resolve(row: str, base: Profile | None = None) -> Run:
         )
     recipe = override(base.datasets.get(dataset, {}), base.rows.get(row, {}))
     try:
+        recipe = gather_options({"method": method} | recipe)
         build(Run, common := override(common, recipe))
     except UserError as error:
         raise UserError(f"experiments/profiles/{base.name}.yaml: {error}") from None
@@ -151,7 +162,6 @@ def resolve(row: str, base: Profile | None = None) -> Run:
         config = build(Run, override(common, over))
         zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in base.left_out)
         config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
-        _check_method(config.method)
         backbones.check(config)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
@@ -160,6 +170,8 @@ def resolve(row: str, base: Profile | None = None) -> Run:
 
 def override(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`merge`, but what `over` says in steps takes away what `below` says of it in epochs, and so back.
+
+    Options of one method are never inherited by another.
 
     Raises:
         UserError: where one of the two says it in both.
@@ -171,7 +183,13 @@ def override(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     given = {key for key, value in (over.get("train") or {}).items() if value is not None}
     gone = {key for pair in EITHER if given & set(pair) for key in pair} - given
     train = {key: value for key, value in (below.get("train") or {}).items() if key not in gone}
-    return merge(below | {"train": train}, over)
+    kept = {key: value for key, value in below.items() if key != "options" or _same_method(below, over)}
+    return merge(kept | {"train": train}, over)
+
+
+def _same_method(below: dict[str, Any], over: dict[str, Any]) -> bool:
+    own = below.get("method", Run.method)
+    return over.get("method", own) == own
 
 
 def needing(dataset: str, base: Profile) -> list[str]:
@@ -244,11 +262,3 @@ def _videos(declared: dict[str, Any], path: Path) -> dict[str, Videos]:
 def method_file(method: str) -> Path:
     """The one file that holds a method."""
     return Path(__file__).parent / "methods" / f"{method}.py"
-
-
-def _check_method(method: str) -> None:
-    known = sorted(file.stem for file in method_file("x").parent.glob("[a-z]*.py"))
-    if method not in known:
-        raise UserError(
-            f"method: there is no method {method}{did_you_mean(method, known)}; known are {known}"
-        )

@@ -208,9 +208,9 @@ def flatten(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def parameters(config: Any) -> dict[str, str]:
-    """A config as flat texts under dotted keys: `adapters.text.layers`."""
+    """A config as flat texts under dotted keys: `adapters.text.layers`, as a user types them after -S."""
     return {
-        ".".join(path): value if isinstance(value, str) else json.dumps(value)
+        ".".join(path).removeprefix("options."): value if isinstance(value, str) else json.dumps(value)
         for path, value in _leaves(_canonical(config))
     }
 

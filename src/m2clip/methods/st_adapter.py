@@ -2,8 +2,7 @@
 
     z = z + Conv3D(z W_dn) W_up, kernel 3x1x1, no activation, the class token untouched
 
-The paper's Fig. 2a has it before the FFN with VC alone, and with a text branch. Site, layers and bottleneck
-are those of `adapters.visual`; a text branch is heads that read text, with `adapters.text.layers` 0.
+The paper's Fig. 2a has it before the FFN with a classifier alone, and with CLIP's frozen text branch.
 """
 
 import torch.nn.functional as F
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 from m2clip.backbones import Shape
 from m2clip.config import Run
 from m2clip.models.adapters import depthwise, projection, seeded
-from m2clip.models.clip import Wrap
-from m2clip.models.sites import image_sites, text_sites
+from m2clip.models.clip import AdaptedBlock, Wrap
+from m2clip.models.sites import image_sites
+from m2clip.options.st_adapter import Options
 from m2clip.seeds import number
 
 
@@ -36,10 +36,11 @@ class STAdapter(nn.Module):
 
 def wraps(config: Run, shape: Shape, seed: int) -> tuple[Wrap, Wrap]:
     """What this method puts into each block of the image tower and of the text tower."""
-    visual = config.adapters.visual
+    options = config.options
+    assert isinstance(options, Options)
 
     def adapter(layer: int, site: str) -> nn.Module:
-        bottleneck = round(shape.image_width * visual.bottleneck)
+        bottleneck = round(shape.image_width * options.bottleneck)
         return seeded(number(seed, "st", layer, site), lambda: STAdapter(shape.image_width, bottleneck))
 
-    return image_sites(visual, shape, adapter), text_sites(config.adapters.text, shape, seed)
+    return image_sites(options, shape, adapter), lambda layer, block: AdaptedBlock(block)

@@ -1,7 +1,7 @@
 """The adapters: TED-Adapter (Eq. 6-8) for the image tower, text adapter (Eq. 9) for the text tower.
 
 Every adapter maps tokens to tokens of the same shape and by default is the identity as it starts, so that
-training starts from CLIP. What the paper leaves open is a parameter in `config.py`.
+training starts from CLIP. What the paper leaves open is a parameter in `options/m2clip.py`.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from m2clip.config import TextAdapter as TextAdapterConfig
-from m2clip.config import VisualAdapter
+from m2clip.options.m2clip import TextAdapter as TextAdapterConfig
+from m2clip.options.m2clip import VisualAdapter
 
 
 def projection(width: int, out: int) -> nn.Linear:

@@ -12,7 +12,7 @@ from m2clip.data.transforms import Pixels
 from m2clip.models.clip import ImageTower, TextTower
 from m2clip.models.load_clip import open_backbone
 from m2clip.models.prompts import make_prompts
-from m2clip.models.video_clip import VideoCLIP
+from m2clip.models.video_clip import VideoCLIP, decoder_of
 
 
 def build_model(
@@ -32,7 +32,7 @@ def build_model(
     clip, tokenizer = open_backbone(config.backbone, device)
     method = importlib.import_module(f"m2clip.methods.{config.method}")
     wrap_image, wrap_text = method.wraps(config, shape_of(config.backbone), seed)
-    prompts = make_prompts(labels, config.data.prompt, tokenizer, config.decoder.mask_words == "prompt")
+    prompts = make_prompts(labels, config.data.prompt, tokenizer, decoder_of(config).mask_words == "prompt")
     temperature = config.backbone.temperature
     if temperature is None:
         temperature = 1.0 if device == "meta" else math.exp(-clip.logit_scale.item())

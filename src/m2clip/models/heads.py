@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2clip.config import Decoder
-from m2clip.config import TextAdapter as TextAdapterConfig
 from m2clip.models.adapters import TextAdapter
 from m2clip.models.prompts import Prompts
+from m2clip.options.m2clip import Decoder
+from m2clip.options.m2clip import TextAdapter as TextAdapterConfig
 
 
 def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:

@@ -4,15 +4,19 @@ from collections.abc import Callable, Collection
 
 from torch import nn
 
-from m2clip.backbones import Shape, adapted_layers, text_layers
-from m2clip.config import TextAdapter as TextAdapterConfig
-from m2clip.config import VisualAdapter
+from m2clip.backbones import Shape
 from m2clip.models.adapters import TextAdapter, seeded
 from m2clip.models.clip import AdaptedBlock, Wrap
+from m2clip.options.base import adapted_layers, text_layers
+from m2clip.options.m2clip import TextAdapter as TextAdapterConfig
+from m2clip.options.m2clip import VisualAdapter
+from m2clip.options.st_adapter import Options as STAdapter
 from m2clip.seeds import number
 
 
-def image_sites(config: VisualAdapter, shape: Shape, make: Callable[[int, str], nn.Module]) -> Wrap:
+def image_sites(
+    config: VisualAdapter | STAdapter, shape: Shape, make: Callable[[int, str], nn.Module]
+) -> Wrap:
     """A new `make(layer, site)` at the config's sites of the config's layers of the image tower."""
     return _at_sites(adapted_layers(config.layers, shape.image_layers), config.site, make)
 

@@ -28,6 +28,7 @@ from m2clip.models.heads import (
     similarity,
 )
 from m2clip.models.prompts import Prompts
+from m2clip.options import m2clip, st_adapter
 from m2clip.seeds import number
 
 
@@ -52,6 +53,16 @@ class Share(NamedTuple):
     gather: Callable[[Tensor], Tensor]  # (n, E) of the rows -> (N, E) of the part, with gradients
 
 
+def decoder_of(config: Run) -> m2clip.Decoder:
+    """The heads of a config, whatever its method, with the weights that M2-CLIP gives them."""
+    options = config.options
+    if isinstance(options, m2clip.Options):
+        return options.decoder
+    if isinstance(options, st_adapter.Options):
+        return m2clip.Decoder(heads=options.heads, vc_feature=options.feature)
+    return m2clip.Decoder(heads=options.heads)
+
+
 class VideoCLIP(nn.Module):
     """A CLIP adapted to video, with the heads of the config."""
 
@@ -61,19 +72,20 @@ class VideoCLIP(nn.Module):
         self, image: ImageTower, text: TextTower, prompts: Prompts, config: Run, temperature: float, seed: int
     ) -> None:
         super().__init__()
-        self.image, self.text, self.prompts, self.config = image, text, prompts, config.decoder
-        self.heads, self.precision = config.decoder.heads, config.train.precision
+        self.image, self.text, self.prompts, self.config = image, text, prompts, decoder_of(config)
+        self.heads, self.precision = config.options.heads, config.train.precision
         self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
         width, joint = image.width, image.joint
-        classes, decoder = len(prompts.ids), config.decoder
+        classes, decoder = len(prompts.ids), self.config
         self.after = self.cmlm = self.vc = None
         if decoder.temporal_convolution:
             self.after = seeded(number(seed, "after"), lambda: TemporalConvolution(joint))
         if "cmlm" in self.heads:
             block = cast(AdaptedBlock, text.blocks[-1]).block
-            words = len(prompts.vocabulary)
+            words, options = len(prompts.vocabulary), config.options
+            assert isinstance(options, m2clip.Options)
             self.cmlm = seeded(
-                number(seed, "cmlm"), lambda: CMLM(block, text.width, words, config.adapters.text)
+                number(seed, "cmlm"), lambda: CMLM(block, text.width, words, options.adapters.text)
             )
         if "vc" in self.heads:
             features = width if decoder.vc_feature == "width" else joint

@@ -6,6 +6,8 @@ Every number is read from the run's files.
 from dataclasses import dataclass
 from typing import Any
 
+from m2clip.config import Run
+from m2clip.parsing import build
 from m2clip.report.names import HEADS, METHOD, MISSING, Names
 from m2clip.runs import RunKey
 
@@ -35,9 +37,11 @@ def page(told: Told) -> str:
     config, backbone = told.config, told.config["backbone"]
     dataset = told.names.dataset(config["data"]["dataset"])
     method = METHOD if config["method"] == "m2clip" else config["method"]
-    heads = ", ".join(HEADS.get(head, head) for head in config["decoder"]["heads"])
-    reads_text = {"contrastive", "cmc"} & set(config["decoder"]["heads"])
-    others = "`--labels FILE` takes others, zero-shot." if reads_text else "It reads no text: no zero-shot."
+    options = build(Run, {key: value for key, value in config.items() if key != "inputs"}).options
+    heads = ", ".join(HEADS.get(head, head) for head in options.heads)
+    others = (
+        "`--labels FILE` takes others, zero-shot." if options.zero_shot else "It reads no text: no zero-shot."
+    )
     return f"""# {method}: row `{told.key.row}`, seed {told.key.seed}, trained on {dataset}
 {_synthetic(told)}
 Adapters and heads for the frozen CLIP `{backbone["name"]}`: {told.parameters:,} trained parameters, heads \

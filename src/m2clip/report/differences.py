@@ -1,11 +1,11 @@
 """How a row differs from the paper's M2-CLIP, in words: `decoder.heads=[contrastive, cmc]`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from m2clip.config import Run
-from m2clip.parsing import build, plain
+from m2clip.parsing import build, flat, gather_options
 from m2clip.report import facts
 from m2clip.report.names import METHOD
 from m2clip.rows import Profile, override
@@ -25,8 +25,9 @@ def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None)
 
     That is the defaults, the profile and its recipe for the dataset, and what `over` changes of them.
     """
-    common = {key: getattr(profile, key) for key in ("data", "backbone", "train", "evaluate")}
-    config = build(Run, override(override(common, profile.datasets.get(dataset, {})), dict(over or {})))
+    changed = gather_options(over or {})
+    common = profile.sections(str(changed.get("method", Run.method)))
+    config = build(Run, override(override(common, profile.datasets.get(dataset, {})), changed))
     zero_shot = tuple(name for name in config.evaluate.zero_shot if name not in profile.left_out)
     config = replace(config, evaluate=replace(config.evaluate, zero_shot=zero_shot))
     return in_steps(config, profile, dataset)
@@ -44,17 +45,23 @@ def in_steps(config: Run, profile: Profile, dataset: str) -> Run:
 
 
 def difference(config: Run, profile: Profile) -> list[str]:
-    """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py."""
+    """Every setting that is not the paper's under the profile, as `key=value`, in the order of config.py.
+
+    Another method is named first and compared with its own defaults.
+    """
     dataset = config.data.dataset
-    return between(in_steps(config, profile, dataset), paper(profile, dataset))
+    other = between(in_steps(config, profile, dataset), paper(profile, dataset, {"method": config.method}))
+    return other if config.method == Run.method else [f"method={config.method}", *other]
 
 
 def between(config: Run, other: Run) -> list[str]:
     """Every setting that decides a number and is not the other's, as `key=value`."""
-    theirs = dict(_flat(plain(other)))
-    mine = {key: value for key, value in _flat(plain(config)) if key not in SILENT}
+    theirs = flat(other)
+    mine = {key: value for key, value in flat(config).items() if key not in SILENT}
     return [
-        f"{key}={written(value)}" for key, value in mine.items() if written(value) != written(theirs[key])
+        f"{key}={written(value)}"
+        for key, value in mine.items()
+        if key not in theirs or written(value) != written(theirs[key])
     ]
 
 
@@ -62,14 +69,6 @@ def label(config: Run, profile: Profile) -> str:
     """`M2-CLIP`, followed by how it differs but for the dataset, which every table and figure names."""
     differs = [text for text in difference(config, profile) if text.partition("=")[0] not in ELSEWHERE]
     return ", ".join([METHOD, *differs])
-
-
-def _flat(nested: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for key, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, (*path, key))
-        else:
-            yield ".".join((*path, key)), value
 
 
 def written(value: Any) -> str:

@@ -30,7 +30,7 @@ GROUPS = {
 }
 ALONE: dict[str, Any] = {"decoder": {"heads": ["contrastive"]}}
 COMPONENTS: dict[str, dict[str, Any]] = {
-    "clip_zero_shot": {**ALONE, "method": "clip", "train": {"steps": 0}},
+    "clip_zero_shot": {"method": "clip", "train": {"steps": 0}},
     "ted_adapter": {**ALONE, "adapters": {"text": {"layers": 0}}},
     "multimodal_adapter": ALONE,
     "multimodal_adapter+multi_task_decoder": {},

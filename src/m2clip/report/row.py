@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2clip import runs
 from m2clip.config import Run
-from m2clip.parsing import build
+from m2clip.parsing import build, flat
 from m2clip.report.differences import label
 from m2clip.report.numbers import FEWER_SEEDS, ONE_SEED, Number, Source
 from m2clip.rows import Profile
@@ -119,8 +119,17 @@ class Row:
         return [Source(run.key.metrics, key, run.key) for run in self.measured for key in keys]
 
     def settings(self, *keys: str) -> list[Source]:
-        """Keys of its resolved config, by which training was run; nothing where it is not resolved."""
-        return [Source(self.runs[0].key.train_config, key) for key in keys] if self.config else []
+        """Keys of its resolved config, by which training was run; nothing where it is not resolved.
+
+        Where its method has not all of them, the method and all of its options are given.
+        """
+        if self.config is None:
+            return []
+        own, known = flat(self.config.options), flat(self.config)
+        if not set(keys) <= known.keys():
+            keys = tuple(dict.fromkeys(["method", *(key for key in keys if key in known), *own]))
+        file = self.runs[0].key.train_config
+        return [Source(file, f"options.{key}" if key in own else key) for key in keys]
 
     def same(self, read: Callable[[SeedRun], Any]) -> Any:
         """What all evaluated runs agree on, else None."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from m2clip.parsing import flat
 from m2clip.report import TABLES, facts
 from m2clip.report.conclusions.claims import Claim
 from m2clip.report.results import Row, get_path
@@ -171,8 +172,15 @@ def _verb_step(row: Row, dataset: str, place: Place) -> Iterator[Source]:
     yield _classes(dataset, place.context)
 
 
-def _config(row: Row, keys: Iterable[str]) -> list[Source]:
-    return [Source(row.runs[0].key.train_config, key) for key in keys] if row.config else []
+def _config(row: Row, keys: Sequence[str]) -> list[Source]:
+    """Where the settings stand in the row's file; of a method without one of them, all of its own."""
+    if row.config is None:
+        return []
+    file, own, known = row.runs[0].key.train_config, flat(row.config.options), flat(row.config)
+    found = [key for key in keys if key in known]
+    if len(found) < len(list(keys)):
+        found = list(dict.fromkeys(["method", *found, *own]))
+    return [Source(file, f"options.{key}" if key in own else key) for key in found]
 
 
 def _layers(row: Row, key: str) -> list[Source]:

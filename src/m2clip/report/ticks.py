@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2clip.backbones import adapted_layers, shape_of, text_layers
-from m2clip.config import HEADS, Run
+from m2clip.backbones import shape_of
+from m2clip.config import Run
+from m2clip.options import m2clip, st_adapter
+from m2clip.options.base import adapted_layers, text_layers
+from m2clip.options.m2clip import HEADS
 from m2clip.report.grid import NO, YES
 from m2clip.report.names import HEADS as SHOWN
 from m2clip.report.numbers import Number, Source, Text
 from m2clip.report.row import Row
 
-TED = "m2clip"  # the method that has TED-Adapters
 SITES = {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}
 
 
@@ -45,30 +47,44 @@ def read_from(row: Row, settings: tuple[str, ...], layers: str = "") -> tuple[So
 
 def site(row: Row) -> Text | None:
     """Where in a block the visual adapter sits, in the paper's words."""
-    if row.config is None or row.config.method == "clip":
-        return None
-    return Text(SITES[row.config.adapters.visual.site], read_from(row, ("method", "adapters.visual.site")))
+    options = row.config.options if row.config else None
+    if isinstance(options, m2clip.Options):
+        return Text(SITES[options.adapters.visual.site], read_from(row, ("method", "adapters.visual.site")))
+    if isinstance(options, st_adapter.Options):
+        return Text(SITES[options.site], read_from(row, ("method", "site")))
+    return None
 
 
 def text_adapters(row: Row) -> Number | None:
     """How many text layers have an adapter."""
     if row.config is None:
         return None
-    count = text_layers(row.config.adapters.text.layers, shape_of(row.config.backbone).text_layers)
+    options = row.config.options
+    layers = options.adapters.text.layers if isinstance(options, m2clip.Options) else 0
+    count = text_layers(layers, shape_of(row.config.backbone).text_layers)
     return Number(value=count, sources=read_from(row, ("adapters.text.layers",), "text_cfg.layers"))
 
 
-def _ted(config: Run) -> bool:
-    return config.method == TED and config.adapters.visual.layers not in ("none", ())
+def _ted(config: Run) -> m2clip.VisualAdapter | None:
+    """The settings of the TED-Adapter, of a row that has one."""
+    options = config.options
+    if not isinstance(options, m2clip.Options) or options.adapters.visual.layers in ("none", ()):
+        return None
+    return options.adapters.visual
+
+
+def _text_adapter(config: Run) -> bool:
+    return isinstance(config.options, m2clip.Options) and config.options.adapters.text.layers != 0
 
 
 def _half(name: str) -> Callable[[Run], bool | None]:
     """Whether all layers of the front, or of the back, have a TED-Adapter."""
 
     def read(config: Run) -> bool | None:
-        total = shape_of(config.backbone).image_layers
-        adapted = adapted_layers(config.adapters.visual.layers, total)
-        return set(adapted_layers(name, total)) <= set(adapted) if _ted(config) else None
+        visual, total = _ted(config), shape_of(config.backbone).image_layers
+        if visual is None:
+            return None
+        return set(adapted_layers(name, total)) <= set(adapted_layers(visual.layers, total))
 
     return read
 
@@ -77,8 +93,8 @@ def _fusion(name: str) -> Callable[[Run], bool | None]:
     """Sequential or parallel; neither where TE or TD is alone."""
 
     def read(config: Run) -> bool | None:
-        visual = config.adapters.visual
-        if not _ted(config) or not (visual.temporal_enhancement and visual.temporal_difference):
+        visual = _ted(config)
+        if visual is None or not (visual.temporal_enhancement and visual.temporal_difference):
             return None
         return visual.fusion == name
 
@@ -86,11 +102,11 @@ def _fusion(name: str) -> Callable[[Run], bool | None]:
 
 
 def _branch(name: str) -> Callable[[Run], bool | None]:
-    return lambda config: getattr(config.adapters.visual, name) if _ted(config) else None
+    return lambda config: getattr(_ted(config), name, None)
 
 
 def _head(name: str) -> Callable[[Run], bool | None]:
-    return lambda config: name in config.decoder.heads
+    return lambda config: name in config.options.heads
 
 
 _SITTING = ("method", "adapters.visual.layers")
@@ -98,13 +114,13 @@ _TE, _TD = "adapters.visual.temporal_enhancement", "adapters.visual.temporal_dif
 _FUSION = (*_SITTING, _TE, _TD, "adapters.visual.fusion")
 _HEADS = ("decoder.heads",)
 TICKS = {
-    "ted": Tick("TED-Adapter", _ted, _SITTING),
+    "ted": Tick("TED-Adapter", lambda config: _ted(config) is not None, _SITTING),
     "text_adapter": Tick(
         "Text adapter",
-        lambda config: config.method != "clip" and config.adapters.text.layers != 0,
+        _text_adapter,
         ("method", "adapters.text.layers"),
     ),
-    "multi_task": Tick("Multi-task decoder", lambda config: set(config.decoder.heads) == set(HEADS), _HEADS),
+    "multi_task": Tick("Multi-task decoder", lambda config: set(config.options.heads) == set(HEADS), _HEADS),
     **{head: Tick(SHOWN[head], _head(head), _HEADS) for head in HEADS},
     "front": Tick("Front layers", _half("front"), _SITTING, "vision_cfg.layers"),
     "back": Tick("Back layers", _half("back"), _SITTING, "vision_cfg.layers"),
@@ -112,8 +128,6 @@ TICKS = {
     "td": Tick("TD", _branch("temporal_difference"), (*_SITTING, _TD)),
     "sequential": Tick("Sequential", _fusion("sequential"), _FUSION),
     "parallel": Tick("Parallel", _fusion("parallel"), _FUSION),
-    "reads_text": Tick(
-        "Zero-shot", lambda config: bool({"contrastive", "cmc"} & set(config.decoder.heads)), _HEADS
-    ),
+    "reads_text": Tick("Zero-shot", lambda config: config.options.zero_shot, _HEADS),
     "tuned_clip": Tick("CLIP finetuned", lambda config: False, ("method",)),
 }

@@ -1,6 +1,6 @@
 """Stage `complexity`: parameters and multiply-adds of every row at full size, into reports/complexity.csv.
 
-A row's method, adapters and decoder are laid over the paper's model on ViT-B/16 and K400's labels, whatever
+A row's method and its options are laid over the paper's model on ViT-B/16 and K400's labels, whatever
 the profile; no weights are needed.
 """
 
@@ -16,10 +16,10 @@ from m2clip.backbones import check
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.complexity import COMPONENTS, Complexity, complexity
-from m2clip.parsing import build
+from m2clip.parsing import build, gather_options
 
 FRAMES = (8, 16, 32)
-SECTIONS = ("method", "adapters", "decoder")
+SECTIONS = ("method", "options")
 LABELS = Path("experiments/labels/kinetics400.txt")
 OUTPUT = Path("reports/complexity.csv")
 COLUMNS = (
@@ -40,8 +40,8 @@ def full_size(row: str, differences: Mapping[str, Any]) -> Run:
     Raises:
         UserError: naming the row, where something in it does not exist at full size.
     """
-    sections = {key: value for key, value in differences.items() if key in SECTIONS}
     try:
+        sections = {key: value for key, value in gather_options(differences).items() if key in SECTIONS}
         config = build(Run, sections)
         check(config)
     except UserError as error:

@@ -39,7 +39,7 @@ def open_fabric(device: str, config: Run) -> Fabric:
             f"torchrun started {here} processes on a node with {torch.cuda.device_count()} GPUs; "
             "lower --nproc-per-node"
         )
-    text_unused = not {"contrastive", "cmc", "cmlm"} & set(config.decoder.heads)
+    text_unused = not config.options.reads_text
     ddp = DDPStrategy(forward_sync_buffers=False, find_unused_parameters=text_unused)
     fabric = Fabric(
         accelerator=device,

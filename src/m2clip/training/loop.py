@@ -18,6 +18,7 @@ from m2clip.data.dataset import TrainVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
 from m2clip.models.video_clip import VideoCLIP
+from m2clip.options import m2clip
 from m2clip.schedule import resolve_schedule
 from m2clip.training.checkpoint import load_state, save_state
 from m2clip.training.devices import open_fabric
@@ -72,7 +73,9 @@ def train(
     trainable = model.trainable()
     if not trainable:
         raise UserError("nothing to train: there is no adapter, cmlm or vc; set train.steps to 0")
-    optimizer = make_optimizer(trainable, recipe)
+    options = config.options
+    text_lr = options.adapters.text.lr if isinstance(options, m2clip.Options) else 1.0
+    optimizer = make_optimizer(trainable, recipe, text_lr)
     start, history, dropped = _resume(fabric, checkpoints, trainable, optimizer)
     first = fabric.is_global_zero
     for values in history if first else ():

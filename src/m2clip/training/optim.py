@@ -20,11 +20,13 @@ def learning_rate(step: int, config: Train) -> float:
     return config.lr * rise * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-def make_optimizer(trainable: dict[str, nn.Parameter], config: Train) -> torch.optim.AdamW:
+def make_optimizer(
+    trainable: dict[str, nn.Parameter], config: Train, text_lr: float = 1.0
+) -> torch.optim.AdamW:
     """AdamW in up to four groups: text adapters or not (`text_lr`), decayed or not (biases, norms)."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trainable.items():
-        factor = config.text_lr if name.startswith(("text.", "cmlm.adapter.")) else 1.0
+        factor = text_lr if name.startswith(("text.", "cmlm.adapter.")) else 1.0
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((factor, decay), []).append(parameter)
     return torch.optim.AdamW(

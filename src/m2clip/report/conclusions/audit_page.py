@@ -5,10 +5,9 @@ Rendered from experiments/audit.yaml; a cost is the step from `main` to the row 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from m2clip import rows
-from m2clip.parsing import plain
+from m2clip.parsing import flat
 from m2clip.report import chance, facts, outcomes
 from m2clip.report.conclusions.audit import AUDIT, Audit, Switch, read
 from m2clip.report.differences import between, difference, written
@@ -98,9 +97,7 @@ def _here(switch: Switch, main: Row) -> str:
     """Whose value `main` has under this profile: `paper`, `released`, or the value where it is neither's."""
     if main.config is None:
         return MISSING
-    value: Any = plain(main.config)
-    for part in switch.key.split("."):
-        value = value[part]
+    value = flat(main.config).get(switch.key, MISSING)
     of_code = switch.values["released"]
     if main.dataset == "ssv2":
         of_code = switch.values.get("ssv2", of_code)

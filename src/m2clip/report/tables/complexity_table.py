@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context
 from m2clip.report.tables.formats import Listing
+from m2clip.runs import parameters
 
 TITLE = "Parameters and multiply-adds at full size"
 NOTE = (
@@ -44,7 +45,10 @@ def note(rows: Sequence[Row]) -> str:
 def _counted(row: Row) -> str:
     """What decides the counts; a row that is not resolved shares them with none."""
     config = row.config
-    return repr((config.method, config.adapters, config.decoder)) if config else row.name
+    if config is None:
+        return row.name
+    kept = {key: value for key, value in parameters(config.options).items() if not key.endswith("lr")}
+    return repr((config.method, kept))
 
 
 def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from m2clip.backbones import adapted_layers, shape_of, text_layers
-from m2clip.config import HEADS, Run
+from m2clip.backbones import shape_of
+from m2clip.config import Run
+from m2clip.options import m2clip, st_adapter
+from m2clip.options.base import adapted_layers, text_layers
+from m2clip.options.m2clip import HEADS
 from m2clip.report.names import HEADS as SHOWN
 from m2clip.report.results import Row
 
 YES, NO = "✓", "✗"
-TED = "m2clip"  # the method that has TED-Adapters
 HEADERS = {
     "ted": "TED-Adapter",
     "text_adapter": "Text adapter",
@@ -39,38 +41,50 @@ def layers_of_text(row: Row) -> int | None:
     """How many text layers have an adapter."""
     if row.config is None:
         return None
-    return text_layers(row.config.adapters.text.layers, shape_of(row.config.backbone).text_layers)
+    options = row.config.options
+    layers = options.adapters.text.layers if isinstance(options, m2clip.Options) else 0
+    return text_layers(layers, shape_of(row.config.backbone).text_layers)
 
 
 def site(row: Row) -> str | None:
     """Where in a block the visual adapter sits, in the paper's words."""
-    if row.config is None or row.config.method == "clip":
-        return None
     words = {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}
-    return words[row.config.adapters.visual.site]
+    options = row.config.options if row.config else None
+    if isinstance(options, m2clip.Options):
+        return words[options.adapters.visual.site]
+    return words[options.site] if isinstance(options, st_adapter.Options) else None
 
 
 def _half(name: str) -> Callable[[Run], bool | None]:
     """Whether all layers of the front, or of the back, have a TED-Adapter."""
 
     def read(config: Run) -> bool | None:
-        total = shape_of(config.backbone).image_layers
-        adapted = adapted_layers(config.adapters.visual.layers, total)
-        return set(adapted_layers(name, total)) <= set(adapted) if _ted(config) else None
+        visual, total = _ted(config), shape_of(config.backbone).image_layers
+        if visual is None:
+            return None
+        return set(adapted_layers(name, total)) <= set(adapted_layers(visual.layers, total))
 
     return read
 
 
-def _ted(config: Run) -> bool:
-    return config.method == TED and config.adapters.visual.layers not in ("none", ())
+def _ted(config: Run) -> m2clip.VisualAdapter | None:
+    """The settings of the TED-Adapter, of a row that has one."""
+    options = config.options
+    if not isinstance(options, m2clip.Options) or options.adapters.visual.layers in ("none", ()):
+        return None
+    return options.adapters.visual
+
+
+def _text_adapter(config: Run) -> bool:
+    return isinstance(config.options, m2clip.Options) and config.options.adapters.text.layers != 0
 
 
 def _fusion(name: str) -> Callable[[Run], bool | None]:
     """Sequential or parallel; neither where TE or TD is alone."""
 
     def read(config: Run) -> bool | None:
-        visual = config.adapters.visual
-        if not _ted(config) or not (visual.temporal_enhancement and visual.temporal_difference):
+        visual = _ted(config)
+        if visual is None or not (visual.temporal_enhancement and visual.temporal_difference):
             return None
         return visual.fusion == name
 
@@ -78,17 +92,17 @@ def _fusion(name: str) -> Callable[[Run], bool | None]:
 
 
 def _part(name: str) -> Callable[[Run], bool | None]:
-    return lambda config: getattr(config.adapters.visual, name) if _ted(config) else None
+    return lambda config: getattr(_ted(config), name, None)
 
 
 def _head(name: str) -> Callable[[Run], bool | None]:
-    return lambda config: name in config.decoder.heads
+    return lambda config: name in config.options.heads
 
 
 READ: dict[str, Callable[[Run], bool | None]] = {
-    "ted": _ted,
-    "text_adapter": lambda config: config.method != "clip" and config.adapters.text.layers != 0,
-    "multi_task": lambda config: set(config.decoder.heads) == set(HEADS),
+    "ted": lambda config: _ted(config) is not None,
+    "text_adapter": _text_adapter,
+    "multi_task": lambda config: set(config.options.heads) == set(HEADS),
     **{head: _head(head) for head in HEADS},
     "front": _half("front"),
     "back": _half("back"),
@@ -96,7 +110,7 @@ READ: dict[str, Callable[[Run], bool | None]] = {
     "td": _part("temporal_difference"),
     "sequential": _fusion("sequential"),
     "parallel": _fusion("parallel"),
-    "reads_text": lambda config: bool({"contrastive", "cmc"} & set(config.decoder.heads)),
+    "reads_text": lambda config: config.options.zero_shot,
     "tuned_clip": lambda config: False,
 }
 
