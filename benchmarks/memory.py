@@ -35,7 +35,7 @@ def saved(row: str, precision: str) -> float:
                 saved_tensors_hooks(lambda tensor, kept=kept: _keep(tensor, kept), lambda tensor: tensor),
                 torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext(),
             ):
-                out = model.encode_video(torch.empty(videos, config.data.frames, 3, SIDE, SIDE))
+                out = model.video(torch.empty(videos, config.data.frames, 3, SIDE, SIDE))
             sizes.append(sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in weights))
             del out
     return (sizes[1] - sizes[0]) / 1e9

@@ -52,7 +52,7 @@ def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
             train(model, videos, config, seed, Path(folder))
     seconds = time.process_time() - began
     with torch.no_grad():
-        labels = model.encode_labels()
+        labels = model.labels(model.prompts) if config.options.reads_text else None
     views = TestVideos(dataset, "validation", config.data, pixels_of(model))
     scores = score(model, views, labels, batch=config.evaluate.batch, workers=0)
     class_ids = dataset.rows("validation")["class_id"].to_numpy()

@@ -25,13 +25,13 @@ from m2clip.data.dataset import TestVideos, TrainVideos
 from m2clip.data.loading import train_batches
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import build_model, pixels_of
-from m2clip.seeds import generator
 from m2clip.stages import backbone
 from m2clip.synthetic.captions import vocabulary
 from m2clip.synthetic.pool import draw_pool
 from m2clip.synthetic.sets import generate
 from m2clip.synthetic.worlds import STANDARD
 from m2clip.training import pretraining
+from m2clip.training.step import single_shard
 from m2clip.training.vocabulary import TokenTable
 
 RESULTS = Path("benchmarks/results/standard.csv")
@@ -64,13 +64,13 @@ def rows_of(folder: Path, config: Run) -> list[Part]:
         list(train_batches(videos, start=0, steps=1, batch=config.train.batch, workers=0))
 
     def step() -> None:
-        model.total(model.losses(batch.videos, batch.class_ids, generator(0, "mask", 0))).backward()
+        model.total(model(batch.videos, single_shard(batch.class_ids))).backward()
 
     found.append((f"row main: read {config.train.batch} videos", cpu(read, STEPS), STEPS))
     found.append((f"row main: forward and backward of {config.train.batch} videos", cpu(step, STEPS), STEPS))
     test = TestVideos(dataset, "test", config.data, pixels_of(model))
     with torch.no_grad():
-        labels = model.encode_labels()
+        labels = model.labels(model.prompts)
     seconds = cpu(lambda: score(model, test, labels, batch=config.evaluate.batch, workers=0))
     return [*found, ("row main: read and score a test video", seconds / VIDEOS, VIDEOS)]
 

@@ -23,7 +23,7 @@ from m2clip.data.frame_cache import Decoded
 from m2clip.data.loading import test_batches, train_batches
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import build_model, device_name, pixels_of
-from m2clip.seeds import generator
+from m2clip.training.step import single_shard
 
 STEPS, VIDEOS = 20, 160
 IMPORTS = {
@@ -70,13 +70,13 @@ def parts(row: str) -> list[tuple[str, float, str]]:
 
     def step() -> None:
         for batch in loaded:
-            model.total(model.losses(batch.videos, batch.class_ids, generator(0, "mask", 0))).backward()
+            model.total(model(batch.videos, single_shard(batch.class_ids))).backward()
 
     if model.trainable():
         step()
         found.append(("forward and backward", cpu(step) / len(loaded), "step"))
     with torch.no_grad():
-        labels = model.encode_labels()
+        labels = model.labels(model.prompts)
     whole = cpu(lambda: score(model, test, labels, batch=config.evaluate.batch, workers=0))
     found.append(("read kept and score a test video", whole / VIDEOS, "video"))
     return found

@@ -69,11 +69,13 @@ def make_model(backbone):
         model, tokenizer = build_model(config, labels, seed=0)
         if randomise:
             generator = torch.Generator().manual_seed(2)
-            for weight in model.trainable().values():
-                weight.data.copy_(0.3 * torch.randn(weight.shape, generator=generator))
+            with torch.no_grad():
+                for weight in model.trainable().values():
+                    weight.copy_(0.3 * torch.randn(weight.shape, generator=generator))
         model.eval()
         return (model.double() if double else model), tokenizer
 
+    make.backbone = backbone
     return make
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+import methods.cases  # noqa: F401  # the example of the docs is a method, too
 import tiny_runs
 from m2clip.config import Run
 from m2clip.data import manifest

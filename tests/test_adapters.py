@@ -7,7 +7,8 @@ from torch import nn
 
 import plain_model as plain
 from m2clip.errors import UserError
-from m2clip.models.adapters import TemporalConvolution, TextAdapter, seeded, ted_adapter
+from m2clip.models.adapters import TemporalConvolution, TextAdapter, ted_adapter
+from m2clip.models.parts.layers import seeded
 from m2clip.options.base import adapted_layers, text_layers
 from m2clip.options.m2clip import TextAdapter as TextConfig
 from m2clip.options.m2clip import VisualAdapter

@@ -22,6 +22,7 @@ from m2clip.evaluation import predict as library
 from m2clip.evaluation.recognition import score
 from m2clip.evaluation.trained import open_trained
 from m2clip.models.factory import pixels_of
+from m2clip.models.method import Labels
 from m2clip.models.prompts import make_prompts
 from m2clip.runs import RunKey
 
@@ -59,18 +60,19 @@ def call(monkeypatch, tmp_path, typed):
 def expected(path, manifest, labels=None, crops=1, clips=1):
     """Scores by head of the videos of the manifest, as evaluation has them."""
     run = open_trained(path, "cpu")
-    prompts = make_prompts(labels, run.config.data.prompt, run.tokenizer) if labels else None
+    prompts = [make_prompts(labels, run.config.data.prompt, run.tokenizer)] if labels else run.model.prompts
     videos = TestVideos(manifest, "test", run.config.data, pixels_of(run.model), crops=crops, clips=clips)
     with torch.no_grad():
-        return score(run.model, videos, run.model.encode_labels(prompts), batch=32, workers=0)
+        read = run.model.labels(prompts, own=not labels) if run.config.options.reads_text else None
+        return score(run.model, videos, read, own=not labels, batch=32, workers=0)
 
 
 def plain_features(run, templates, adapted):
     """Features of UNSEEN as CLIP averages templates: the mean of unit vectors."""
     sums = torch.zeros(len(UNSEEN), 32)
     for template in templates:
-        ids = make_prompts(UNSEEN, template, run.tokenizer).ids
-        found = run.model.text(ids) if adapted else run.model.text.bare(ids)
+        prompts = [make_prompts(UNSEEN, template, run.tokenizer)]
+        found = (run.model.labels if adapted else run.model.bare_labels)(prompts).features
         sums += found / found.norm(dim=1, keepdim=True)
     return sums / len(templates)
 
@@ -140,8 +142,11 @@ def test_other_labels_by_templates_and_without_the_text_adapter(
     videos = TestVideos(manifest, "test", run.config.data, pixels_of(run.model))
     with torch.no_grad():
         features = plain_features(run, templates or (run.config.data.prompt,), adapted)
-        scores = score(run.model, videos, features, batch=32, workers=0)["eq11"][1]
-        other = score(run.model, videos, plain_features(run, ("{}",), adapted), batch=32, workers=0)["eq11"]
+        scores, other = (
+            score(run.model, videos, Labels(each), own=False, batch=32, workers=0)["eq11"]
+            for each in (features, plain_features(run, ("{}",), adapted))
+        )
+        scores = scores[1]
     assert code == 0 and found == pytest.approx(dict(zip(UNSEEN, scores.tolist(), strict=True)), abs=2e-6)
     assert abs(scores - other[1]).max() > 1e-4  # so that a template shows
 

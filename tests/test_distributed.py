@@ -17,7 +17,8 @@ from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import pixels_of
-from m2clip.models.heads import contrastive_loss, similarity
+from m2clip.models.heads import contrastive_loss
+from m2clip.models.method import similarity
 from m2clip.parsing import plain
 from m2clip.training import launch
 
@@ -129,7 +130,7 @@ def test_contrastive_compares_within_a_part(backbone, cases, tmp_path):
     model.train()
     (batch,) = train_batches(videos, start=0, steps=1, batch=8, workers=0)
     with torch.no_grad():
-        features, labels = model.encode_video(batch.videos).joint, model.encode_labels()
+        features, labels = model.video(batch.videos).joint, model.labels(model.prompts).features
     halves = []
     for rows in (slice(0, 4), slice(4, 8)):
         ids = batch.class_ids[rows]
@@ -149,7 +150,7 @@ def test_metrics_are_those_of_one_process(ended, cases, tmp_path):
     for model in (alone, both):
         videos = TestVideos(manifest, "test", config.data, pixels_of(model))
         with torch.no_grad():
-            scores.append(score(model, videos, model.encode_labels(), batch=4, workers=0))
+            scores.append(score(model, videos, model.labels(model.prompts), batch=4, workers=0))
     for head in ("eq11", "vc"):
         np.testing.assert_allclose(scores[0][head], scores[1][head], atol=1e-4)
         assert (scores[0][head].argmax(1) == scores[1][head].argmax(1)).all()

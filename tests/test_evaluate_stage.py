@@ -17,7 +17,7 @@ from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
 from m2clip.evaluation.trained import open_trained
-from m2clip.evaluation.zero_shot import half_of_classes, label_features
+from m2clip.evaluation.zero_shot import half_of_classes, read_bare_labels, read_labels
 from m2clip.runs import RunKey
 from m2clip.stages import evaluate
 
@@ -74,10 +74,11 @@ def expected_scores(dataset, split, labels=None, templates=("a video of {}",), a
     config = replace(tiny_runs.config_of(run.config.backbone).evaluate, crops=3, clips=2)
     data = manifest.read(Path("data/tiny") / dataset)
     with torch.no_grad():
-        features = run.model.encode_labels()
+        read = run.model.labels(run.model.prompts) if run.config.options.reads_text else None
     if labels:
-        features = label_features(run.model, run.tokenizer, labels, templates, adapted=adapted)
-    return score(run.model, evaluate._views(run, config, data, split), features, batch=7, workers=0)
+        read = (read_labels if adapted else read_bare_labels)(run, labels, templates)
+    views = evaluate._views(run, config, data, split)
+    return score(run.model, views, read, own=not labels, batch=7, workers=0)
 
 
 def percent(scores, class_ids):

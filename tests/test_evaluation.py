@@ -15,11 +15,11 @@ from m2clip.data.sampling import segments
 from m2clip.data.transforms import test_views as views_of
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import class_accuracy, confusion, ranks, score, top
-from m2clip.evaluation.trained import open_trained
-from m2clip.evaluation.zero_shot import DRAWS, by_split, half_of_classes, label_features
+from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.evaluation.zero_shot import DRAWS, by_split, half_of_classes, read_bare_labels, read_labels
 from m2clip.models.factory import pixels_of
 from m2clip.models.prompts import make_prompts
-from m2clip.models.weights_io import save_adapters
+from m2clip.models.weights_io import save_weights
 from m2clip.parsing import merge, plain
 
 CLASS_IDS = np.array([0, 1, 2, 2, 4, 0])
@@ -36,10 +36,15 @@ def scores():
     return np.random.default_rng(0).integers(0, 3, (6, 5)).astype(np.float32)
 
 
+def own_labels(model):
+    with torch.no_grad():
+        return model.labels(model.prompts) if model.options.reads_text else None
+
+
 @torch.no_grad()
 def plain_scores(model, manifest, clips, crops, T):
     """The mean of the views' softmax, one video, one view and one number at a time."""
-    labels = model.encode_labels()
+    labels = own_labels(model)
     found = {"eq11": [], "vc": []}
     for row in manifest.rows("test").itertuples():
         views = {"eq11": [], "vc": []}
@@ -47,7 +52,7 @@ def plain_scores(model, manifest, clips, crops, T):
             numbers = segments(row.frames, T, clip=clip, clips=clips)
             frames = video.read(manifest.folder / row.path, numbers, row.frames)
             for crop in views_of(frames, pixels_of(model), crops):
-                for origin, logits in model.logits(model.encode_video(crop[None]), labels).items():
+                for origin, logits in model.logits(model.video(crop[None]), labels).items():
                     powers = np.exp(logits[0].double().numpy())
                     views[origin].append(powers / powers.sum())
         for origin, each in views.items():
@@ -61,8 +66,7 @@ def test_scores_are_the_mean_of_softmaxes_over_views(clips, crops, batch, make_m
     model, _ = make_model({"decoder": {"vc_dropout": 0.5}}, labels=tiny_runs.LABELS, double=False)
     model.train()
     videos = TestVideos(manifest, "test", Data(frames=4), pixels_of(model), clips=clips, crops=crops)
-    with torch.no_grad():
-        labels = model.encode_labels()
+    labels = own_labels(model)
     found = score(model, videos, labels, batch=batch, workers=0)
     expected = plain_scores(model.eval(), manifest, clips, crops, 4)
     assert found.keys() == expected.keys() == {"eq11", "vc"}
@@ -75,10 +79,9 @@ def test_scores_are_the_mean_of_softmaxes_over_views(clips, crops, batch, make_m
 def test_the_model_never_sees_more_views_than_asked_for_and_scores_them_alike(make_model, manifest):
     model, _ = make_model(labels=tiny_runs.LABELS, double=False)
     videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model), clips=3, crops=4)
-    with torch.no_grad():
-        labels = model.encode_labels()
-    seen, encode = [], model.encode_video
-    model.encode_video = lambda views: (seen.append(len(views)), encode(views))[1]
+    labels = own_labels(model)
+    seen, encode = [], model.video
+    model.video = lambda views: (seen.append(len(views)), encode(views))[1]
     found = {batch: score(model, videos, labels, batch=batch, workers=0) for batch in (5, 12, 64)}
     assert seen == [5, 5, 2] * 5 + [12] * 5 + [60]
     for origin in ("eq11", "vc"):
@@ -89,34 +92,35 @@ def test_the_model_never_sees_more_views_than_asked_for_and_scores_them_alike(ma
 def test_other_labels_are_scored_in_the_same_pass(make_model, manifest):
     model, tokenizer = make_model(labels=tiny_runs.LABELS, double=False)
     videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model), crops=3)
-    with torch.no_grad():
-        labels = model.encode_labels()
-    other = label_features(model, tokenizer, ("a", "b c", "d", "e"), ("a video of {}",))
+    labels, run = own_labels(model), TrainedRun(model, None, tiny_runs.LABELS, tokenizer)
+    other = read_labels(run, ("a", "b c", "d", "e"), ("a video of {}",))
     together = score(model, videos, labels, batch=6, workers=0, others={"mine": other})
     assert together.keys() == {"eq11", "vc", "mine"}
-    alone = score(model, videos, other, batch=6, workers=0)
+    alone = score(model, videos, other, own=False, batch=6, workers=0)
+    assert alone.keys() == {"eq11"}
     assert (together["mine"] == alone["eq11"]).all() and together["mine"].shape == (5, 4)
     assert (together["eq11"] == score(model, videos, labels, batch=6, workers=0)["eq11"]).all()
 
 
 def test_templates_are_averaged_as_unit_features_and_one_is_taken_as_it_is(make_model):
     model, tokenizer = make_model()
+    run = TrainedRun(model, None, (), tokenizer)
     labels, templates = ("air drumming", "tai chi"), ("a video of {}", "{}", "a photo of {} outdoors")
-    for adapted in (True, False):
+    for read, of_tower in ((read_labels, model.labels), (read_bare_labels, model.bare_labels)):
         each = [
-            model.encode_labels(make_prompts(labels, template, tokenizer), adapted=adapted).detach().numpy()
+            of_tower([make_prompts(labels, template, tokenizer)]).features.detach().numpy()
             for template in templates
         ]
-        one = label_features(model, tokenizer, labels, templates[:1], adapted=adapted)
+        one = read(run, labels, templates[:1]).features
         assert (one.numpy() == each[0]).all()
         means = np.zeros_like(each[0])
         for features in each:
             for row, feature in enumerate(features):
                 means[row] += feature / np.sqrt(feature @ feature) / 3
-        found = label_features(model, tokenizer, labels, templates, adapted=adapted)
+        found = read(run, labels, templates).features
         np.testing.assert_allclose(found.numpy(), means, rtol=0, atol=1e-12)
-    bare = label_features(model, tokenizer, labels, templates[:1], adapted=False)
-    assert not torch.allclose(label_features(model, tokenizer, labels, templates[:1]), bare)
+    bare = read_bare_labels(run, labels, templates[:1]).features
+    assert not torch.allclose(read_labels(run, labels, templates[:1]).features, bare)
 
 
 def test_half_of_the_classes_by_hand(scores):
@@ -151,7 +155,7 @@ def test_heads_decide_what_is_scored(make_model, manifest):
         model, _ = make_model({"decoder": {"heads": heads}}, labels=tiny_runs.LABELS, double=False)
         videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model))
         with torch.no_grad():
-            assert score(model, videos, model.encode_labels(), batch=5, workers=0).keys() == origins
+            assert score(model, videos, own_labels(model), batch=5, workers=0).keys() == origins
 
 
 def test_scores_that_are_not_finite_are_no_prediction(make_model, manifest):
@@ -159,7 +163,7 @@ def test_scores_that_are_not_finite_are_no_prediction(make_model, manifest):
     model.vc.linear.bias.data[1] = torch.nan
     videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model))
     with torch.no_grad(), pytest.raises(UserError, match=r"vc scores of videos/0.mp4 are not finite"):
-        score(model, videos, model.encode_labels(), batch=5, workers=0)
+        score(model, videos, own_labels(model), batch=5, workers=0)
 
 
 def test_ranks_and_top_k_are_those_of_a_plain_sort(scores):
@@ -220,7 +224,7 @@ def trained(backbone, make_model, tmp_path):
     path = tmp_path / "adapters.safetensors"
 
     def save(content=content, labels=tiny_runs.LABELS):
-        save_adapters(path, model.trainable(), {"config": content, "labels": labels, "seed": 7})
+        save_weights(path, model, {"config": content, "labels": labels, "seed": 7})
         return path
 
     save()
@@ -235,7 +239,7 @@ def test_an_opened_run_predicts_the_same_bits(trained, manifest):
     for each in (model, run.model):
         videos = TestVideos(manifest, "test", run.config.data, pixels_of(each), crops=3)
         with torch.no_grad():
-            results.append(score(each, videos, each.encode_labels(), batch=6, workers=0))
+            results.append(score(each, videos, own_labels(each), batch=6, workers=0))
     for origin in ("eq11", "vc"):
         assert (results[0][origin] == results[1][origin]).all()
 

@@ -40,7 +40,7 @@ def test_at_the_start_both_towers_are_open_clips_to_the_bit(backbone, difference
     adapters = [name for name in model.trainable() if name.startswith(("image.", "text."))]
     assert bool(adapters) != bool(differences)
     with torch.no_grad():
-        _, frames = model.eval().image(video)
+        frames = model.eval().video(video).frames
         assert torch.equal(frames[0], clip.encode_image(video[0]))
         assert torch.equal(model.text(ids), clip.encode_text(ids))
 

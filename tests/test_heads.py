@@ -8,9 +8,12 @@ import pytest
 import torch
 
 import plain_model as plain
-from m2clip.models.heads import VC, cmc_loss, contrastive_loss, mask_words, similarity
+from m2clip.models.heads import cmc_loss, contrastive_loss, mask_words
+from m2clip.models.method import similarity
+from m2clip.models.parts.layers import LinearHead
 from m2clip.options.m2clip import HEADS, Decoder
 from m2clip.seeds import generator
+from steps import step_of
 
 CLASS_IDS = [0, 0, 3]
 EVERYTHING = {"adapters": {"visual": {"site": "both"}, "text": {"layers": 2}}}
@@ -26,7 +29,13 @@ def randomness():
 
 def losses_of(model):
     with torch.no_grad():
-        return model.losses(a_video(), torch.tensor(CLASS_IDS), randomness())
+        return model(a_video(), step_of(CLASS_IDS))
+
+
+def logits_of(model):
+    with torch.no_grad():
+        labels = model.labels(model.prompts) if model.options.reads_text else None
+        return model.logits(model.video(a_video()), labels)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +44,7 @@ def stated(make_model, backbone):
     model, tokenizer = make_model(EVERYTHING)
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     videos = [plain.image_tower(video.numpy(), frozen, trained)[1] for video in a_video()]
-    ids = tokenizer([" ".join(word.text for word in words) for words in model.prompts.words]).numpy()
+    ids = tokenizer([" ".join(word.text for word in words) for words in model.prompts[0].words]).numpy()
     labels = [plain.text_feature(row, frozen, trained) for row in ids]
     return model, frozen, trained, videos, labels
 
@@ -103,8 +112,7 @@ def test_cmc_is_cross_entropy_of_equation_11_over_all_classes(stated):
 def test_released_cmc_takes_a_softmax_first(make_model):
     plainly, released = make_model(EVERYTHING)[0], make_model({**EVERYTHING, **cmc("softmax")})[0]
     with torch.no_grad():
-        features = plainly.encode_video(a_video())
-        logits = plainly.logits(features, plainly.encode_labels())["eq11"].numpy()
+        logits = logits_of(plainly)["eq11"].numpy()
     rows = zip(logits, CLASS_IDS, strict=True)
     wanted = np.mean([plain.cross_entropy(plain.softmax(row), y) for row, y in rows])
     assert losses_of(released)["cmc"].item() == pytest.approx(wanted, abs=1e-9)
@@ -132,8 +140,10 @@ def test_cmlm_is_equation_12(make_model, backbone, layers):
     model, _ = make_model({"adapters": {"text": {"layers": layers}}, "decoder": {"mask_rate": 0.7}})
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     with torch.no_grad():
-        frames = model.encode_video(a_video()).frames.numpy()
-    ids, words = mask_words(model.prompts, torch.tensor(CLASS_IDS), model.config, randomness())
+        frames = model.video(a_video()).frames.numpy()
+    ids, words = mask_words(
+        model.prompts[0], model.vocabulary, torch.tensor(CLASS_IDS), model.options.decoder, randomness()
+    )
     each = []
     for row in range(len(CLASS_IDS)):
         scores = plain.cmlm_scores(ids[row].numpy(), frames[row], frozen, trained)
@@ -145,7 +155,7 @@ def test_cmlm_is_equation_12(make_model, backbone, layers):
 
 def test_cmlm_trains_its_adapter_the_text_adapters_and_through_the_frames_the_image_tower(make_model):
     model, _ = make_model({"decoder": {"heads": ["cmlm", "vc"]}})
-    model.losses(a_video(), torch.tensor(CLASS_IDS), randomness())["cmlm"].backward()
+    model(a_video(), step_of(CLASS_IDS))["cmlm"].backward()
     reached = {name for name, weight in model.trainable().items() if weight.grad is not None}
     for part in ("cmlm.adapter.up", "cmlm.head.3", "text.blocks.3.before_mlp.up"):
         assert f"{part}.weight" in reached
@@ -158,7 +168,7 @@ def test_contrastive_and_cmc_never_see_a_mask(make_model):
     several = [
         {
             name: loss.item()
-            for name, loss in model.losses(a_video(), torch.tensor(CLASS_IDS), generator(seed)).items()
+            for name, loss in model(a_video(), step_of(CLASS_IDS, random=generator(seed))).items()
         }
         for seed in range(4)
     ]
@@ -166,7 +176,7 @@ def test_contrastive_and_cmc_never_see_a_mask(make_model):
         assert len({losses[head] for losses in several}) == 1
     assert len({losses["cmlm"] for losses in several}) > 1
     model.cmlm = None
-    without = model.losses(a_video(), torch.tensor(CLASS_IDS), randomness())
+    without = model(a_video(), step_of(CLASS_IDS))
     assert without["contrastive"].item() == several[0]["contrastive"]
 
 
@@ -183,7 +193,7 @@ def test_vc_is_a_linear_layer_on_the_feature_of_the_config(make_model, backbone,
 
 
 def test_vc_drops_out_while_training_only():
-    head = VC(64, 5, dropout=0.5)
+    head = LinearHead(64, 5, dropout=0.5)
     features = torch.ones(2, 64)
     assert not torch.equal(head(features), head(features))
     head.eval()
@@ -197,13 +207,13 @@ def test_the_released_vc_starts_from_a_normal_distribution(make_model):
     assert head.linear.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert head.linear.weight.abs().max() > 3 * 0.02  # no uniform distribution reaches that
     assert not head.linear.bias.any()
-    assert VC(48, 200).linear.bias.any()
+    assert LinearHead(48, 200).linear.bias.any()
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_the_config_sets_the_dropout_of_vc(make_model, rate):
     model, _ = make_model({"decoder": {"vc_dropout": rate}})
-    assert model.vc.dropout.p == rate
+    assert model.vc.dropout.rate == rate
 
 
 def test_the_total_weighs_one_half_one_half_a_tenth_and_one(make_model):
@@ -227,16 +237,14 @@ def test_every_subset_of_heads_has_exactly_its_losses_and_predictions(make_model
     losses = losses_of(model)
     assert list(losses) == list(heads)
     assert (model.vc is None, model.cmlm is None) == ("vc" not in heads, "cmlm" not in heads)
-    with torch.no_grad():
-        logits = model.logits(model.encode_video(a_video()), model.encode_labels())
+    logits = logits_of(model)
     reads_text = "contrastive" in heads or "cmc" in heads
     assert list(logits) == ["eq11"] * reads_text + ["vc"] * ("vc" in heads)
 
 
 def test_predictions_are_vcs_and_equation_11s(stated):
     model, _, trained, videos, labels = stated
-    with torch.no_grad():
-        logits = model.logits(model.encode_video(a_video()), model.encode_labels())
+    logits = logits_of(model)
     for row, frames in enumerate(videos):
         v = frames.mean(0)
         eq11 = [plain.cosine(v, w) / model.temperature.item() for w in labels]

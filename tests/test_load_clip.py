@@ -53,8 +53,8 @@ def test_plain_clips_of_open_clip_take_all_adapters_at_full_size(name):
     model, _ = build_model(config, LABELS, seed=0, device="meta")
     video = torch.empty(1, 2, 3, shape.image_size, shape.image_size, device="meta")
     with torch.no_grad():
-        features = model.eval().encode_video(video)
-        assert model.encode_labels().shape == (2, shape.joint)
+        features = model.eval().video(video)
+        assert model.labels(model.prompts).features.shape == (2, shape.joint)
     assert features.frames.shape == (1, 2, shape.joint) and features.width.shape == (1, shape.image_width)
     assert pixels_of(model).size == shape.image_size
 
@@ -87,12 +87,13 @@ def test_towers_of_other_shapes_are_open_clips_to_the_bit_and_take_gradients(nam
     clip = frozen(open_clip.create_model(backbone.name, pretrained=backbone.pretrained))
     video, ids = torch.randn(1, 2, 3, pixels, pixels), tokenizer(list(LABELS))
     with torch.no_grad():
-        _, frames = model.eval().image(video)
+        frames = model.eval().video(video).frames
         assert torch.equal(frames[0], clip.encode_image(video[0]))
         assert torch.equal(model.text(ids), clip.encode_text(ids))
-    for weight in model.trainable().values():
-        weight.data.normal_(std=0.02)
-    model.encode_video(video).joint.sum().backward()
+    with torch.no_grad():
+        for weight in model.trainable().values():
+            weight.normal_(std=0.02)
+    model.video(video).joint.sum().backward()
     assert model.image.blocks[0].before_attn.difference.conv.weight.grad.abs().max() > 0
 
 

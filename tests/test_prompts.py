@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from m2clip.errors import UserError
-from m2clip.models.heads import mask_words
+from m2clip.models.heads import mask_words, word_vocabulary
 from m2clip.models.prompts import make_prompts
 from m2clip.options.m2clip import Decoder
 from m2clip.seeds import generator
@@ -28,7 +28,9 @@ def prompts(tokenizer):
 
 
 def masked(prompts, seed=0, class_ids=(0, 1, 2), **differences):
-    return mask_words(prompts, torch.tensor(class_ids), Decoder(**differences), generator(seed))
+    decoder = Decoder(**differences)
+    vocabulary = word_vocabulary(prompts, decoder.mask_words)
+    return mask_words(prompts, vocabulary, torch.tensor(class_ids), decoder, generator(seed))
 
 
 @pytest.mark.parametrize("dataset", ["kinetics400", "ssv2", "ucf101", "hmdb51"])
@@ -44,20 +46,21 @@ def test_prompts_are_what_clips_tokenizer_reads_without_the_padding(tokenizer, d
 
 
 def test_the_words_to_predict_are_those_of_the_labels(prompts):
-    assert list(prompts.vocabulary) == sorted({word.lower() for label in LABELS for word in label.split()})
-    assert list(prompts.vocabulary.values()) == list(range(10))
+    vocabulary = word_vocabulary(prompts, "label")
+    assert list(vocabulary) == sorted({word.lower() for label in LABELS for word in label.split()})
+    assert list(vocabulary.values()) == list(range(10))
 
 
 def test_a_word_is_the_same_in_capitals(tokenizer):
     prompts = make_prompts(("Unboxing", "unboxing Boxes"), TEMPLATE, tokenizer)
-    assert prompts.vocabulary == {"boxes": 0, "unboxing": 1}
+    assert word_vocabulary(prompts, "label") == {"boxes": 0, "unboxing": 1}
     _, words = masked(prompts, class_ids=(0,))
     assert words.max() == 1
 
 
-def test_the_released_words_are_the_prompts_and_the_header_of_its_file(tokenizer, prompts):
-    released = make_prompts(LABELS, TEMPLATE, tokenizer, whole_prompt=True)
-    assert set(released.vocabulary) == {*prompts.vocabulary, "a", "video", "of", "name"}
+def test_the_released_words_are_the_prompts_and_the_header_of_its_file(prompts):
+    released = word_vocabulary(prompts, "prompt")
+    assert set(released) == {*word_vocabulary(prompts, "label"), "a", "video", "of", "name"}
 
 
 def test_masks_replace_whole_words_of_the_label_by_one_token(prompts, tokenizer):
@@ -66,7 +69,7 @@ def test_masks_replace_whole_words_of_the_label_by_one_token(prompts, tokenizer)
     for seed in range(30):
         ids, words = masked(prompts, seed)
         for row, label in enumerate(LABELS):
-            names = {index: word for word, index in prompts.vocabulary.items()}
+            names = {index: word for word, index in word_vocabulary(prompts, "label").items()}
             hidden = [names[w] for w in words[row].tolist() if w != IGNORED]
             assert len(hidden) == 1
             hidden_words |= set(hidden)
@@ -77,7 +80,7 @@ def test_masks_replace_whole_words_of_the_label_by_one_token(prompts, tokenizer)
             assert ids[row].tolist() == tokens + [0] * (len(ids[row]) - len(tokens))
             places = [place for place, token in enumerate(ids[row].tolist()) if token == mask]
             assert places == [place for place, w in enumerate(words[row].tolist()) if w != IGNORED]
-    assert hidden_words == set(prompts.vocabulary)
+    assert hidden_words == set(word_vocabulary(prompts, "label"))
 
 
 def test_a_word_of_several_tokens_is_hidden_as_one(tokenizer):
@@ -95,7 +98,7 @@ def test_the_rate_is_a_share_of_the_labels_words_and_at_least_one(prompts, rate,
 
 
 def test_the_template_is_never_masked_unless_the_config_says_so(tokenizer):
-    prompts = make_prompts(LABELS, TEMPLATE, tokenizer, whole_prompt=True)
+    prompts = make_prompts(LABELS, TEMPLATE, tokenizer)
     before = slice(1, 4)
     by_label, by_prompt = (
         [

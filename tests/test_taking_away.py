@@ -16,7 +16,7 @@ import tiny_runs
 from m2clip.api import Answer, predict
 from m2clip.errors import UserError
 from m2clip.evaluation import checkpoint as folder_of
-from m2clip.models.weights_io import load_adapters
+from m2clip.models.weights_io import load_weights
 from m2clip.runs import RunKey, digest
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def world(tmp_path, monkeypatch, backbone, make_model):
 
 def tell(key=KEY, **changes):
     """The small files of a run."""
-    config = load_adapters(key.adapters)[1]["config"]
+    config = load_weights(key.adapters).about["config"]
     key.folder.mkdir(parents=True, exist_ok=True)
     key.metrics.write_text(json.dumps(METRICS))
     key.provenance.write_text(json.dumps(TRAINED | {"config_sha": digest(config)} | changes))
@@ -92,9 +92,9 @@ def exported(world, call):
 
 def test_a_checkpoint_holds_the_run_and_no_path_of_this_machine(exported):
     assert sorted(file.name for file in exported.iterdir()) == FILES
-    tensors, about = load_adapters(exported / "adapters.safetensors")
-    before, told = load_adapters(KEY.adapters)
-    assert tiny_runs.same(tensors, before)
+    saved, before = load_weights(exported / "adapters.safetensors"), load_weights(KEY.adapters)
+    about, told = saved.about, before.about
+    assert tiny_runs.same(saved.tensors, before.tensors)
     assert yaml.safe_load((exported / "config.yaml").read_text()) == about["config"]
     assert about["config"]["backbone"]["config"] == "tiny.json" and about["seed"] == 3
     assert {**about["config"], "backbone": None} == {**told["config"], "backbone": None}
@@ -111,7 +111,7 @@ def test_paths_that_hold_only_here_are_left_out(pretrained, world, backbone, mak
     tiny_runs.save_run(KEY.adapters, make_model, here, {}, seed=3)
     tell()
     assert call("export", "main/3", "away")[0] == 0
-    config = load_adapters(Path("away/adapters.safetensors"))[1]["config"]
+    config = load_weights(Path("away/adapters.safetensors")).about["config"]
     assert config["backbone"] == {
         "name": "tiny", "config": "tiny.json", "pretrained": "tiny.safetensors", "temperature": None
     }  # fmt: skip
@@ -121,7 +121,7 @@ def test_paths_that_hold_only_here_are_left_out(pretrained, world, backbone, mak
 
 def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
     card = (exported / "README.md").read_text()
-    inputs = load_adapters(KEY.adapters)[1]["config"]["inputs"]
+    inputs = load_weights(KEY.adapters).about["config"]["inputs"]
     parameters = sum(tensor.numel() for tensor in load_file(KEY.adapters).values())
     for text in (
         "row `main`, seed 3, trained on Synth-K400",
@@ -134,7 +134,7 @@ def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
         "commit `decaf`, 2030-01-02",
         "| seed | 3 |",
         f"(digest `{inputs['backbone']}`)",
-        f"| config | digest `{digest(load_adapters(KEY.adapters)[1]['config'])}` |",
+        f"| config | digest `{digest(load_weights(KEY.adapters).about['config'])}` |",
         "| videos of UCF101 | digest `d2` |",
     ):
         assert text in card, text

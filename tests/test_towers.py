@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 import plain_model as plain
 from m2clip.models.load_clip import open_backbone
+from m2clip.models.parts.sites import adapters_in
+from steps import step_of
 
 SENTENCES = ["a video of pole vault", "a video of shooting goal (soccer)", "unboxing"]
 EVERYWHERE = {"adapters": {"visual": {"site": "both"}, "text": {"layers": "all"}}}
@@ -43,21 +45,27 @@ def test_without_adapters_and_at_the_start_both_towers_are_open_clips_to_the_bit
     # With a graph, torch fuses the attention of frozen blocks alone: that choice is not compared here.
     monkeypatch.setattr(torch.backends.mha, "_is_fastpath_enabled", not grad)
     with torch.set_grad_enabled(grad):
-        _, frames = model.image(video)
+        frames = model.video(video).frames
         expected = clip.encode_image(video.flatten(0, 1)).unflatten(0, (2, 4))
         assert torch.equal(frames, expected)
         assert torch.equal(model.text(ids), clip.encode_text(ids))
-        assert torch.equal(model.encode_video(video).joint, expected.mean(dim=1))
+        assert torch.equal(model.video(video).joint, expected.mean(dim=1))
 
 
 ROUNDING = 2e-5  # float32, features of about 1: what another shape of the same products may change
+
+
+def features_of(model):
+    return model.labels(model.prompts).features
 
 
 def apart(one, other):
     return float((one - other).abs().max())
 
 
-@pytest.mark.parametrize("differences", [{"method": "clip"}, EVERYWHERE])
+@pytest.mark.parametrize(
+    "differences", [{"adapters": {"visual": {"layers": "none"}, "text": {"layers": 0}}}, EVERYWHERE]
+)
 def test_other_shapes_change_features_by_rounding_alone(make_model, clip, differences):
     """Prompts without their padding, labels one by one, frames one by one; and no wrong site is as close."""
     model, tokenizer = make_model(differences, double=False)
@@ -65,16 +73,16 @@ def test_other_shapes_change_features_by_rounding_alone(make_model, clip, differ
     longest = int((ids != 0).sum(1).max())
     assert longest < ids.shape[1]
     with torch.no_grad():
-        text, (_, frames) = model.text(ids), model.image(video)
+        text, frames = model.text(ids), model.video(video).frames
         assert apart(model.text(ids[:, :longest]), text) < ROUNDING
         assert apart(torch.cat([model.text(one[None]) for one in ids]), text) < ROUNDING
-        assert apart(torch.cat([model.image(one[None])[1] for one in video]), frames) < ROUNDING
-        if model.text.is_adapted:
+        assert apart(torch.cat([model.video(one[None]).frames for one in video]), frames) < ROUNDING
+        if adapters_in(model.image):
             # A wrong insertion: the adapters of the two sites of a block exchanged, in one block alone.
             for tower, plain_features in ((model.text, text), (model.image, frames)):
                 block = tower.blocks[1]
                 block.before_attn, block.before_mlp = block.before_mlp, block.before_attn
-                wrong = tower(ids) if tower is model.text else tower(video)[1]
+                wrong = tower(ids) if tower is model.text else model.video(video).frames
                 assert apart(wrong, plain_features) > 100 * ROUNDING
         else:
             alone = [clip.encode_image(frame[None]) for frame in video.flatten(0, 1)]
@@ -83,7 +91,8 @@ def test_other_shapes_change_features_by_rounding_alone(make_model, clip, differ
             # A wrong insertion: something as small as a thousandth of the tokens at one site of one block.
             for tower, plain_features in ((model.text, text), (model.image, frames)):
                 tower.blocks[1].before_attn = Scaled()
-                wrong = tower(ids) if tower is model.text else tower(video)[1]
+                model.text._cache.clear()  # it knows of changed weights, not of exchanged modules
+                wrong = tower(ids) if tower is model.text else model.video(video).frames
                 assert apart(wrong, plain_features) > 20 * ROUNDING
 
 
@@ -97,7 +106,7 @@ def test_the_image_tower_with_adapters_is_the_plain_statement(make_model, backbo
     model, _ = make_model({"adapters": {"visual": {"site": "both", "fusion": fusion}}})
     video = a_video()
     with torch.no_grad():
-        features = model.encode_video(video)
+        features = model.video(video)
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     for i in range(len(video)):
         width, frames = plain.image_tower(video[i].numpy(), frozen, trained, fusion=fusion)
@@ -123,17 +132,18 @@ def test_past_its_adapters_the_text_tower_is_open_clips(make_model, clip):
     model, tokenizer = make_model(EVERYWHERE, double=False)
     ids = tokenizer(SENTENCES)
     with torch.no_grad():
-        assert torch.equal(model.text.bare(ids), clip.encode_text(ids))
-        assert (model.text(ids) - clip.encode_text(ids)).abs().max() > 0.1
-    assert model.text.is_adapted
-    assert not make_model({"adapters": {"text": {"layers": 0}}})[0].text.is_adapted
+        bare = model.bare_labels([replace(model.prompts[0], ids=ids)]).features
+        assert torch.equal(bare, clip.encode_text(ids))
+        assert (model.text(ids) - bare).abs().max() > 0.1
+    none = make_model({"adapters": {"text": {"layers": 0}}})[0]
+    assert none.bare_labels(none.prompts) is None
 
 
 def test_the_temporal_convolution_acts_on_projected_frames(make_model, backbone):
     model, _ = make_model({"decoder": {"temporal_convolution": True}})
     video = a_video(batch=1)
     with torch.no_grad():
-        features = model.encode_video(video)
+        features = model.video(video)
     frozen, trained = plain.frozen_weights(backbone), plain.trained_weights(model)
     _, frames = plain.image_tower(video[0].numpy(), frozen, trained)
     moved = plain.enhancement(frames[:, None], plain.below(trained, "after.enhancement."))[:, 0]
@@ -144,41 +154,43 @@ def test_the_temporal_convolution_acts_on_projected_frames(make_model, backbone)
 @pytest.mark.parametrize("layers", [1, 3, "all"])
 def test_cut_context_and_cached_trunk_change_no_value_and_no_gradient(make_model, layers):
     model, tokenizer = make_model({"adapters": {"text": {"layers": layers}}})
-    full = tokenizer([" ".join(word.text for word in words) for words in model.prompts.words])
-    assert model.prompts.ids.shape[1] < full.shape[1]
+    full = tokenizer([" ".join(word.text for word in words) for words in model.prompts[0].words])
+    assert model.prompts[0].ids.shape[1] < full.shape[1]
     weights = [w for name, w in model.trainable().items() if name.startswith("text.")]
     direction = torch.randn(len(full), 32, dtype=torch.double)
     for _ in range(2):  # the second time from the cache, with other adapters
-        cached = model.encode_labels()
+        cached = model.labels(model.prompts).features
         gradients = torch.autograd.grad((cached * direction).sum(), weights)
         tokens = model.text.token_embedding(full) + model.text.positional_embedding
         for block in model.text.blocks:
-            tokens = block(tokens, attn_mask=model.text.attn_mask)
+            tokens = block(tokens, mask=model.text.causal_mask)
         plainly = model.text.pool(tokens, full)
         expected = torch.autograd.grad((plainly * direction).sum(), weights)
         torch.testing.assert_close(cached, plainly, rtol=0, atol=1e-12)
         for gradient, wanted in zip(gradients, expected, strict=True):
             assert wanted.abs().max() > 1e-3
             torch.testing.assert_close(gradient, wanted, rtol=1e-9, atol=1e-10)
-        for weight in weights:
-            weight.data.mul_(1.5)
+        with torch.no_grad():
+            for weight in weights:
+                weight.mul_(1.5)
 
 
 def test_label_features_do_not_depend_on_the_other_labels(make_model):
     model, _ = make_model()
     alone, _ = make_model(labels=("unboxing",))
-    torch.testing.assert_close(alone.encode_labels()[0], model.encode_labels()[1], rtol=0, atol=1e-12)
+    torch.testing.assert_close(features_of(alone)[0], features_of(model)[1], rtol=0, atol=1e-12)
 
 
 def test_labels_of_another_set_are_read_by_the_trained_tower(make_model):
     model, _ = make_model()
     other, _ = make_model(labels=("juggling balls", "archery"))
-    torch.testing.assert_close(model.encode_labels(other.prompts), other.encode_labels(), rtol=0, atol=1e-12)
+    found = model.labels(other.prompts, own=False).features
+    torch.testing.assert_close(found, features_of(other), rtol=0, atol=1e-12)
 
 
 def test_without_text_adapters_the_labels_need_no_graph(make_model):
     model, _ = make_model({"adapters": {"text": {"layers": 0}}})
-    assert not model.encode_labels().requires_grad
+    assert not features_of(model).requires_grad
 
 
 def test_blocks_below_the_first_adapter_run_without_a_graph(make_model):
@@ -186,7 +198,7 @@ def test_blocks_below_the_first_adapter_run_without_a_graph(make_model):
     seen = {}
     for layer, block in enumerate(model.image.blocks, 1):
         block.register_forward_hook(lambda _, __, out, layer=layer: seen.update({layer: out.requires_grad}))
-    model.encode_video(a_video(batch=1))
+    model.video(a_video(batch=1))
     assert seen == {1: False, 2: False, 3: True}
 
 
@@ -197,7 +209,7 @@ def test_frozen_weights_do_not_move_and_trained_ones_do(make_model, backbone):
     before = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
     optimiser = torch.optim.AdamW(model.trainable().values(), lr=1e-2)
     for step in range(3):
-        losses = model.losses(a_video(double=False), torch.tensor([1, 3]), np.random.default_rng(step))
+        losses = model(a_video(double=False), step_of([1, 3], random=np.random.default_rng(step)))
         optimiser.zero_grad()
         model.total(losses).backward()
         optimiser.step()

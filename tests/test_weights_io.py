@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 from m2clip.errors import UserError
-from m2clip.models.weights_io import fill, load_adapters, save_adapters
+from m2clip.models.weights_io import fill, load_weights, save_weights
 from m2clip.training.checkpoint import save_state
 
 ABOUT = {"config": {"inputs": {"backbone": "ab"}, "train": {"lr": 0.1}}, "labels": ["a", "è"], "seed": 3}
@@ -20,7 +20,7 @@ ABOUT = {"config": {"inputs": {"backbone": "ab"}, "train": {"lr": 0.1}}, "labels
 def saved(make_model, tmp_path):
     model, _ = make_model(double=False)
     path = tmp_path / "made" / "adapters.safetensors"
-    save_adapters(path, model.trainable(), ABOUT)
+    save_weights(path, model, ABOUT)
     return model, path
 
 
@@ -37,13 +37,14 @@ def full_disk(bytes_left):
 
 def test_only_what_was_trained_is_saved_and_comes_back(saved, make_model):
     model, path = saved
-    tensors, about = load_adapters(path)
-    assert about == ABOUT
+    content = load_weights(path)
+    tensors = content.tensors
+    assert content.about == ABOUT | {"differences": []}
     assert {name for name, p in model.named_parameters() if p.requires_grad} == set(tensors)
     assert not any(".block." in name or name.startswith("image.visual") for name in tensors)
     assert path.stat().st_size < 4 * sum(p.numel() for p in model.trainable().values()) + 20_000
     other, _ = make_model(randomise=False, double=False)
-    fill(other.trainable(), tensors, path)
+    fill(other, content, path)
     for name, value in model.state_dict().items():
         assert torch.equal(other.state_dict()[name], value), name
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -72,10 +73,10 @@ def reshaped(tensors):
 )
 def test_a_file_that_does_not_fit_is_one_line(saved, change, told):
     model, path = saved
-    tensors, _ = load_adapters(path)
-    change(tensors)
+    content = load_weights(path)
+    change(content.tensors)
     with pytest.raises(UserError) as caught:
-        fill(model.trainable(), tensors, path)
+        fill(model, content, path)
     assert str(caught.value) == f"{path}: does not fit the config: {told}"
 
 
@@ -83,20 +84,20 @@ def test_a_file_that_does_not_fit_is_one_line(saved, change, told):
 def test_another_file_is_one_line(content, tmp_path):
     path = tmp_path / "adapters.safetensors"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="not the adapters of a run") as caught:
-        load_adapters(path)
+    with pytest.raises(UserError, match="not the weights of a run") as caught:
+        load_weights(path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_foreign_file_or_a_folder_is_one_line(tmp_path):
     with pytest.raises(UserError, match="there is no such file; train the run first"):
-        load_adapters(tmp_path / "adapters.safetensors")
-    with pytest.raises(UserError, match="not the adapters of a run"):
-        load_adapters(tmp_path)
+        load_weights(tmp_path / "adapters.safetensors")
+    with pytest.raises(UserError, match="not the weights of a run"):
+        load_weights(tmp_path)
     for header in (None, {"format": "pt"}, {"m2clip": "{"}, {"m2clip": json.dumps({"config": {}})}):
         safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "clip.safetensors", metadata=header)
-        with pytest.raises(UserError, match=r"clip.safetensors: not the adapters of a run") as caught:
-            load_adapters(tmp_path / "clip.safetensors")
+        with pytest.raises(UserError, match=r"clip.safetensors: not the weights of a run") as caught:
+            load_weights(tmp_path / "clip.safetensors")
         assert "\n" not in str(caught.value)
 
 
@@ -104,7 +105,7 @@ def test_a_full_disk_leaves_the_file_before_whole(saved):
     model, path = saved
     before = path.read_bytes()
     with full_disk(len(before) // 2), pytest.raises(UserError, match="cannot be written") as caught:
-        save_adapters(path, model.trainable(), ABOUT | {"seed": 4})
+        save_weights(path, model, ABOUT | {"seed": 4})
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
     assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == [path.name]
 
@@ -127,5 +128,5 @@ def test_where_nothing_can_be_written_is_one_line_and_changes_nothing(saved, mon
 
     monkeypatch.setattr(safetensors.torch, "save_file", read_only)
     with pytest.raises(UserError, match=r"adapters.safetensors: cannot be written, .*Read-only file system"):
-        save_adapters(path, model.trainable(), ABOUT)
+        save_weights(path, model, ABOUT)
     assert path.read_bytes() == before

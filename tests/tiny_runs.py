@@ -10,7 +10,7 @@ from m2clip.config import Run
 from m2clip.data import annotations, build_manifest
 from m2clip.data.dataset import TrainVideos
 from m2clip.models.factory import build_model, pixels_of
-from m2clip.models.weights_io import save_adapters
+from m2clip.models.weights_io import save_weights
 from m2clip.parsing import build, merge, plain
 from m2clip.training.loop import train
 
@@ -81,10 +81,15 @@ def save_run(path, make_model, backbone, differences, seed=0):
     model, _ = make_model(differences, labels=LABELS, double=False)
     for weight in model.trainable().values():
         weight.data.mul_(1 + seed / 10)
-    content = plain(config_of(backbone, differences)) | {"inputs": {"backbone": digest(backbone)}}
-    content.pop("evaluate")
-    save_adapters(path, model.trainable(), {"config": content, "labels": LABELS, "seed": seed})
+    save_trained(path, model, config_of(backbone, differences), LABELS, seed)
     return model
+
+
+def save_trained(path, model, config, labels, seed=0):
+    """A model as the train stage leaves it."""
+    content = plain(config) | {"inputs": {"backbone": digest(config.backbone)}}
+    content.pop("evaluate")
+    save_weights(path, model, {"config": content, "labels": labels, "seed": seed})
 
 
 def weights_of(model):

@@ -116,8 +116,8 @@ def answers(
     """
     from m2clip.evaluation import predict as library
 
-    features = library.encode(run, labels, views.templates, text_adapter=text_adapter)
-    found = library.predict(run, files, features, views, zero_shot=labels is not None)
+    read = library.encode(run, labels, views.templates, text_adapter=text_adapter)
+    found = library.predict(run, files, read, views, zero_shot=labels is not None)
     return (_answer(each, labels or run.labels, top) for each in found)
 
 

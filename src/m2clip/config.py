@@ -82,6 +82,16 @@ class Train:
     warmup: float = 0.1  # share of the steps
     warmup_epochs: float | None = None  # in place of warmup, as the released code has 2
     clip_gradient: float = 1.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)  # of AdamW
+    momentum: float = 0.9  # of SGD
+    decay: Literal["matrices", "all"] = "matrices"  # all: weight_decay on biases and norms too
+    floor: float = 0.0  # share of lr that the cosine ends at
+    average: float | None = None  # weights are averaged over epochs, from this share of the steps on
+    smoothing: float = 0.0  # of labels
+    mixup: float = 0.0  # parameter of the Beta distribution that its weight is drawn from; 0: none
+    cutmix: float = 0.0  # the same of CutMix; with both, each is drawn half of the time
+    cell: int = 8  # neighbours in a batch within which videos are mixed
     workers: int = 4  # processes that decode
     checkpoint_every: int = 200  # steps
     log_every: int = 10  # steps
@@ -91,6 +101,14 @@ class Train:
         _positive(
             self, "train", "accumulate", *(k for k in ("epochs", "lr_batch") if getattr(self, k) is not None)
         )
+        _positive(self, "train", "cell")
+        for key, end in (("momentum", 1), ("floor", 1), ("smoothing", 1), ("mixup", inf), ("cutmix", inf)):
+            if not 0 <= getattr(self, key) < end:
+                raise UserError(f"train.{key}: {getattr(self, key)} must be from 0 to below {end}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"train.betas: {list(self.betas)} must be two numbers from 0 to below 1")
+        if self.average is not None and not 0 <= self.average < 1:
+            raise UserError(f"train.average: {self.average} is a share of the steps, from 0 to below 1")
         if not 0 <= self.weight_decay < inf:
             raise UserError(f"train.weight_decay: {self.weight_decay} must be 0 or more and finite")
         if self.steps < 0 or self.workers < 0:
@@ -114,12 +132,13 @@ class Evaluate:
     split: str = "test"
     crops: int = 1
     clips: int = 1
+    frames: int | None = None  # of a view in testing; null: data.frames
     batch: int = 32  # views at once
     zero_shot: tuple[str, ...] = ("ucf101", "hmdb51")
     templates: tuple[str, ...] = ()  # of zero-shot, text features averaged over them; empty: data.prompt
 
     def __post_init__(self) -> None:
-        _positive(self, "evaluate", "clips", "batch")
+        _positive(self, "evaluate", "clips", "batch", *(() if self.frames is None else ("frames",)))
         for template in self.templates:
             _template("evaluate.templates", template)
         if self.crops not in (1, 3, 4):
@@ -142,3 +161,13 @@ class Run:
     def __post_init__(self) -> None:
         if type(self.options) is not class_of(self.method):
             raise UserError(f"options: are not those of the method {self.method}")
+        mixed = [key for key in ("smoothing", "mixup", "cutmix") if getattr(self.train, key)]
+        if mixed and not self.options.soft_targets:
+            raise UserError(
+                f"train.{mixed[0]}: a loss of the method {self.method} takes no smoothed or mixed labels; "
+                "set it to 0"
+            )
+        if self.evaluate.templates and self.options.learned_words:
+            raise UserError(
+                f"evaluate.templates: the method {self.method} learns the words around a label; leave it out"
+            )

@@ -33,11 +33,11 @@ def _export(arguments: argparse.Namespace) -> int:
     """Write the checkpoint; the exit code."""
     key = key_of(arguments.run, f"{arguments.run}:", arguments.profile)
     metrics, provenance = _told(key.metrics), _told(key.provenance)
-    from m2clip.evaluation.checkpoint import Saved, write_checkpoint
-    from m2clip.models.weights_io import load_adapters
+    from m2clip.evaluation.checkpoint import write_checkpoint
+    from m2clip.models.weights_io import load_weights
 
-    tensors, about = load_adapters(key.adapters)
-    config = about["config"]
+    saved = load_weights(key.adapters)
+    about, config = saved.about, saved.about["config"]
     trained = provenance.get("config_sha"), provenance.get("seed")
     if trained != (runs.digest(config), about["seed"]):
         raise UserError(
@@ -52,9 +52,9 @@ def _export(arguments: argparse.Namespace) -> int:
         provenance=provenance,
         evaluation=_told(key.evaluation),
         labels=len(about["labels"]),
-        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        parameters=sum(tensor.numel() for tensor in saved.tensors.values()),
     )
-    write_checkpoint(arguments.folder, Saved(tensors=tensors, about=about), card.page(told))
+    write_checkpoint(arguments.folder, saved, card.page(told))
     print(f"{key} is in {arguments.folder}")
     return 0
 

@@ -24,6 +24,7 @@ class Batch:
     videos: Tensor  # (B, T, 3, S, S) in training, (B, K, T, 3, S, S) in testing
     class_ids: Tensor  # (B,)
     indices: Tensor  # (B,), rows of manifest.rows(split)
+    places: Tensor  # (B,) of each in what was to be loaded, where broken videos leave gaps
     dropped: tuple[Broken, ...] = ()
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -32,6 +33,7 @@ class Batch:
             videos=self.videos.to(device, non_blocking=True),
             class_ids=self.class_ids.to(device, non_blocking=True),
             indices=self.indices,
+            places=self.places,
             dropped=self.dropped,
         )
 
@@ -41,6 +43,7 @@ class Batch:
             videos=self.videos.pin_memory(),
             class_ids=self.class_ids.pin_memory(),
             indices=self.indices,
+            places=self.places,
             dropped=self.dropped,
         )
 
@@ -133,6 +136,7 @@ def collate(samples: Sequence[Sample | Broken]) -> Batch:
         videos=torch.stack([sample.video for sample in usable]) if usable else torch.empty(0),
         class_ids=torch.tensor([sample.class_id for sample in usable], dtype=torch.int64),
         indices=torch.tensor([sample.index for sample in usable], dtype=torch.int64),
+        places=torch.tensor([n for n, sample in enumerate(samples) if isinstance(sample, Sample)]),
         dropped=tuple(sample for sample in samples if isinstance(sample, Broken)),
     )
 

@@ -13,30 +13,21 @@ the config's path from the working folder, else in the checkpoint's folder. A di
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import yaml
-from torch import Tensor
 
 from m2clip.config import Backbone, Run
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError
 from m2clip.evaluation.trained import TrainedRun, open_trained
-from m2clip.models.weights_io import header, load_adapters
+from m2clip.models.weights_io import Saved, header, load_weights
 from m2clip.parsing import build, read_mapping
 
 ADAPTERS, CONFIG, LABELS, CARD = "adapters.safetensors", "config.yaml", "labels.txt", "README.md"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Saved:
-    """What a run's file of adapters holds: its tensors, and config, labels and seed."""
-
-    tensors: dict[str, Tensor]
-    about: dict[str, Any]
 
 
 def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
@@ -100,7 +91,7 @@ def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> T
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; `m2clip export ROW DIR` writes a checkpoint")
     path = folder / ADAPTERS
-    about = load_adapters(path)[1]
+    about = load_weights(path).about
     content = read_mapping(folder / CONFIG)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(folder / CONFIG))
     if _without_weights(content) != _without_weights(about["config"]):

@@ -6,43 +6,36 @@ multiply-adds of matrix products and convolutions, the products inside attention
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from m2clip.backbones import shape_of
 from m2clip.config import Run
+from m2clip.errors import UserError
 from m2clip.models.factory import build_model
-from m2clip.models.video_clip import VideoCLIP
 
-COMPONENTS = (
-    "temporal_enhancement",
-    "temporal_difference",
-    "text_adapters",
-    "cmlm_adapter",
-    "word_head",
-    "vc",
-    "temporal_convolution",
-    "other",
-)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Complexity:
     """What a config costs.
 
-    trainable: parameters by component, in the order of COMPONENTS; `other` is what a peer method brings.
-    frozen: parameters of the backbone. frames: of a view.
-    macs_view: multiply-adds of the image tower with all that is put into it, up to v of Eq. 3, for one view.
-    macs_text: multiply-adds of the text tower for the prompts of all labels, once.
+    trainable: parameters by the name of their group. frozen: parameters of the backbone that are not trained,
+    and of frozen groups. frames: of a view.
+    macs_view: multiply-adds of what a method computes of one view (`video`).
+    macs_compare: of comparing and classifying one view, once the labels are read.
+    macs_text: of reading the prompts of all labels, once.
     """
 
     trainable: dict[str, int]
     frozen: int
     frames: int
     macs_view: int
+    macs_compare: int
     macs_text: int
 
     @property
@@ -57,33 +50,60 @@ def complexity(config: Run, labels: tuple[str, ...], frames: Iterable[int]) -> l
     Args:
         config: of the run; its backbone's weights need not exist.
         labels: of the classes, which decide the size of VC, of the word head and of the text side.
-        frames: of a view.
+        frames: of a view; a number that the method cannot be built with is left out.
 
     Raises:
         UserError: where backbone and config do not fit.
     """
+    return [_complexity(_with_frames(config, count), labels) for count in frames if _fits(config, count)]
+
+
+def _with_frames(config: Run, frames: int) -> Run:
+    return replace(config, data=replace(config.data, frames=frames))
+
+
+def _fits(config: Run, frames: int) -> bool:
+    """Whether the method takes so many frames; what else is wrong with its options is raised."""
+    shape = shape_of(config.backbone)
+    config.options.check(shape, config.data)
+    try:
+        config.options.check(shape, _with_frames(config, frames).data)
+    except UserError:
+        return False
+    return True
+
+
+def _complexity(config: Run, labels: tuple[str, ...]) -> Complexity:
     model, _ = build_model(config, labels, seed=0, device="meta")
     model.eval()
-    size = shape_of(config.backbone).image_size
-    trainable, macs_text = _trainable(model), multiply_adds(model.encode_labels)
-    frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
-    costs = []
-    for count in frames:
-        view = torch.empty(1, count, 3, size, size, device="meta")
-        macs_view = multiply_adds(partial(model.encode_video, view))
-        costs.append(
-            Complexity(
-                trainable=trainable, frozen=frozen, frames=count, macs_view=macs_view, macs_text=macs_text
-            )
-        )
-    return costs
+    size, frames = shape_of(config.backbone).image_size, config.data.frames
+    macs_text, read = multiply_adds(lambda: model.labels(model.prompts))
+    if not config.options.reads_text:
+        read = None
+    macs_view, video = multiply_adds(
+        lambda: model.video(torch.empty(1, frames, 3, size, size, device="meta"))
+    )
+    macs_compare, _ = multiply_adds(lambda: model.logits(video, read))
+    trainable = {
+        name: sum({id(p): p.numel() for p in group.parameters()}.values())
+        for name, group in model.groups().items()
+        if group.lr
+    }
+    return Complexity(
+        trainable=trainable,
+        frozen=sum(weight.numel() for weight in model.parameters() if not weight.requires_grad),
+        frames=frames,
+        macs_view=macs_view,
+        macs_compare=macs_compare,
+        macs_text=macs_text,
+    )
 
 
-def multiply_adds(compute: Callable[[], object]) -> int:
-    """Multiply-adds of what `compute` does."""
+def multiply_adds(compute: Callable[[], T]) -> tuple[int, T]:
+    """Multiply-adds of what `compute` does, and what it returns."""
     with _every_product_seen(), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        compute()
-    return counter.get_total_flops() // 2
+        result = compute()
+    return counter.get_total_flops() // 2, result
 
 
 @contextmanager
@@ -95,22 +115,3 @@ def _every_product_seen() -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
-
-
-def _trainable(model: VideoCLIP) -> dict[str, int]:
-    counts = dict.fromkeys(COMPONENTS, 0)
-    for name, weight in model.trainable().items():
-        counts[_component(name)] += weight.numel()
-    return counts
-
-
-def _component(name: str) -> str:
-    """Where a parameter belongs, told by its place in the model."""
-    places = {"text.": "text_adapters", "cmlm.adapter.": "cmlm_adapter", "cmlm.head.": "word_head"}
-    places |= {"vc.": "vc", "after.": "temporal_convolution"}
-    for start, component in places.items():
-        if name.startswith(start):
-            return component
-    if ".enhancement." in name:
-        return "temporal_enhancement"
-    return "temporal_difference" if ".difference." in name else "other"

@@ -6,10 +6,10 @@ Here a video is measured and wholly decoded before it is scored, since nothing e
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from m2clip.config import Evaluate
 from m2clip.data.dataset import Broken, Sample, TestVideos
@@ -19,7 +19,7 @@ from m2clip.data.video import Probe, VideoError, probe
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import Scores, probabilities
 from m2clip.evaluation.trained import TrainedRun
-from m2clip.evaluation.zero_shot import label_features
+from m2clip.evaluation.zero_shot import read_bare_labels, read_labels
 from m2clip.models.factory import pixels_of
 
 
@@ -37,42 +37,45 @@ def encode(
     templates: Sequence[str] = (),
     *,
     text_adapter: bool = True,
-) -> Tensor:
-    """Features (C, E) of the labels that the run was trained on, or of others for zero-shot.
+) -> Any:
+    """The model's `Labels`: of those that the run was trained on, or of others for zero-shot.
 
     Args:
         run: opened with `open_trained`.
         labels: None: the run's own.
-        templates: of others, averaged over them; none: the run's prompt.
+        templates: of others, averaged over them; none: those of the method.
         text_adapter: read others with the text adapters, or as CLIP itself does.
 
+    Returns:
+        None for the run's own where it compares nothing with texts.
+
     Raises:
-        UserError: for others where the run compares nothing with texts.
+        UserError: for others where the run knows only the labels it was trained on.
     """
+    options = run.config.options
     if labels is None:
         with torch.no_grad():
-            return run.model.encode_labels()
-    if not run.model.reads_text:
+            return run.model.labels(run.model.prompts) if options.reads_text else None
+    if options.no_zero_shot:
         raise UserError(
-            f"decoder.heads: {list(run.model.heads)} of this run read no text, so it predicts only the "
-            "labels it was trained on; take a run with contrastive or cmc"
+            f"labels: this run predicts only those it was trained on: {options.no_zero_shot}; take one that "
+            "compares videos with texts"
         )
-    templates = tuple(templates) or (run.config.data.prompt,)
-    return label_features(run.model, run.tokenizer, labels, templates, adapted=text_adapter)
+    bare = None if text_adapter else read_bare_labels(run, labels, templates)
+    return read_labels(run, labels, templates) if bare is None else bare
 
 
 def predict(
-    run: TrainedRun, files: Sequence[Path], features: Tensor, views: Evaluate, *, zero_shot: bool
+    run: TrainedRun, files: Sequence[Path], labels: Any, views: Evaluate, *, zero_shot: bool
 ) -> Iterator[Prediction | Broken]:
     """One answer a video, in the order of `files`; memory does not grow with their number.
 
     Args:
         run: opened with `open_trained`.
         files: the videos.
-        features: of the labels, from `encode`.
+        labels: from `encode`.
         views: `crops`, `clips`, and as `batch` the views at once.
-        zero_shot: whether the labels are others than the run's, so that only Eq. 11 knows them; else the
-            prediction is that of `vc` where present.
+        zero_shot: whether the labels are others than the run's, which a classifier does not know.
     """
     run.model.eval()
     size = max(1, views.batch // (views.crops * views.clips))
@@ -82,8 +85,10 @@ def predict(
         batch = collate(opened)
         scores: Iterator[Scores] = iter(())
         if len(batch.class_ids):
-            by_head = probabilities(run.model, batch.videos, features, batch=views.batch)
-            scores = iter(by_head["vc" if "vc" in by_head and not zero_shot else "eq11"])
+            *_, prediction = probabilities(
+                run.model, batch.videos, labels, batch=views.batch, own=not zero_shot
+            ).values()
+            scores = iter(prediction)
         for file, video in zip(some, opened, strict=True):
             yield video if isinstance(video, Broken) else Prediction(file, next(scores))
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,85 +14,90 @@ from tqdm import tqdm
 from m2clip.data.dataset import TestVideos
 from m2clip.data.loading import test_batches
 from m2clip.errors import UserError
-from m2clip.models.video_clip import VideoCLIP
+from m2clip.models.method import Method
 
 Scores = NDArray[np.float32]
 
 
 @torch.no_grad()
 def score(
-    model: VideoCLIP,
+    model: Method,
     videos: TestVideos,
-    labels: Tensor,
+    labels: Any,
     *,
     batch: int,
     workers: int,
+    bf16: bool = False,
+    own: bool = True,
     title: str = "evaluate",
-    others: Mapping[str, Tensor] | None = None,
+    others: Mapping[str, Any] | None = None,
 ) -> dict[str, Scores]:
-    """Scores of every video of a split, in the order of its manifest; under autocast if trained so.
+    """Scores of every video of a split, in the order of its manifest.
 
     Args:
         model: trained, on its device.
         videos: with K views each.
-        labels: label features (C, E) that Eq. 11 compares with.
+        labels: from the model's `labels`; None where it reads no text.
         batch: the most views that the model sees at once; of one video more may be in the CPU's memory.
         workers: processes that decode.
+        bf16: under autocast, as it was trained.
+        own: whether the labels are those trained on.
         title: for the progress bar.
-        others: of further origins the label features (C', E) that Eq. 11 compares with, in the same pass.
+        others: by name, further labels of the same classes to compare with in the same pass.
 
     Returns:
-        Probabilities (videos, C) by origin, `eq11`, `vc` and those of `others`, each the mean of the
-        views' softmax.
+        Probabilities (videos, C) by name, each the mean of the views' softmax: `compare`'s, `classify`'s
+        where the labels are the model's own, and those of `others`. The last before those of `others` is
+        the prediction.
 
     Raises:
         UserError: when a video cannot be read or scored: no part of a test set stands for the whole.
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}
-    bf16 = torch.autocast(labels.device.type, torch.bfloat16, enabled=model.precision == "bf16")
-    with bf16, tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
+    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=bf16)
+    with autocast, tqdm(total=len(videos), desc=title, unit="video", mininterval=5, file=sys.stderr) as bar:
         for loaded in test_batches(videos, batch=batch, workers=workers):
-            for origin, mean in probabilities(
-                model, loaded.videos, labels, batch=batch, others=others
-            ).items():
-                scores.setdefault(origin, []).append(mean)
+            means = probabilities(model, loaded.videos, labels, batch=batch, own=own, others=others)
+            for name, mean in means.items():
+                scores.setdefault(name, []).append(mean)
             bar.update(len(loaded.class_ids))
-    whole = {origin: np.concatenate(parts) for origin, parts in scores.items()}
-    for origin, rows in whole.items():
+    whole = {name: np.concatenate(parts) for name, parts in scores.items()}
+    for name, rows in whole.items():
         if len(rows) != len(videos):
-            raise UserError(f"{title}: {origin} scored {len(rows)} of {len(videos)} videos")
+            raise UserError(f"{title}: {name} scored {len(rows)} of {len(videos)} videos")
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))  # which would rank first, whatever the class
         if len(bad):
-            raise UserError(f"{title}: {origin} scores of {videos.videos.paths[bad[0]]} are not finite")
+            raise UserError(f"{title}: {name} scores of {videos.videos.paths[bad[0]]} are not finite")
     return whole
 
 
 @torch.no_grad()
 def probabilities(
-    model: VideoCLIP,
+    model: Method,
     videos: Tensor,
-    labels: Tensor,
+    labels: Any,
     *,
     batch: int,
-    others: Mapping[str, Tensor] | None = None,
+    own: bool = True,
+    others: Mapping[str, Any] | None = None,
 ) -> dict[str, Scores]:
-    """The mean of the views' softmax by origin: videos (B, K, T, 3, H, W), labels (C, E) -> (B, C).
+    """The mean of the views' softmax by name, as in `score`: videos (B, K, T, 3, H, W) -> (B, C).
 
     The model sees `batch` views at once, if need be a part of a video's K.
     """
     views = rearrange(videos, "B K T C H W -> (B K) T C H W")
     parts: dict[str, list[Tensor]] = {}
     for some in views.split(batch):
-        features = model.encode_video(some.to(labels.device))
-        logits = model.logits(features, labels)
-        for origin, other in (others or {}).items():
-            logits[origin] = model.logits(features, other)["eq11"]
-        for origin, values in logits.items():
-            parts.setdefault(origin, []).append(values.softmax(dim=1))
+        video = model.video(some.to(model.device))
+        logits = model.logits(video, labels, own)
+        for name, other in (others or {}).items():
+            *_, logits[name] = model.compare(video, other).values()
+        for name, values in logits.items():
+            parts.setdefault(name, []).append(values.softmax(dim=1))
     return {
-        origin: reduce(torch.cat(some), "(B K) C -> B C", "mean", K=videos.shape[1]).cpu().numpy()
-        for origin, some in parts.items()
+        name: reduce(torch.cat(some), "(B K) C -> B C", "mean", K=videos.shape[1]).cpu().numpy()
+        for name, some in parts.items()
     }
 
 

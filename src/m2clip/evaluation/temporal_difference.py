@@ -5,11 +5,11 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from m2clip.models.adapters import TemporalDifference
-from m2clip.models.video_clip import VideoCLIP
+from m2clip.models.method import Method
 
 
 @torch.no_grad()
-def norms(model: VideoCLIP, video: Tensor) -> Tensor | None:
+def norms(model: Method, video: Tensor) -> Tensor | None:
     """The Euclidean norm of z_D,t over its D numbers, averaged over the adapted sites of the image tower.
 
     Args:
@@ -29,7 +29,7 @@ def norms(model: VideoCLIP, video: Tensor) -> Tensor | None:
     handles = [part.register_forward_hook(keep) for part in parts]
     try:
         model.eval()
-        model.image(video)
+        model.video(video)
     finally:
         for handle in handles:
             handle.remove()

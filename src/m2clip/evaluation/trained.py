@@ -1,4 +1,4 @@
-"""A trained run, opened again: adapters and heads back in their frozen CLIP."""
+"""A trained run, opened again: what was trained, back in its CLIP."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,8 +8,8 @@ from m2clip import backbones
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError
 from m2clip.models.factory import build_model
-from m2clip.models.video_clip import VideoCLIP
-from m2clip.models.weights_io import fill, load_adapters
+from m2clip.models.method import Method
+from m2clip.models.weights_io import fill, load_weights
 from m2clip.parsing import build
 
 
@@ -17,7 +17,7 @@ from m2clip.parsing import build
 class TrainedRun:
     """A model with its config, its labels in class-id order, and its CLIP's tokenizer."""
 
-    model: VideoCLIP
+    model: Method
     config: Run
     labels: tuple[str, ...]
     tokenizer: Any
@@ -27,15 +27,15 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
     """Open what the train stage saved.
 
     Args:
-        path: of the adapters.
+        path: of the weights.
         device: where to.
         backbone: where the backbone's files lie here, if not where the config says.
 
     Raises:
         UserError: when the file is missing, does not fit, or was trained on another backbone.
     """
-    tensors, about = load_adapters(path)
-    content = about["config"]
+    saved = load_weights(path)
+    content = saved.about["config"]
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(path))
     config = replace(config, backbone=backbone or config.backbone)
     trained_on, here = content["inputs"]["backbone"], backbones.digest(config.backbone)
@@ -44,7 +44,7 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
             f"{path}: was trained on a backbone {config.backbone.name} with digest {trained_on[:12]}, "
             f"{config.backbone.pretrained} has {here[:12]}; take the same weights or train again"
         )
-    labels = tuple(about["labels"])
-    model, tokenizer = build_model(config, labels, about["seed"], device)
-    fill(model.trainable(), tensors, path)
+    labels = tuple(saved.about["labels"])
+    model, tokenizer = build_model(config, labels, saved.about["seed"], device)
+    fill(model, saved, path)
     return TrainedRun(model, config, labels, tokenizer)

@@ -11,43 +11,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from m2clip.evaluation.recognition import Scores, top
-from m2clip.models.prompts import make_prompts
-from m2clip.models.video_clip import VideoCLIP
+from m2clip.evaluation.trained import TrainedRun
+from m2clip.models.prompts import Prompts, make_prompts
 from m2clip.seeds import generator
 
 DRAWS = 10  # of half of the classes
 
 
 @torch.no_grad()
-def label_features(
-    model: VideoCLIP,
-    tokenizer: Any,
-    labels: tuple[str, ...],
-    templates: Sequence[str],
-    *,
-    adapted: bool = True,
-) -> Tensor:
-    """Features (C, E) of labels; of several templates the mean of their unit features, as CLIP does it.
+def read_labels(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[str]) -> Any:
+    """The model's `Labels` of labels that it was not trained on.
 
     Args:
-        model: trained.
-        tokenizer: of its CLIP.
+        run: opened with `open_trained`.
         labels: in the order of their class ids.
-        templates: sentences with {} where the label goes.
-        adapted: with the text adapters, or without, as CLIP itself reads the labels.
+        templates: sentences with {} where the label goes, averaged over; none: those of the method.
     """
-    each = [
-        model.encode_labels(make_prompts(labels, template, tokenizer), adapted=adapted)
-        for template in templates
-    ]
-    if len(each) == 1:
-        return each[0]
-    return torch.stack([F.normalize(features, dim=-1) for features in each]).mean(dim=0)
+    return run.model.labels(_prompts(run, labels, templates), own=False)
+
+
+@torch.no_grad()
+def read_bare_labels(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[str]) -> Any:
+    """The same without the run's text adapters; None where it has none."""
+    return run.model.bare_labels(_prompts(run, labels, templates))
+
+
+def _prompts(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[str]) -> list[Prompts]:
+    sentences = tuple(templates) or run.config.options.templates(run.config.data.prompt, own=False)
+    return [make_prompts(labels, sentence, run.tokenizer) for sentence in sentences]
 
 
 def half_of_classes(scores: Scores, class_ids: NDArray[np.int64], name: str) -> dict[str, Any]:

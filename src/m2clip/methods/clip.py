@@ -1,10 +1,5 @@
-"""CLIP as it is: nothing in its blocks. With no head to train it is the zero-shot baseline of Table 4."""
+"""CLIP as it is: frames averaged, labels read. The zero-shot baseline of Table 4; nothing is trained."""
 
-from m2clip.backbones import Shape
-from m2clip.config import Run
-from m2clip.models.clip import AdaptedBlock, Wrap
+from m2clip.models.method import Method
 
-
-def wraps(config: Run, shape: Shape, seed: int) -> tuple[Wrap, Wrap]:
-    """What this method puts into each block of the image tower and of the text tower: nothing."""
-    return (lambda layer, block: AdaptedBlock(block)), (lambda layer, block: AdaptedBlock(block))
+METHOD = Method

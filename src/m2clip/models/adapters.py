@@ -4,10 +4,8 @@ Every adapter maps tokens to tokens of the same shape and by default is the iden
 training starts from CLIP. What the paper leaves open is a parameter in `options/m2clip.py`.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
@@ -135,10 +133,3 @@ def ted_adapter(config: VisualAdapter, width: int, grid: tuple[int, int]) -> TED
     shared = enhancement if config.projections == "shared" else None
     difference = TemporalDifference(width, bottleneck, grid, shared) if config.temporal_difference else None
     return TEDAdapter(enhancement, difference, config.fusion)
-
-
-def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """A module whose random weights depend on `seed` alone, not on what was made before it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make()

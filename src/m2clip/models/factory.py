@@ -6,51 +6,54 @@ from typing import Any
 
 import torch
 
-from m2clip.backbones import shape_of
 from m2clip.config import Run
 from m2clip.data.transforms import Pixels
-from m2clip.models.clip import ImageTower, TextTower
 from m2clip.models.load_clip import open_backbone
+from m2clip.models.method import Method, Setup, freeze_all_but_groups
 from m2clip.models.prompts import make_prompts
-from m2clip.models.video_clip import VideoCLIP, decoder_of
 
 
-def build_model(
-    config: Run, labels: tuple[str, ...], seed: int, device: str = "cpu"
-) -> tuple[VideoCLIP, Any]:
+def build_model(config: Run, labels: tuple[str, ...], seed: int, device: str = "cpu") -> tuple[Method, Any]:
     """The model of a config for these labels, and the tokenizer of its CLIP.
 
     Args:
-        config: of the run.
+        config: of the run; its method is a module of `methods/`.
         labels: in the order of their class ids.
-        seed: of the adapters' and heads' random weights.
+        seed: of the random weights of what is new.
         device: where to; on `meta` no weights are read, which is enough to count.
 
     Raises:
         UserError: where backbone and config do not fit.
     """
     clip, tokenizer = open_backbone(config.backbone, device)
-    method = importlib.import_module(f"m2clip.methods.{config.method}")
-    wrap_image, wrap_text = method.wraps(config, shape_of(config.backbone), seed)
-    prompts = make_prompts(labels, config.data.prompt, tokenizer, decoder_of(config).mask_words == "prompt")
+    clip_parameters = {id(parameter) for parameter in clip.parameters()}
+    templates = config.options.templates(config.data.prompt, own=True)
     temperature = config.backbone.temperature
     if temperature is None:
         temperature = 1.0 if device == "meta" else math.exp(-clip.logit_scale.item())
-    image, text = ImageTower(clip.visual, wrap_image), TextTower(clip, wrap_text)
+    setup = Setup(
+        clip=clip,
+        options=config.options,
+        prompts=tuple(make_prompts(labels, template, tokenizer) for template in templates),
+        frames=config.data.frames,
+        temperature=temperature,
+        seed=seed,
+    )
     with torch.device(device if device == "meta" else "cpu"):
-        model = VideoCLIP(image, text, prompts, config, temperature, seed)
+        model: Method = importlib.import_module(f"m2clip.methods.{config.method}").METHOD(setup)
+    freeze_all_but_groups(model, clip_parameters)
     return model.to(device), tokenizer
 
 
-def pixels_of(model: VideoCLIP) -> Pixels:
+def pixels_of(model: Method) -> Pixels:
     """What the model's CLIP expects of a frame, as its own preprocessing says.
 
     Its interpolation is bicubic for every plain ViT that open_clip has weights of, and so is that of
     `data/transforms.py`.
     """
     visual: Any = model.image.visual
-    told = visual.preprocess_cfg
-    return Pixels(size=visual.image_size[0], mean=tuple(told["mean"]), std=tuple(told["std"]))
+    expected = visual.preprocess_cfg
+    return Pixels(size=visual.image_size[0], mean=tuple(expected["mean"]), std=tuple(expected["std"]))
 
 
 def device_name() -> str:

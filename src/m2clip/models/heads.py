@@ -1,9 +1,9 @@
-"""The multi-task decoder (Eq. 10-12): contrastive, CMC, CMLM and VC.
+"""Losses and heads of the multi-task decoder (Eq. 10-12): contrastive, CMC and CMLM.
 
-Each head is a function or a module that returns one scalar loss; `video_clip.py` weighs them.
+VC, the fourth, is a `LinearHead` (parts/layers.py).
 """
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,19 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2clip.models.adapters import TextAdapter
+from m2clip.models.clip import attend, feed
+from m2clip.models.parts.layers import scores
 from m2clip.models.prompts import Prompts
 from m2clip.options.m2clip import Decoder
 from m2clip.options.m2clip import TextAdapter as TextAdapterConfig
 
-
-def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
-    """cos(v, w) / tau, the logits of Eq. 10 and 11: (B, E), (N, E) -> (B, N).
-
-    Never under autocast: the 8 bits of bf16 are too few for cosines that are divided by 0.01.
-    """
-    with torch.autocast("cuda" if video.is_cuda else "cpu", enabled=False):
-        video, text = (F.normalize(side.to(temperature.dtype), dim=-1) for side in (video, text))
-        return video @ text.T / temperature
+RELEASED_EXTRA = "name"  # the header of its label file, which the released code counts as a word
 
 
 def contrastive_loss(logits: Tensor, class_ids: Tensor, variant: str = "share") -> Tensor:
@@ -52,17 +46,6 @@ def cmc_loss(logits: Tensor, class_ids: Tensor, variant: str = "plain") -> Tenso
             within one nat of log C whatever the logits.
     """
     return F.cross_entropy(logits.softmax(dim=1) if variant == "softmax" else logits, class_ids)
-
-
-def scores(layer: nn.Linear, features: Tensor) -> Tensor:
-    """A head's last layer, (..., D) -> logits (..., C); not under autocast, as `similarity`."""
-    with torch.autocast("cuda" if features.is_cuda else "cpu", enabled=False):
-        return layer(features.to(layer.weight.dtype))
-
-
-def part_of_mean(logits: Tensor, classes: Tensor, count: int) -> Tensor:
-    """What logits (n, C) add to the mean cross-entropy over `count` of them; of class -100 nothing."""
-    return F.cross_entropy(logits, classes, reduction="sum") / count
 
 
 class WordHead(nn.Sequential):
@@ -95,45 +78,36 @@ class CMLM(nn.Module):
 
     def forward(self, text: Tensor, frames: Tensor) -> Tensor:
         """Text tokens of the last layer (B, L, D), frame features (B, T, D) -> word scores (B, L, V)."""
-        block: Any = self.block
-        keys = block.ln_1(frames)
-        asked = text + block.ls_1(block.attention(block.ln_1(text), keys, keys))
-        adapted = self.adapter(asked)
-        return self.head(adapted + block.ls_2(block.mlp(block.ln_2(adapted))))
+        adapted = self.adapter(text + attend(self.block, text, context=frames))
+        return self.head(adapted + feed(self.block, adapted))
 
 
-class VC(nn.Module):
-    """Visual classification: a linear layer on the video feature."""
+def word_vocabulary(prompts: Prompts, mask_words: str) -> dict[str, int]:
+    """The words that CMLM may have to predict, sorted, and their index.
 
-    def __init__(
-        self, width: int, classes: int, dropout: float = 0.0, initialisation: str = "pytorch"
-    ) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(width, classes)
-        if initialisation == "normal":
-            nn.init.normal_(self.linear.weight, std=0.02)
-            nn.init.zeros_(self.linear.bias)
-
-    def forward(self, video: Tensor, batch: int | None = None, rows: slice = slice(None)) -> Tensor:
-        """(B, E) -> logits (B, C).
-
-        Where the videos are `rows` of a larger `batch`, dropout is drawn for all of it, so that a video's
-        does not depend on which process has it.
-        """
-        if self.training and self.dropout.p:
-            ones = video.new_ones(batch or len(video), video.shape[1])
-            video = video * self.dropout(ones)[rows]
-        return scores(self.linear, video)
+    Args:
+        prompts: of the labels trained on.
+        mask_words: label; or prompt, which adds the template's words and, as the released code does, "name".
+    """
+    whole = mask_words == "prompt"
+    words = {word.text for prompt in prompts.words for word in prompt if word.of_label or whole}
+    if whole:
+        words.add(RELEASED_EXTRA)
+    return {word: index for index, word in enumerate(sorted(words))}
 
 
 def mask_words(
-    prompts: Prompts, class_ids: Tensor, config: Decoder, random: np.random.Generator
+    prompts: Prompts,
+    vocabulary: dict[str, int],
+    class_ids: Tensor,
+    config: Decoder,
+    random: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Prompts of a batch with whole words replaced by the token of "mask".
 
     Args:
         prompts: of all classes.
+        vocabulary: from `word_vocabulary`.
         class_ids: (B,).
         config: `mask_rate` of the maskable words, at least one; `mask_words` says which are maskable.
         random: decides which.
@@ -151,7 +125,7 @@ def mask_words(
         tokens = [prompts.start]
         for i, word in enumerate(prompt):
             if i in chosen:
-                words[row, len(tokens)] = prompts.vocabulary[word.text]
+                words[row, len(tokens)] = vocabulary[word.text]
             tokens += [prompts.mask] if i in chosen else word.tokens
         tokens.append(prompts.end)
         ids[row, : len(tokens)] = torch.tensor(tokens)

@@ -1,4 +1,4 @@
-"""Labels as CLIP reads them: prompts, their tokens, and the words that CMLM may mask."""
+"""Labels as CLIP reads them: prompts, their tokens, and which of their words are the label's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,6 @@ from torch import Tensor
 from m2clip.errors import UserError
 
 MASK = "mask"
-RELEASED_EXTRA = "name"  # the header of its label file, which the released code counts as a word
 
 
 @dataclass(frozen=True)
@@ -25,28 +24,24 @@ class Word:
 class Prompts:
     """The prompts of a set of labels.
 
-    ids: (C, L) token ids, cut to the longest prompt; words: of each prompt, in order;
-    vocabulary: the words that CMLM predicts and their index; mask, start, end: token ids.
+    ids: (C, L) token ids, cut to the longest prompt; words: of each prompt, in order; mask, start, end:
+    token ids.
     """
 
     ids: Tensor
     words: list[list[Word]]
-    vocabulary: dict[str, int]
     mask: int
     start: int
     end: int
 
 
-def make_prompts(
-    labels: tuple[str, ...], template: str, tokenizer: Any, whole_prompt: bool = False
-) -> Prompts:
+def make_prompts(labels: tuple[str, ...], template: str, tokenizer: Any) -> Prompts:
     """Prompts for these labels.
 
     Args:
         labels: in the order of their class ids.
         template: a sentence with {} where the label goes.
         tokenizer: CLIP's.
-        whole_prompt: put the template's words into the vocabulary too, as the released code does.
 
     Raises:
         UserError: for a label that has no word, or a prompt that is longer than CLIP's context.
@@ -77,9 +72,5 @@ def make_prompts(
             f'label "{label}": its prompt has {longest} tokens, CLIP reads {tokenizer.context_length}'
         )
     ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-    known = {word.text for prompt in words for word in prompt if word.of_label or whole_prompt}
-    if whole_prompt:
-        known.add(RELEASED_EXTRA)
-    vocabulary = {word: index for index, word in enumerate(sorted(known))}
     (mask,) = tokenizer.encode(MASK)
-    return Prompts(ids, words, vocabulary, mask, start, end)
+    return Prompts(ids, words, mask, start, end)

@@ -1,4 +1,4 @@
-"""Adapters and heads on disk: what a training leaves, and what a trained run is opened from.
+"""Trained weights on disk: what a training leaves, and what a trained run is opened from.
 
 Only what was trained is saved; config, labels and seed lie in the file's header.
 """
@@ -7,15 +7,17 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from m2clip.errors import UserError
+from m2clip.models.method import Method
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -38,10 +40,27 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         raise UserError(f"{path}: cannot be written, is the disk full or read-only? {reason}") from error
 
 
-def save_adapters(path: Path, trainable: Mapping[str, nn.Parameter], about: Mapping[str, Any]) -> None:
-    """Adapters and heads as safetensors; `about` (config, labels, backbone's digest) goes into its header."""
-    tensors = {name: p.detach().cpu().contiguous() for name, p in trainable.items()}
-    write_atomically(path, lambda part: safetensors.torch.save_file(tensors, part, metadata=header(about)))
+def save_weights(path: Path, model: Method, about: Mapping[str, Any]) -> None:
+    """Write what was trained as safetensors; `about` (config, labels, seed) goes into its header.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    metadata = header({**about, "differences": sorted(model.backbone)})
+    tensors = trained_tensors(model)
+    write_atomically(path, lambda part: safetensors.torch.save_file(tensors, part, metadata=metadata))
+
+
+def trained_tensors(model: Method) -> dict[str, Tensor]:
+    """What a fresh model of the same seed and backbone has not: trained parameters and buffers, by name.
+
+    New parameters as they are. Where CLIP's own were tuned, their difference from the backbone in half
+    precision: it is small, so that the sum is as exact as 32 bits, in half of the space.
+    """
+    tensors = {**model.trainable(), **model.trained_buffers()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    tuned = {name: (tensors[name] - start).half() for name, start in model.backbone.items()}
+    return tensors | tuned
 
 
 def header(about: Mapping[str, Any]) -> dict[str, str]:
@@ -49,8 +68,16 @@ def header(about: Mapping[str, Any]) -> dict[str, str]:
     return {"m2clip": json.dumps(about, sort_keys=True)}
 
 
-def load_adapters(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a file that `save_adapters` wrote.
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """What a file of weights holds: tensors by name; and config, labels, seed and which are differences."""
+
+    tensors: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def load_weights(path: Path) -> Saved:
+    """Read a file that `save_weights` wrote. Nothing in it is unpickled.
 
     Raises:
         UserError: when the file is missing or is something else.
@@ -58,26 +85,32 @@ def load_adapters(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["m2clip"])
-            about = {key: about[key] for key in ("config", "labels", "seed")}
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+            about = {key: about[key] for key in ("config", "labels", "seed", "differences")}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return Saved(tensors=tensors, about=about)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; train the run first (dvc repro)") from None
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not the adapters of a run: {error}") from None
+        raise UserError(f"{path}: not the weights of a run: {error}") from None
 
 
-def fill(trainable: Mapping[str, nn.Parameter], tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Copy saved tensors into the model's parameters.
+def fill(model: Method, saved: Saved, path: Path) -> None:
+    """Copy saved tensors into a model just built with the same config, labels and seed.
 
     Raises:
         UserError: naming the first tensor that is missing, too many or of another shape.
     """
-    for name in sorted(set(trainable) | set(tensors)):
-        if name not in tensors or name not in trainable:
-            where = "the file" if name not in tensors else "the model"
+    own: dict[str, Tensor] = {**model.trainable(), **model.trained_buffers()}
+    differences = set(saved.about["differences"])
+    for name in sorted(set(own) | set(saved.tensors)):
+        if name not in saved.tensors or name not in own:
+            where = "the file" if name not in saved.tensors else "the model"
             raise UserError(f"{path}: does not fit the config: {name} is not in {where}")
-        if trainable[name].shape != tensors[name].shape:
-            have, want = list(tensors[name].shape), list(trainable[name].shape)
+        if own[name].shape != saved.tensors[name].shape:
+            have, want = list(saved.tensors[name].shape), list(own[name].shape)
             raise UserError(f"{path}: does not fit the config: {name} is {have}, the model has {want}")
+        if (name in differences) != (name in model.backbone):
+            raise UserError(f"{path}: does not fit the config: {name} is CLIP's own in only one of the two")
+        tensor = saved.tensors[name]
         with torch.no_grad():
-            trainable[name].copy_(tensors[name])
+            own[name].copy_(model.backbone[name] + tensor.float() if name in differences else tensor)

@@ -4,7 +4,7 @@
 """
 
 import importlib
-from pathlib import Path
+import pkgutil
 
 from m2clip.errors import UserError, did_you_mean
 from m2clip.options.base import Options as Options
@@ -12,7 +12,7 @@ from m2clip.options.base import Options as Options
 
 def known() -> list[str]:
     """The names of all methods, sorted."""
-    return sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py") if file.stem != "base")
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
 
 
 def class_of(method: str) -> type[Options]:

@@ -9,18 +9,19 @@ if TYPE_CHECKING:
     from m2clip.backbones import Shape
     from m2clip.config import Data
 
-READ_TEXT = ("contrastive", "cmc", "cmlm")  # heads that use the text tower
 EQ11 = ("contrastive", "cmc")  # heads that compare videos with labels, so that Eq. 11 can predict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of a method. A subclass adds its fields, with the paper's values as defaults."""
+    """Options of a method. A subclass adds its fields, with the paper's values as defaults.
 
-    learned_words: ClassVar[bool] = (
-        False  # the method learns its own prompts, so evaluate.templates is unused
-    )
+    What the harness must know of a method before torch is loaded is an attribute here.
+    """
+
+    learned_words: ClassVar[bool] = False  # the method learns its prompts: evaluate.templates has no place
     soft_targets: ClassVar[bool] = True  # its losses accept label smoothing and mixed labels
+    skips_some: ClassVar[bool] = False  # a step may leave a trained weight without a gradient
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -29,13 +30,27 @@ class Options:
 
     @property
     def reads_text(self) -> bool:
-        """Whether any head uses the text tower."""
-        return bool(set(READ_TEXT) & set(self.heads))
+        """Whether videos are compared with the texts of labels."""
+        return bool(set(EQ11) & set(self.heads))
+
+    @property
+    def no_zero_shot(self) -> str:
+        """Why it cannot score labels that it was not trained on, in one line; empty where it can."""
+        return "" if self.reads_text else "its classifier knows only the labels it was trained on"
 
     @property
     def zero_shot(self) -> bool:
-        """Whether the method can score labels it was not trained on (Eq. 11)."""
-        return bool(set(EQ11) & set(self.heads))
+        """Whether it can score labels that it was not trained on."""
+        return not self.no_zero_shot
+
+    def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
+        """The sentences that labels are read in, with {} where the label goes.
+
+        Args:
+            prompt: data.prompt.
+            own: whether these are the labels trained on.
+        """
+        return (prompt,)
 
     def check(self, shape: "Shape", data: "Data") -> None:
         """Raise a UserError where the options do not fit the backbone or the frames."""

@@ -6,11 +6,11 @@ experiments/audit.yaml says where both come from.
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from m2clip.errors import UserError, did_you_mean
-from m2clip.options.base import READ_TEXT, adapted_layers, share, text_layers
 from m2clip.options.base import Options as Base
+from m2clip.options.base import adapted_layers, share, text_layers
 
 if TYPE_CHECKING:
     from m2clip.backbones import Shape
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEADS = ("contrastive", "cmc", "cmlm", "vc")
 PREDICTING_HEADS = ("contrastive", "cmc", "vc")
+READ_TEXT = ("contrastive", "cmc", "cmlm")  # heads that train text adapters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,8 @@ class Decoder:
 class Options(Base):
     """What is put into the towers, and the heads that are trained."""
 
+    soft_targets: ClassVar[bool] = False  # contrastive, cmc and cmlm are losses of class ids
+
     adapters: Adapters = field(default_factory=Adapters)
     decoder: Decoder = field(default_factory=Decoder)
 
@@ -131,11 +134,16 @@ class Options(Base):
         """Those of the decoder."""
         return self.decoder.heads
 
+    @property
+    def no_zero_shot(self) -> str:
+        """Without contrastive and cmc nothing is compared with texts."""
+        return "" if self.reads_text else f"decoder.heads: {list(self.heads)} compare no video with texts"
+
     def check(self, shape: "Shape", data: "Data") -> None:
         """Raise a UserError where adapters or heads do not fit the backbone."""
         adapted_layers(self.adapters.visual.layers, shape.image_layers)
         text_layers(self.adapters.text.layers, shape.text_layers)
-        if self.adapters.text.layers != 0 and not self.reads_text:
+        if self.adapters.text.layers != 0 and not set(READ_TEXT) & set(self.heads):
             raise UserError(
                 f"adapters.text.layers: no head of {list(self.heads)} reads text, so nothing would train a "
                 f"text adapter; set it to 0, or add one of {list(READ_TEXT)} to decoder.heads"

@@ -1,7 +1,7 @@
 """ST-Adapter (Pan et al., NeurIPS 2022): where its adapters sit and what predicts."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from m2clip.options.base import Options as Base
 from m2clip.options.base import adapted_layers, share
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Options(Base):
     """The defaults are its own code's on K400, but for `feature`; on SSv2 that has adapters at both sites."""
+
+    soft_targets: ClassVar[bool] = False  # the contrastive head's loss is of class ids
 
     site: Literal["attention", "mlp", "both"] = "mlp"
     layers: Literal["all", "none", "front", "back"] | tuple[int, ...] = "all"  # counted from 1

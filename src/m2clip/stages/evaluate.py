@@ -1,6 +1,7 @@
 """`evaluate PROFILE ROW SEED`: adapters -> scores per video, metrics, confusion; supervised and zero-shot."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from m2clip.data.manifest import Manifest
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, class_accuracy, confusion, score, top
 from m2clip.evaluation.trained import TrainedRun, open_trained
-from m2clip.evaluation.zero_shot import by_split, half_of_classes, label_features
+from m2clip.evaluation.zero_shot import by_split, half_of_classes, read_bare_labels, read_labels
 from m2clip.models.factory import device_name, pixels_of
 from m2clip.parsing import build, read_yaml
 from m2clip.tracking.live import finish
@@ -38,7 +39,7 @@ def main() -> None:
     supervised, counts, tested = _supervised(run, config, dataset, sets.pop(dataset))
     metrics: dict[str, Any] = {"supervised": supervised, "zero_shot": {}}
     tables = [tested]
-    for name, data in sets.items() if run.model.reads_text else ():
+    for name, data in () if run.config.options.no_zero_shot else sets.items():
         metrics["zero_shot"][name], tested = _zero_shot(run, config, name, data)
         tables.append(tested)
     key.store.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,9 @@ def main() -> None:
     counts.to_csv(key.confusion, lineterminator="\n")
     key.outcomes.write_text(json.dumps(_outcomes(tables), indent=1) + "\n", encoding="utf-8")
     with torch.no_grad():
-        np.save(key.label_features, run.model.encode_labels().cpu().numpy().astype(np.float16))
+        np.save(
+            key.label_features, run.model.labels(run.model.prompts).features.cpu().numpy().astype(np.float16)
+        )
     key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     provenance.write_provenance(key.evaluation, device, source, {"inputs": content["inputs"]})
     finish(key)
@@ -75,17 +78,18 @@ def _supervised(
     rows = data.rows(config.split)
     class_ids = rows["class_id"].to_numpy()
     with torch.no_grad():
-        labels = run.model.encode_labels()
+        labels = run.model.labels(run.model.prompts) if run.config.options.reads_text else None
     scores = score(
         run.model, _views(run, config, data, config.split), labels,
-        batch=config.batch, workers=run.config.train.workers, title=dataset,
+        batch=config.batch, workers=run.config.train.workers, bf16=run.config.train.precision == "bf16",
+        title=dataset,
     )  # fmt: skip
-    head = "vc" if "vc" in scores else "eq11"
+    *_, head = scores
     numbers = {
         "dataset": dataset,
         "split": config.split,
         "videos": len(rows),
-        "frames": run.config.data.frames,
+        "frames": config.frames or run.config.data.frames,
         "crops": config.crops,
         "clips": config.clips,
         "head": head,
@@ -109,25 +113,27 @@ def _zero_shot(
     """
     rows = data.all_rows()
     class_ids = rows["class_id"].to_numpy()
-    given = (run.model, run.tokenizer, data.labels, config.templates or (run.config.data.prompt,))
-    bare = {BARE: label_features(*given, adapted=False)} if run.model.text.is_adapted else {}
+    bare_labels = read_bare_labels(run, data.labels, config.templates)
+    bare = {} if bare_labels is None else {BARE: bare_labels}
     scores = score(
-        run.model, _views(run, config, data, None), label_features(*given), others=bare,
-        batch=config.batch, workers=run.config.train.workers, title=f"zero-shot {name}",
+        run.model, _views(run, config, data, None), read_labels(run, data.labels, config.templates),
+        own=False, others=bare, batch=config.batch, workers=run.config.train.workers,
+        bf16=run.config.train.precision == "bf16", title=f"zero-shot {name}",
     )  # fmt: skip
-    scores = {origin: scores[origin] for origin in ("eq11", *bare)}
+    *_, head = (origin for origin in scores if origin not in bare)
     numbers = {
         origin: by_split(values, class_ids, rows["split"])
         | {"half": half_of_classes(values, class_ids, name)}
         for origin, values in scores.items()
     }
-    found = numbers["eq11"] | ({"no_text_adapter": numbers[BARE]} if bare else {})
+    found = numbers[head] | ({"no_text_adapter": numbers[BARE]} if bare else {})
     return found, _table(name, rows, scores)
 
 
 def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None) -> TestVideos:
+    sampled = replace(run.config.data, frames=config.frames or run.config.data.frames)
     return TestVideos(
-        data, split, run.config.data, pixels_of(run.model), clips=config.clips, crops=config.crops,
+        data, split, sampled, pixels_of(run.model), clips=config.clips, crops=config.crops,
         decoded=Decoded(paths.frames(), data),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from m2clip.data.manifest import Manifest
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
 from m2clip.models.factory import build_model, device_name, pixels_of
-from m2clip.models.weights_io import save_adapters
+from m2clip.models.weights_io import save_weights
 from m2clip.parsing import build, read_yaml
 from m2clip.tracking.live import live
 from m2clip.training.checkpoint import checkpoint_folder, forget
@@ -52,9 +52,7 @@ def main() -> None:
     if not fabric.is_global_zero:
         return
     key.folder.mkdir(parents=True, exist_ok=True)
-    save_adapters(
-        key.adapters, model.trainable(), {"config": content, "labels": dataset.labels, "seed": key.seed}
-    )
+    save_weights(key.adapters, model, {"config": content, "labels": dataset.labels, "seed": key.seed})
     write_history(key.history, trained.history)
     about = {
         "config_sha": runs.digest(content),
@@ -86,7 +84,11 @@ def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
     package = Path(m2clip.__file__).parent
     names = ("backbones", "config", "parsing", "schedule", "seeds", "shapes", "paths")
     alone = [package / f"{name}.py" for name in names]
-    folders = [path for name in ("models", "methods", "training") for path in (package / name).rglob("*.py")]
+    folders = [
+        path
+        for name in ("models", "methods", "options", "training")
+        for path in (package / name).rglob("*.py")
+    ]
     folders += [path for path in (package / "data").rglob("*.py") if "synthetic" not in path.parts]
     for path in sorted(alone + folders):
         code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())

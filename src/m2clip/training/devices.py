@@ -25,7 +25,7 @@ def open_fabric(device: str, config: Run) -> Fabric:
 
     Args:
         device: cpu or cuda.
-        config: its precision; and its heads say whether DDP has to look for weights without a gradient.
+        config: its precision; and whether its method may leave trained weights without a gradient in a step.
 
     Raises:
         UserError: when there are more processes than GPUs on this node.
@@ -39,8 +39,7 @@ def open_fabric(device: str, config: Run) -> Fabric:
             f"torchrun started {here} processes on a node with {torch.cuda.device_count()} GPUs; "
             "lower --nproc-per-node"
         )
-    text_unused = not config.options.reads_text
-    ddp = DDPStrategy(forward_sync_buffers=False, find_unused_parameters=text_unused)
+    ddp = DDPStrategy(forward_sync_buffers=False, find_unused_parameters=config.options.skips_some)
     fabric = Fabric(
         accelerator=device,
         devices=here,

@@ -11,27 +11,29 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 from tqdm import tqdm
 
 from m2clip.config import Run
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
-from m2clip.models.video_clip import VideoCLIP
-from m2clip.options import m2clip
+from m2clip.models.method import Method
 from m2clip.schedule import resolve_schedule
+from m2clip.training.average import WeightAverage, ends_epoch
 from m2clip.training.checkpoint import load_state, save_state
 from m2clip.training.devices import open_fabric
+from m2clip.training.mixing import check_cells
 from m2clip.training.optim import learning_rate, make_optimizer, set_learning_rate
-from m2clip.training.step import GlobalBatch, backward, together
+from m2clip.training.step import GlobalBatch, backward, gather_batch
 
 Values = dict[str, float]
-COLUMNS = ("step", "epoch", "lr", "loss", "contrastive", "cmc", "cmlm", "vc", "gradient_norm")
+COLUMNS = ("step", "epoch", "lr", "loss")  # of history.csv; then each loss by its name, and gradient_norm
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training tells: its curve, one entry per log step, and the videos it had to drop."""
+    """What a training returns: its curve, one entry per log step, and the videos it had to drop."""
 
     history: list[Values]
     dropped: tuple[str, ...]
@@ -43,7 +45,7 @@ def ignore(step: int, values: Mapping[str, float]) -> None:
 
 
 def train(
-    model: VideoCLIP,
+    model: Method,
     videos: TrainVideos,
     config: Run,
     seed: int,
@@ -51,7 +53,7 @@ def train(
     log: Callable[[int, Mapping[str, float]], None] = ignore,
     fabric: Fabric | None = None,
 ) -> Trained:
-    """Train a model's adapters and heads, from its newest checkpoint where there is one.
+    """Train a model's groups, from its newest checkpoint where there is one.
 
     Of several processes the first alone reads and writes checkpoints and logs; all return the same.
 
@@ -59,7 +61,7 @@ def train(
         model: on its device; only what requires a gradient is trained.
         videos: of the training split.
         config: of the run.
-        seed: decides order, sampling, augmentation and masked words.
+        seed: decides order, sampling, augmentation, masked words and every other draw.
         checkpoints: folder for what a resumed run needs; it is left there.
         log: called with each log step and its values, also for the steps before a resumption.
         fabric: processes, device and precision; None: this process on the model's device.
@@ -69,16 +71,17 @@ def train(
             nothing to train.
     """
     recipe = resolve_schedule(config.train, len(videos))
-    fabric = fabric or open_fabric(model.temperature.device.type, config)
+    fabric = fabric or open_fabric(model.device.type, config)
+    check_cells(recipe, fabric.world_size)
     trainable = model.trainable()
     if not trainable:
-        raise UserError("nothing to train: there is no adapter, cmlm or vc; set train.steps to 0")
-    options = config.options
-    text_lr = options.adapters.text.lr if isinstance(options, m2clip.Options) else 1.0
-    optimizer = make_optimizer(trainable, recipe, text_lr)
-    start, history, dropped = _resume(fabric, checkpoints, trainable, optimizer)
+        raise UserError(
+            f"nothing to train: {config.method} trains no weight with these options; set train.steps to 0"
+        )
+    progress = Progress(model, make_optimizer(model, recipe))
+    start = progress.resume(fabric, checkpoints)
     first = fabric.is_global_zero
-    for values in history if first else ():
+    for values in progress.history if first else ():
         log(int(values["step"]), _logged(values))
     model.train()
     distributed = fabric.setup_module(model)
@@ -91,67 +94,76 @@ def train(
         disable=not first,
     ) as bar:  # fmt: skip
         for step in range(start, recipe.steps):
-            set_learning_rate(optimizer, learning_rate(step, recipe))
-            optimizer.zero_grad(set_to_none=True)
-            parts = list(islice(loaded, recipe.accumulate))
-            whole = together(fabric, parts, recipe.batch, videos.videos.class_ids)
-            losses = backward(fabric, distributed, parts, whole, seed, step)
-            told = {"loss": model.total(losses).item()} | {head: loss.item() for head, loss in losses.items()}
+            set_learning_rate(progress.optimizer, learning_rate(step, recipe))
+            progress.optimizer.zero_grad(set_to_none=True)
+            shards = list(islice(loaded, recipe.accumulate))
+            whole = gather_batch(fabric, shards, recipe.batch, videos.videos.class_ids)
+            losses = backward(fabric, distributed, shards, whole, recipe, seed, step)
+            metrics = {"loss": model.total(losses).item()}
+            metrics |= {name: loss.item() for name, loss in losses.items()}
             norm = torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.clip_gradient)
-            told["gradient_norm"] = norm.item()
-            _check_finite(step, whole, videos, told)
-            optimizer.step()
-            dropped |= _dropped(step, recipe.batch, whole, videos)
+            metrics["gradient_norm"] = norm.item()
+            _check_finite(step, whole, videos, metrics)
+            progress.optimizer.step()
+            progress.dropped |= _dropped(step, recipe.batch, whole, videos)
+            average = recipe.average
+            if average is not None and ends_epoch(step, recipe.batch, len(videos), average, recipe.steps):
+                progress.average.add(trainable)
             if (step + 1) % recipe.log_every == 0 or step + 1 == recipe.steps:
                 epoch = (step + 1) * recipe.batch / len(videos)
-                values = {"step": step + 1, "epoch": epoch, "lr": learning_rate(step, recipe), **told}
-                history.append(values)
+                values = {"step": step + 1, "epoch": epoch, "lr": learning_rate(step, recipe), **metrics}
+                progress.history.append(values)
                 if first:
                     log(step + 1, _logged(values))
-                bar.set_postfix(loss=f"{told['loss']:.3f}", refresh=False)
+                bar.set_postfix(loss=f"{metrics['loss']:.3f}", refresh=False)
             bar.update()
             if first and (step + 1) % recipe.checkpoint_every == 0 and step + 1 < recipe.steps:
-                _save(checkpoints, step + 1, trainable, optimizer, history, dropped)
-    return Trained(history, tuple(sorted(dropped)), start)
+                progress.save(checkpoints, step + 1)
+    progress.average.copy_to(trainable)
+    model.finish()
+    return Trained(progress.history, tuple(sorted(progress.dropped)), start)
 
 
-def _save(
-    folder: Path,
-    step: int,
-    trainable: Mapping[str, torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    history: list[Values],
-    dropped: set[str],
-) -> None:
-    """Leave what `_resume` needs."""
-    state = {
-        "weights": {name: p.detach() for name, p in trainable.items()},
-        "optimizer": optimizer.state_dict(),
-        "history": history,
-        "dropped": sorted(dropped),
-    }
-    save_state(folder, step, state)
+class Progress:
+    """What a training has come to: everything that a checkpoint holds."""
 
+    def __init__(self, model: Method, optimizer: torch.optim.Optimizer) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.average = WeightAverage()
+        self.history: list[Values] = []
+        self.dropped: set[str] = set()
 
-def _resume(
-    fabric: Fabric,
-    checkpoints: Path,
-    trainable: Mapping[str, torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-) -> tuple[int, list[Values], set[str]]:
-    """Fill weights and optimiser from the newest checkpoint; its step, curve and dropped videos."""
-    # Read once and sent, so that no process goes on from another step, on another disk or while one writes.
-    found = fabric.broadcast(load_state(checkpoints) if fabric.is_global_zero else None)
-    if found is None:
-        return 0, [], set()
-    step, state = found
-    if fabric.is_global_zero:
-        print(f"resumed at step {step}", file=sys.stderr)
-    with torch.no_grad():
-        for name, parameter in trainable.items():
-            parameter.copy_(state["weights"][name])
-    optimizer.load_state_dict(state["optimizer"])
-    return step, list(state["history"]), set(state["dropped"])
+    def save(self, folder: Path, step: int) -> None:
+        """Leave what `resume` needs."""
+        state = {
+            "weights": {name: tensor.detach() for name, tensor in self._tensors().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state(),
+            "history": self.history,
+            "dropped": sorted(self.dropped),
+        }
+        save_state(folder, step, state)
+
+    def resume(self, fabric: Fabric, checkpoints: Path) -> int:
+        """Go on from the newest checkpoint, where there is one; the step to begin with."""
+        # Read once and sent, so that no process goes on from another step, on another disk or while one
+        # writes.
+        found = fabric.broadcast(load_state(checkpoints) if fabric.is_global_zero else None)
+        if found is None:
+            return 0
+        step, state = found
+        if fabric.is_global_zero:
+            print(f"resumed at step {step}", file=sys.stderr)
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(state["weights"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"], self.model.device)
+        self.history, self.dropped = list(state["history"]), set(state["dropped"])
+        return int(step)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {**self.model.trainable(), **self.model.trained_buffers()}
 
 
 def _dropped(step: int, batch: int, whole: GlobalBatch, videos: TrainVideos) -> set[str]:
@@ -175,9 +187,10 @@ def _check_finite(step: int, whole: GlobalBatch, videos: TrainVideos, values: Ma
 
 
 def write_history(path: Path, history: list[Values]) -> None:
-    """The curve as history.csv: the columns of COLUMNS, empty where a head is not trained."""
+    """The curve as history.csv: COLUMNS, each loss by its name, gradient_norm."""
+    columns = list(history[0]) if history else [*COLUMNS, "gradient_norm"]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         for values in history:
             row = {name: f"{value:.6g}" for name, value in values.items()}

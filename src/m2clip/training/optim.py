@@ -1,4 +1,4 @@
-"""AdamW over adapters and heads, and its learning rate as a pure function of the step."""
+"""The optimiser over a method's groups, and its learning rate as a pure function of the step."""
 
 import math
 
@@ -6,10 +6,11 @@ import torch
 from torch import nn
 
 from m2clip.config import Train
+from m2clip.models.method import Method
 
 
 def learning_rate(step: int, config: Train) -> float:
-    """A cosine from `lr` to zero over all steps, times a linear warm-up over the first of them.
+    """A cosine from `lr` down to `floor` times `lr`, times a linear warm-up over the first steps.
 
     Args:
         step: 0 to steps - 1.
@@ -17,28 +18,36 @@ def learning_rate(step: int, config: Train) -> float:
     """
     warmup = config.warmup * config.steps
     rise = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
-    return config.lr * rise * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    if config.floor:
+        cosine = config.floor + (1 - config.floor) * cosine
+    return config.lr * rise * cosine
 
 
-def make_optimizer(
-    trainable: dict[str, nn.Parameter], config: Train, text_lr: float = 1.0
-) -> torch.optim.AdamW:
-    """AdamW in up to four groups: text adapters or not (`text_lr`), decayed or not (biases, norms)."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in trainable.items():
-        factor = text_lr if name.startswith(("text.", "cmlm.adapter.")) else 1.0
-        decay = config.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((factor, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "weight_decay": decay, "factor": factor}
-            for (factor, decay), parameters in groups.items()
-        ],
-        lr=config.lr,
-    )
+def make_optimizer(model: Method, config: Train) -> torch.optim.Optimizer:
+    """AdamW or SGD over the trained parameters, in one list for each pair of rate factor and weight decay.
+
+    Biases and norms are decayed only with `decay: all`.
+    """
+    lists: dict[tuple[float, float], list[nn.Parameter]] = {}
+    place: dict[int, tuple[float, float]] = {}
+    for group in model.groups().values():
+        decay = config.weight_decay if group.decay is None else group.decay
+        for parameter in group.parameters():
+            spared = config.decay == "matrices" and parameter.ndim < 2
+            place[id(parameter)] = (group.lr, 0.0 if spared else decay)
+    for parameter in model.trainable().values():  # in the model's order, whatever that of the groups
+        lists.setdefault(place[id(parameter)], []).append(parameter)
+    settings = [
+        {"params": parameters, "weight_decay": decay, "factor": factor}
+        for (factor, decay), parameters in lists.items()
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(settings, lr=config.lr, momentum=config.momentum)
+    return torch.optim.AdamW(settings, lr=config.lr, betas=config.betas)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group its share of `lr`."""
+    """Give every group its factor of `lr`."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["factor"]

@@ -6,6 +6,9 @@ import torch
 
 from m2clip.methods.st_adapter import STAdapter
 
+NO_GRADIENT = {
+    "image.blocks.2.before_mlp": "behind the last attention no patch reaches the class token",
+}
 WIDTH, BOTTLENECK = 12, 6
 
 

@@ -1,0 +1,305 @@
+"""What a method is: how CLIP sees a video, what it compares it with, how it learns, and what is trained.
+
+    frames (B, T, 3, H, W) -> video()    -> Video   a NamedTuple of tensors whose first axis is B
+    texts of C labels      -> labels()   -> Labels  a NamedTuple of tensors whose first axis is C
+    Video                  -> classify() -> logits (B, C) of the labels trained on, by name
+    Video, Labels          -> compare()  -> logits (B, C) of any labels, by name
+    Video, Labels, Step    -> losses()   -> scalars by name, which total() weighs and adds up
+                              groups()   -> what is trained, in named groups; all else is frozen
+
+`Method` itself is CLIP with its frames averaged. A method is a subclass that overrides what it does
+otherwise.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2clip.models.clip import ImageTower, TextTower, Wrap, plain
+from m2clip.models.parts.drawing import shard_of_batch
+from m2clip.models.prompts import Prompts
+
+
+def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
+    """cos(v, w) / tau, the logits of Eq. 10 and 11: (..., B, E), (..., C, E) -> (..., B, C).
+
+    Never under autocast: the 8 bits of bf16 are too few for cosines that are divided by 0.01.
+    """
+    with torch.autocast("cuda" if video.is_cuda else "cpu", enabled=False):
+        video, text = (F.normalize(side.to(temperature.dtype), dim=-1) for side in (video, text))
+        return video @ text.mT / temperature
+
+
+class Video(NamedTuple):
+    """Features of a batch of videos.
+
+    frames: v_t (B, T, E); joint: v (B, E), their mean, Eq. 3; width: (B, D), the mean of the frames' class
+    tokens, then normed, before the projection.
+    """
+
+    frames: Tensor
+    joint: Tensor
+    width: Tensor
+
+
+class Labels(NamedTuple):
+    """Features of labels: w (C, E). Every method's own class has this field."""
+
+    features: Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that are trained alike, and one line of the table of complexity.
+
+    parts: modules and parameters; the buffers of these modules are saved with them. lr: factor on train.lr;
+    with 0 they are frozen and not saved, since a fresh model of the same seed has them too. decay: weight
+    decay in place of train.weight_decay.
+    """
+
+    parts: Sequence[nn.Module | nn.Parameter] = ()
+    lr: float = 1.0
+    decay: float | None = None
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All parameters of the parts; one that two parts have in common comes twice."""
+        for part in self.parts:
+            yield from (part,) if isinstance(part, nn.Parameter) else part.parameters()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a method is built from.
+
+    clip: open_clip's model, all frozen. options: the method's own. prompts: of the labels trained on, one for
+    each template. frames: T in training. temperature: tau. seed: of new weights.
+    """
+
+    clip: Any
+    options: Any
+    prompts: tuple[Prompts, ...]
+    frames: int
+    temperature: float
+    seed: int
+
+    @property
+    def classes(self) -> int:
+        """C, the number of labels trained on."""
+        return len(self.prompts[0].ids)
+
+    @property
+    def image_width(self) -> int:
+        """D of the image tower."""
+        return int(self.clip.visual.class_embedding.shape[-1])
+
+    @property
+    def image_layers(self) -> int:
+        """Blocks of the image tower."""
+        return len(self.clip.visual.transformer.resblocks)
+
+    @property
+    def text_layers(self) -> int:
+        """Blocks of the text tower."""
+        return len(self.clip.transformer.resblocks)
+
+
+class Step(NamedTuple):
+    """What a loss may know of the training step it belongs to.
+
+    A step's batch is cut into microbatches, computed one after another, and each of them into one shard a
+    process. `losses` sees one shard, and returns what it adds to the mean over the batch, so that the sum
+    over all shards is the loss of the batch. `mean` and `cross_entropy` do that for losses of one video each;
+    `of_microbatch`, with `gather`, for losses that compare videos with each other.
+    """
+
+    batch_class_ids: Tensor  # (N,) of all videos of the step
+    shard: slice  # of the batch: the n videos of this call
+    microbatch: slice  # of the batch: the videos that all processes compute now
+    processes: int
+    gather: Callable[[Tensor], Tensor]  # (n, ...) of the shard -> those of the microbatch, with gradients
+    random: np.random.Generator  # of the step, the same in all its shards
+    targets: Tensor | None = None  # (n, C) in place of class ids, where labels are smoothed or videos mixed
+
+    @property
+    def class_ids(self) -> Tensor:
+        """Class ids of this call's videos, (n,)."""
+        return self.batch_class_ids[self.shard]
+
+    @property
+    def microbatch_class_ids(self) -> Tensor:
+        """Class ids of the videos that `gather` returns."""
+        return self.batch_class_ids[self.microbatch]
+
+    def mean(self, losses: Tensor) -> Tensor:
+        """What losses (n,) of this call's videos add to the mean over the batch."""
+        return losses.sum() / len(self.batch_class_ids)
+
+    def cross_entropy(self, logits: Tensor) -> Tensor:
+        """What logits (n, C) add to the mean cross-entropy over the batch."""
+        targets = self.class_ids if self.targets is None else self.targets
+        return F.cross_entropy(logits, targets, reduction="sum") / len(self.batch_class_ids)
+
+    def of_microbatch(self, loss: Tensor) -> Tensor:
+        """What a mean over the microbatch, which every process computes, adds to that over the batch."""
+        return loss * (len(self.microbatch_class_ids) / len(self.batch_class_ids) / self.processes)
+
+
+class Method(nn.Module):
+    """CLIP with its frames averaged, untrained; and what every method does unless it overrides it."""
+
+    temperature: Tensor
+
+    def __init__(self, setup: Setup, image: Wrap = plain, text: Wrap = plain) -> None:
+        """Open both towers.
+
+        Args:
+            setup: what the model is built from.
+            image: makes the blocks of the image tower.
+            text: makes the blocks of the text tower.
+        """
+        super().__init__()
+        self.options, self.prompts = setup.options, setup.prompts
+        self.image, self.text = ImageTower(setup.clip.visual, image), TextTower(setup.clip, text)
+        self.register_buffer("temperature", torch.tensor(setup.temperature), persistent=False)
+        self.backbone: dict[str, Tensor] = {}  # CLIP's weights of what is tuned of it, by name, on the CPU
+
+    def video(self, frames: Tensor) -> Any:
+        """(B, T, 3, H, W), normalised -> Video."""
+        classes = self.image(self.image.embed(frames))[:, :, 0]
+        projected = self.image.project(classes)
+        return Video(projected, projected.mean(dim=1), self.image.normed(classes.mean(dim=1)))
+
+    def labels(self, prompts: Sequence[Prompts], own: bool = True) -> Any:
+        """Texts -> Labels; of several templates the mean of their unit features, as CLIP does it.
+
+        Args:
+            prompts: of the labels, one for each template.
+            own: whether these are the labels trained on.
+        """
+        return Labels(mean_of_templates([self.text(each.ids.to(self.device)) for each in prompts]))
+
+    def bare_labels(self, prompts: Sequence[Prompts]) -> Any:
+        """`labels` without the text adapters, as CLIP itself reads them; None where there are none."""
+        return None
+
+    def classify(self, video: Any) -> dict[str, Tensor]:
+        """Logits (B, C) of heads that know only the labels trained on."""
+        return {}
+
+    def compare(self, video: Any, labels: Any) -> dict[str, Tensor]:
+        """Logits (B, C) against the texts of any labels, Eq. 11."""
+        return {"eq11": similarity(video.joint, labels.features, self.temperature)}
+
+    def losses(self, video: Any, labels: Any, step: Step) -> dict[str, Tensor]:
+        """Losses by name, not weighed: of a shard, what it adds to the mean over the batch.
+
+        `labels` are those trained on, or None where the method reads no text.
+        """
+        logits = self.classify(video) or self.compare(video, labels)
+        return {name: step.cross_entropy(values) for name, values in logits.items()}
+
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        """The losses weighed and added up."""
+        return torch.stack(list(losses.values())).sum()
+
+    def groups(self) -> dict[str, Group]:
+        """What is trained, by the names that the table of complexity shows; may hold empty groups."""
+        return {}
+
+    def finish(self) -> None:
+        """Change the weights once, after the last step and before they are saved."""
+
+    # What the harness calls; no method overrides it.
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.temperature.device
+
+    @property
+    def classes(self) -> int:
+        """C, the number of labels trained on."""
+        return len(self.prompts[0].ids)
+
+    def forward(self, frames: Tensor, step: Step) -> dict[str, Tensor]:
+        """The losses of a shard, by the name under which DDP and autocast know them.
+
+        CLIP takes no batch of no videos, so an empty shard comes with one black video, whose features are
+        taken away again: it adds gradients of zero, which DDP waits for.
+        """
+        with shard_of_batch(len(step.batch_class_ids), step.shard):
+            video = self.video(frames)
+            if not len(step.class_ids):
+                video = type(video)(*(None if field is None else field[:0] for field in video))
+            labels = self.labels(self.prompts) if self.options.reads_text else None
+            return self.losses(video, labels, step)
+
+    def logits(self, video: Any, labels: Any, own: bool = True) -> dict[str, Tensor]:
+        """Logits (B, C) by name, `compare`'s before `classify`'s; the last is the prediction.
+
+        Args:
+            video: from `video`.
+            labels: from `labels`; None: nothing is compared with texts.
+            own: whether these are the labels trained on; else `classify` is left out.
+        """
+        compared = {} if labels is None else self.compare(video, labels)
+        return compared | (self.classify(video) if own else {})
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """All that is trained, by name, in the model's order."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    def trained_buffers(self) -> dict[str, Tensor]:
+        """State of trained modules that is no parameter, such as BatchNorm's running mean, by name."""
+        parts = [part for group in self.groups().values() if group.lr for part in group.parts]
+        inside = {id(module) for part in parts if isinstance(part, nn.Module) for module in part.modules()}
+        return {
+            f"{prefix}.{name}" if prefix else name: buffer
+            for prefix, module in self.named_modules()
+            if id(module) in inside
+            for name, buffer in module.named_buffers(recurse=False)
+            if name not in module._non_persistent_buffers_set
+        }
+
+
+def mean_of_templates(features: Sequence[Tensor]) -> Tensor:
+    """One (C, E) for each template -> (C, E): the mean of unit features; of one template its own."""
+    if len(features) == 1:
+        return features[0]
+    return torch.stack([F.normalize(each, dim=-1) for each in features]).mean(dim=0)
+
+
+def freeze_all_but_groups(model: Method, clip_parameters: set[int]) -> None:
+    """Let the parameters of the model's groups be trained and freeze all others.
+
+    Args:
+        model: just built.
+        clip_parameters: ids of CLIP's own parameters; what they were is kept in `model.backbone` where they
+            are trained.
+
+    Raises:
+        ValueError: naming a parameter that is in two groups, or that is new and in none.
+    """
+    names = {id(p): name for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    group_of: dict[int, str] = {}
+    for group_name, group in model.groups().items():
+        for parameter in group.parameters():
+            key = id(parameter)
+            if group_of.setdefault(key, group_name) != group_name:
+                raise ValueError(f"{names[key]} is in the groups {group_of[key]} and {group_name}")
+            parameter.requires_grad_(group.lr > 0)
+    for key, name in names.items():
+        if key not in clip_parameters and key not in group_of:
+            raise ValueError(f"{name} is new and in no group, so it would never be trained")
+    model.backbone = {
+        name: p.detach().clone() if p.is_meta else p.detach().to("cpu", copy=True)
+        for name, p in model.trainable().items()
+        if id(p) in clip_parameters
+    }
