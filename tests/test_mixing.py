@@ -12,6 +12,7 @@ from m2clip.config import Train
 from m2clip.data.dataset import TestVideos
 from m2clip.errors import UserError
 from m2clip.models.factory import pixels_of
+from m2clip.options.m2clip import Options
 from m2clip.training import optim
 from m2clip.training.average import WeightAverage, ends_epoch
 from m2clip.training.mixing import check_cells, mix, mixes
@@ -215,3 +216,13 @@ def test_testing_may_see_other_frames_than_training(backbone, manifest):
     assert views[0].video.shape[:2] == (1, 6)
     with pytest.raises(UserError, match=r"evaluate\.frames: 0 must be above 0"):
         tiny_runs.config_of(backbone, {"evaluate": {"frames": 0}})
+
+
+def test_a_method_may_refuse_other_frames_and_templates(backbone, monkeypatch):
+    monkeypatch.setattr(Options, "one_length", True)
+    monkeypatch.setattr(Options, "learned_words", True)
+    tiny_runs.config_of(backbone, {"evaluate": {"frames": 4}})
+    with pytest.raises(UserError, match=r"evaluate\.frames: the weights of the method m2clip are for the 4 "):
+        tiny_runs.config_of(backbone, {"evaluate": {"frames": 6}})
+    with pytest.raises(UserError, match=r"evaluate\.templates: the method m2clip learns the words"):
+        tiny_runs.config_of(backbone, {"evaluate": {"templates": ["a photo of {}"]}})

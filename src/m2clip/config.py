@@ -167,6 +167,11 @@ class Run:
                 f"train.{mixed[0]}: a loss of the method {self.method} takes no smoothed or mixed labels; "
                 "set it to 0"
             )
+        if self.options.one_length and self.evaluate.frames not in (None, self.data.frames):
+            raise UserError(
+                f"evaluate.frames: the weights of the method {self.method} are for the {self.data.frames} frames "
+                "that it is trained with; leave it out"
+            )
         if self.evaluate.templates and self.options.learned_words:
             raise UserError(
                 f"evaluate.templates: the method {self.method} learns the words around a label; leave it out"

@@ -20,8 +20,8 @@ class Options:
     """
 
     learned_words: ClassVar[bool] = False  # the method learns its prompts: evaluate.templates has no place
+    one_length: ClassVar[bool] = False  # its weights are for data.frames: evaluate.frames may not differ
     soft_targets: ClassVar[bool] = True  # its losses accept label smoothing and mixed labels
-    skips_some: ClassVar[bool] = False  # a step may leave a trained weight without a gradient
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -42,6 +42,11 @@ class Options:
     def zero_shot(self) -> bool:
         """Whether it can score labels that it was not trained on."""
         return not self.no_zero_shot
+
+    @property
+    def skips_some(self) -> bool:
+        """Whether a step may leave a trained weight without a gradient, as a part drawn at random does."""
+        return False
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The sentences that labels are read in, with {} where the label goes.

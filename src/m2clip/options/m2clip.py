@@ -139,6 +139,11 @@ class Options(Base):
         """Without contrastive and cmc nothing is compared with texts."""
         return "" if self.reads_text else f"decoder.heads: {list(self.heads)} compare no video with texts"
 
+    @property
+    def skips_some(self) -> bool:
+        """Text adapters get no gradient where no head reads text."""
+        return not set(READ_TEXT) & set(self.heads)
+
     def check(self, shape: "Shape", data: "Data") -> None:
         """Raise a UserError where adapters or heads do not fit the backbone."""
         adapted_layers(self.adapters.visual.layers, shape.image_layers)
