@@ -169,8 +169,8 @@ class Run:
             )
         if self.options.one_length and self.evaluate.frames not in (None, self.data.frames):
             raise UserError(
-                f"evaluate.frames: the weights of the method {self.method} are for the {self.data.frames} frames "
-                "that it is trained with; leave it out"
+                f"evaluate.frames: the weights of the method {self.method} are for the {self.data.frames} "
+                "frames that it is trained with; leave it out"
             )
         if self.evaluate.templates and self.options.learned_words:
             raise UserError(
