@@ -58,7 +58,7 @@ def encode(
             return run.model.labels(run.model.prompts) if options.reads_text else None
     if options.no_zero_shot:
         raise UserError(
-            f"labels: this run predicts only those it was trained on: {options.no_zero_shot}; take one that "
+            f"{options.no_zero_shot}, so it predicts only the labels it was trained on; take a run that "
             "compares videos with texts"
         )
     bare = None if text_adapter else read_bare_labels(run, labels, templates)

@@ -36,7 +36,7 @@ class Options:
     @property
     def no_zero_shot(self) -> str:
         """Why it cannot score labels that it was not trained on, in one line; empty where it can."""
-        return "" if self.reads_text else "its classifier knows only the labels it was trained on"
+        return "" if self.reads_text else "this run has a classifier and compares no video with texts"
 
     @property
     def zero_shot(self) -> bool:

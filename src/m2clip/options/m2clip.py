@@ -137,7 +137,7 @@ class Options(Base):
     @property
     def no_zero_shot(self) -> str:
         """Without contrastive and cmc nothing is compared with texts."""
-        return "" if self.reads_text else f"decoder.heads: {list(self.heads)} compare no video with texts"
+        return "" if self.reads_text else f"decoder.heads: {list(self.heads)} of this run read no text"
 
     @property
     def skips_some(self) -> bool:
