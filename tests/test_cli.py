@@ -220,7 +220,7 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
         "mian": "there is no row mian (did you mean main?); known are ['main', 'clip']",
         "main/x": "x is not a number",
         "no/such.safetensors": "no/such.safetensors: there is no such file",
-        "params.yaml": "params.yaml: not the adapters of a run",
+        "params.yaml": "params.yaml: not the weights of a run",
     }.items():
         code, table, err = call("predict", file, "--run", name)
         assert code == 1 and table == [] and len(err) == 1 and told in err[0], (name, err)

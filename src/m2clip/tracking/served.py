@@ -15,7 +15,7 @@ import torch
 from m2clip.api import answers
 from m2clip.config import Backbone, Evaluate, Run
 from m2clip.evaluation.trained import TrainedRun, open_trained
-from m2clip.models.weights_io import load_adapters
+from m2clip.models.weights_io import load_weights
 from m2clip.parsing import build
 from m2clip.tracking.models import WEIGHTS
 
@@ -23,7 +23,7 @@ from m2clip.tracking.models import WEIGHTS
 def _load_pyfunc(data_path: str) -> "Served":
     """MLflow's entry point."""
     folder = Path(data_path)
-    content = load_adapters(folder / WEIGHTS)[1]["config"]
+    content = load_weights(folder / WEIGHTS).about["config"]
     backbone = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=WEIGHTS).backbone
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Served(open_trained(folder / WEIGHTS, device, _inside(backbone, folder)))
