@@ -1,25 +1,43 @@
-"""The paper's figures: drawn from all, some or no runs; published and synthetic points never share axes."""
+"""The paper's figures by their frames: values, order and what is missing; and each drawn once."""
 
-import sys
+import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from PIL import Image
 
 import made_up_runs as made
-from m2clip.report import correlation
-from m2clip.report.figures import drawing, reversed_pairs, steps, style
-from m2clip.report.figures.style import NO_RUN
-from m2clip.report.outcomes import Step
-from m2clip.report.results import load
-from m2clip.report.tables.making import of_table
-from m2clip.report.tables.published import read
-from m2clip.rows import profile, rows
-from m2clip.stages import report
+from m2clip import rows
+from m2clip.options.m2clip import HEADS
+from m2clip.report import correlation, declared, results
+from m2clip.report.figures import (
+    all_figures,
+    confusion,
+    curves,
+    fig1,
+    fig1_published,
+    fig2a,
+    fig2b,
+    fig4a,
+    fig4a_reversed,
+    fig4b,
+    fig4c,
+    fig4c_heads,
+    labels,
+    steps,
+    style,
+)  # fmt: skip
+from m2clip.report.numbers import Source
+from m2clip.runs import RunKey
 from m2clip.synthetic.templates import PAIRS
 
-FIGURES = ("fig1", "fig2a", "fig2b", "fig4a", "fig4b", "fig4c")
+BY_TABLE = {
+    "fig1", "fig1-published", "fig2a", "fig2b", "fig2b-names", "fig4a", "fig4a-reversed", "fig4b", "fig4c",
+    "fig4c-heads", "curves",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -30,188 +48,391 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rendered(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["report", made.PROFILE])
-    report.main()
-    folder = Path("reports") / made.PROFILE
-    return (folder / "README.md").read_text(), {path.name for path in (folder / "figures").glob("*")}
-
-
-def run(names):
+def run(names, seeds=(0,)):
     configs = made.resolve()
     for row in names:
-        made.run(row, configs[row])
+        for seed in seeds:
+            made.run(row, configs[row], seed)
+            if configs[row].train.steps:
+                write_history(RunKey(made.PROFILE, row, seed), configs[row].options.heads)
     made.complexity(configs)
 
 
-@pytest.mark.parametrize(
-    ("ran", "drawn"),
-    [
-        (None, set(FIGURES)),
-        (("clip", "main", "st-adapter"), {"fig1", "fig2a", "fig4a", "fig4b", "fig4c"}),
-        ((), {"fig4a", "fig4c"}),
-    ],
-)
-def test_all_some_and_no_runs(monkeypatch, ran, drawn):
-    run(rows() if ran is None else ran)
-    page, files = rendered(monkeypatch)
-    assert {name for name in FIGURES if f"{name}.png" in files} == drawn
-    assert all(f"{name}.pdf" in files for name in drawn)
-    asked, _, _ = made.world()
-    for name, spec in asked.tables.items():
-        assert f"### {spec.title}" in page
-        assert {f"{name}.{ending}" for ending in ("md", "csv", "tex")} <= {
-            path.name for path in Path(f"reports/{made.PROFILE}/tables").iterdir()
-        }
-    asked_for = [kind for spec in asked.tables.values() for kind in spec.figures if kind in drawing.KINDS]
-    also = {"fig1-published", "fig2b-names", "fig4a-reversed", "fig4c-heads"} & {
-        Path(name).stem for name in files
-    }
-    empty = page.count(" has no run yet.\n") + page.count(" is empty: ")
-    assert empty == len(asked_for) - len(drawn) - len(also)
-    assert [page.index(f"### {spec.title}") for spec in asked.tables.values()] == sorted(
-        page.index(f"### {spec.title}") for spec in asked.tables.values()
-    )
-    for name in drawn:
-        image = Image.open(f"reports/{made.PROFILE}/figures/{name}.png")
-        assert image.width == pytest.approx(84 / 25.4 * 300, abs=2)
-    assert f"{len(ran if ran is not None else rows())} of {len(rows())} runs are here" in page
+def write_history(key, heads):
+    """Twenty log lines; a head's loss is its place among all heads plus what falls with the step."""
+    lines = [{"step": 5 * at, **{head: HEADS.index(head) + 1 / at for head in heads}} for at in range(1, 21)]
+    pd.DataFrame(lines).assign(loss=1.0).to_csv(key.history, index=False)
 
 
-def test_the_same_bytes_each_time(monkeypatch):
-    run(("clip", "main", "ssv2", "st-adapter-text-ssv2", "te"))
-    folder = Path("reports") / made.PROFILE
+def read(*more):
+    """All tables with what ran of them."""
+    asked = declared.read(rows.params()["tables"], rows.rows())
+    return results.read(rows.profile(made.PROFILE), asked, ["main", *more])
+
+
+def by_row(frame, **where):
+    """Lines of a frame by row, of those that are as asked."""
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame.set_index("row")
+
+
+def test_every_figure_is_drawn_under_the_name_that_users_know():
+    run(rows.rows())
+    found = read()
+    drawn = {figure.name: figure for figure in all_figures.draw(found, Path("figures"))}
+    trained = {"main", "ssv2"}
+    by_name = {f"{kind}-{row}" for kind in ("confusion", "gains") for row in trained}
+    assert {name for name, figure in drawn.items() if figure.caption} == (
+        BY_TABLE - {"fig4a-reversed"}
+    ) | by_name
+    assert drawn["fig4a-reversed"].why.startswith("is empty: no two of the labels")
+    for figure in drawn.values():
+        assert figure.table in found.tables
+        if figure.caption:
+            sizes = {}
+            for ending in (".png", "-dark.png", ".pdf", ".csv"):
+                path = Path(f"figures/{figure.name}{ending}")
+                assert path.is_file()
+                sizes[ending] = Image.open(path).size if path.suffix == ".png" else None
+            wide = sizes[".png"][0] > 84 / 25.4 * 300 + 2
+            assert figure.alt and figure.alt.endswith(".")
+            assert wide or sizes[".png"][0] == pytest.approx(84 / 25.4 * 300, abs=2)
+            assert not figure.wide or wide
+    content = Path("figures/curves.pdf").read_bytes()
+    assert b"CreationDate" not in content
+    assert "Software" not in Image.open("figures/curves.png").info
+
+
+def test_the_same_bytes_each_time():
+    run(("clip", "main", "te"))
+    found = read()
     contents = []
-    for _ in range(2):
-        rendered(monkeypatch)
-        contents.append({path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()})
+    for folder in map(Path, ("one", "two")):
+        for key in ("fig1", "fig4b"):
+            module = all_figures.modules()[key]
+            all_figures._drawn(key, module.frame(found), module, folder)
+        contents.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+    assert len(contents[0]) == 8
     assert contents[0] == contents[1]
 
 
-def drawn_axes(monkeypatch, name):
-    """The values along x of each panel of a figure of steps."""
-    kept = []
-
-    def keep(figure, path):
-        panels = [[x for line in ax.lines for x in np.ravel(line.get_xdata())] for ax in figure.axes]
-        kept.append(([ax.get_title() for ax in figure.axes], panels))
-
-    monkeypatch.setattr(steps, "save", keep)
-    asked, found, context = made.world()
-    drawing.draw(name, ["steps"], *of_table(asked.tables[name], found, context), Path("figures"))
-    return kept[0]
+def test_without_a_run_there_is_what_the_paper_printed():
+    run(())
+    drawn = all_figures.draw(read(), Path("figures"))
+    assert {one.name for one in drawn if one.caption} == {"fig1-published", "fig4a", "fig4c"}
+    whys = {one.name: one.why for one in drawn if not one.caption}
+    assert whys.pop("fig4a-reversed").startswith("is empty: no two of the labels that were run")
+    assert set(whys) == {"fig1", "fig2a", "fig2b", "fig2b-names", "fig4b", "fig4c-heads", "curves"}
+    assert set(whys.values()) == {"has no run yet"}
+    assert not list(Path("figures").glob("fig2a*"))
 
 
-def test_the_interval_of_a_step_is_drawn_from_its_low_to_its_high_end(monkeypatch):
-    found = steps.Steps(("Row",), {}, {"k400": {"Row": Step(2.0, 1.5, 6.0)}})
-    monkeypatch.setattr(steps, "steps", lambda rows, context: found)
-    ends = []
+def test_circles_are_the_tables_numbers_and_a_missing_run_has_none():
+    run(("clip", "main", "ted"))
+    found = read()
+    frame = fig1.frame(found)
+    assert list(dict.fromkeys(frame["zero_shot_set"])) == ["Synth-UCF101", "Synth-HMDB51"]
+    assert set(frame["trained_on"]) == {"Synth-K400"}
+    there = by_row(frame, zero_shot_set="Synth-HMDB51")
+    assert list(there.index) == [row.name for row in found.places["fig1"].rows]
+    for name in ("clip", "main", "ted"):
+        row = found.rows[name]
+        assert there.loc[name, "supervised"] == found.top1(row).value
+        assert there.loc[name, "zero_shot"] == found.top1(row, "hmdb51").value
+        assert (
+            there.loc[name, "supervised_low"]
+            < there.loc[name, "supervised"]
+            < there.loc[name, "supervised_high"]
+        )
+        assert there.loc[name, "parameters_m"] == 16.0
+    assert there.loc["cmc", ["supervised", "zero_shot"]].isna().all()
+    assert "Contrastive, CMC" not in fig1.alt(frame)
+    with style.paper():
+        texts = [text.get_text() for text in fig1.draw(frame).axes[0].texts]
+        assert {"CLIP zero-shot", "M2-CLIP", "TED-Adapter alone"} <= set(texts)
+        assert any(text.startswith("no run yet: ") and "Contrastive" in text for text in texts)
 
-    def keep(figure, path):
-        ends.extend(bar.get_segments()[0][:, 0].tolist() for bar in figure.axes[1].collections)
 
-    monkeypatch.setattr(steps, "save", keep)
-    steps.draw([], made.world()[2], Path("steps"))
-    assert [1.5, 6.0] in ends
+def test_published_circles_are_the_papers_alone():
+    frame = fig1_published.frame(read())
+    line = frame[(frame["label"] == "M2-CLIP") & frame["zero_shot_set"].str.startswith("UCF101")].iloc[0]
+    assert (line["supervised"], line["zero_shot"], line["parameters_m"]) == (83.4, 78.7, 16)
+    assert {source.file.parent.name for sources in frame["sources"] for source in sources} == {"published"}
+    assert frame["zero_shot_set"].str.endswith("published").all()
+    assert len(set(style.colours(frame["label"].tolist()).values())) == frame["label"].nunique()
+
+
+def test_a_bar_or_a_word_for_every_method():
+    run(("st-adapter", "main", "ssv2"))
+    found = read()
+    frame = fig2a.frame(found)
+    assert len(frame) == 3 * 4
+    words = {(one.label, one.group): one.missing for one in frame.itertuples()}
+    assert words["ST-Adapter", "zero-shot Synth-UCF101"] == "none"
+    assert words["ST-Adapter with text", "supervised Synth-K400"] == "no run yet"
+    assert words["M2-CLIP", "supervised Synth-SSv2"] == ""
+    line = frame[(frame["label"] == "M2-CLIP") & (frame["group"] == "zero-shot Synth-HMDB51")].iloc[0]
+    assert line["top1"] == found.top1(found.rows["main"], "hmdb51").value
+    assert "M2-CLIP, supervised Synth-K400: " in fig2a.alt(frame)
+
+
+def test_error_bars_say_what_they_are():
+    run(("main", "text-0"))
+    one = all_figures._drawn("fig4b", fig4b.frame(read()), fig4b, Path("figures"))
+    assert one.caption.endswith(all_figures.ONE_SEED)
+    made.edit("params.yaml", lambda content: content.update(seeds=[0, 1]))
+    run(("main", "text-0"), seeds=(0, 1))
+    frame = fig4b.frame(read())
+    assert all_figures._drawn("fig4b", frame, fig4b, Path("figures")).caption.endswith(all_figures.SEEDS)
+    line = by_row(frame, panel="supervised Synth-K400").loc["main"]
+    std = read().top1(read().rows["main"]).std
+    assert (line["top1"] - line["top1_low"], line["top1_high"] - line["top1"]) == pytest.approx((std, std))
+
+
+def test_the_number_of_text_adapters():
+    run(("main", "text-0", "text-all"))
+    frame = by_row(fig4b.frame(read()), panel="supervised Synth-K400")
+    counts = dict(frame["text_adapters"])
+    assert (counts["text-0"], counts["main"], counts["text-2"]) == (0, 1, 2)
+    assert frame["top1"].notna().to_dict() == {
+        name: name in ("main", "text-0", "text-all") for name in frame.index
+    }
+    assert not frame["explored"].any()
+
+
+@pytest.mark.parametrize("figure", [fig4a, fig4c])
+def test_published_and_measured_steps_share_no_axes(figure):
+    run(rows.rows())
+    found = read()
+    frame, place = figure.frame(found), found.places[figure.TABLE]
+    published = frame[frame["published"]]
+    assert set(published["panel"]) == {"Published K400"}
+    assert set(frame[~frame["published"]]["panel"]) == {
+        f"Measured Synth-{name}" for name in (("K400", "SSv2") if figure is fig4a else ("K400",))
+    }
+    for row in place.rows:
+        step = found.step(row, place.reference(row))
+        line = by_row(frame, published=False).loc[row.name]
+        assert line["step"] == step.value
+        assert set(line["sources"]) == set(step.sources)
+        assert line["reference"] == step.is_reference
+        if step.interval:
+            assert (line["low"], line["high"]) == step.interval
+    with style.paper():
+        axes = figure.draw(frame).axes
+        drawn = [{x for line in ax.lines for x in np.ravel(line.get_xdata())} - {0} for ax in axes]
+    assert drawn[0] == set(published["step"].dropna()) - {0}
+    assert not drawn[0] & set.union(*drawn[1:]), "made up so that none is the same"
+    assert {id(ax.get_shared_x_axes()) for ax in axes} and not any(
+        ax.get_shared_x_axes().joined(ax, axes[0]) for ax in axes[1:]
+    )
+
+
+def steps_frame(values):
+    """A measured panel of these steps, each with an interval of a point to both sides."""
+    names = [f"row {at}" for at in range(len(values))]
+    frame = pd.DataFrame({"label": names, "step": values}).assign(
+        panel="Measured K400", low=np.array(values) - 1, high=np.array(values) + 1, published=False
+    )
+    return frame.assign(reference=frame["step"] == 0)
+
+
+def test_the_interval_of_a_step_is_drawn_from_its_low_to_its_high_end():
+    with style.paper():
+        ax = steps.draw(steps_frame([0.0, 2.0, -3.0])).axes[0]
+        ends = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
+    assert [1.0, 3.0] in ends and [-4.0, -2.0] in ends
+
+
+def test_one_step_does_not_squash_the_others():
+    with style.paper():
+        ax = steps.draw(steps_frame([0.0, 2.0, -3.0, -40.0])).axes[0]
+        low, high = ax.get_xlim()
+        texts = [text.get_text() for text in ax.texts]
+    assert -8 < low < -4 and 3 < high < 8
+    assert texts == ["−40.0"], "its number stands at the edge"
+    with style.paper():
+        assert steps.draw(steps_frame([0.0, 2.0, -3.0])).axes[0].texts[:] == []
+
+
+def test_a_row_of_ones_own_is_a_step():
+    visual = {"adapters": {"visual": {"bottleneck": 0.25}}}
+    made.edit("experiments/rows.yaml", lambda content: content["rows"].update({"zz-thin": visual}))
+    made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4a"]["rows"].append("zz-thin"))
+    run(("main", "zz-thin"))
+    found = read()
+    line = by_row(fig4a.frame(found), panel="Measured Synth-K400").loc["zz-thin"]
+    assert line["label"] == "M2-CLIP, adapters.visual.bottleneck=0.25"
+    assert line["step"] == found.step(found.rows["zz-thin"], found.rows["main"]).value
+    assert by_row(fig4a.frame(found), published=True)["step"].isna()["zz-thin"], "the paper has no such row"
 
 
 def test_pairs_are_those_of_the_reference_on_the_dataset_with_pairs(monkeypatch):
     one, other = PAIRS[0]
     monkeypatch.setattr(made, "LABELS", [one, other])
     run(("main", "te-ssv2", "ssv2", "site-both-ssv2"))
-    asked, found, context = made.world()
-    chosen, here = of_table(asked.tables["fig4a"], found, context)
-    assert reversed_pairs.model(chosen, here).name == "ssv2"
-    assert reversed_pairs.model(chosen, context).name == "ssv2", "a table without references"
-    others = [row for row in chosen if row.name != "ssv2"]
-    assert reversed_pairs.model(others, here).name == "site-both-ssv2"
-    titles = []
-    monkeypatch.setattr(
-        reversed_pairs, "save", lambda figure, path: titles.append(figure.axes[1].get_title(loc="left"))
+    found = read()
+    frame = fig4a_reversed.frame(found)
+    assert list(frame[frame["part"] == "by row"].dropna(subset=["right"])["row"]) == [
+        "te-ssv2", "ssv2", "site-both-ssv2",
+    ]  # fmt: skip
+    assert frame[frame["part"] == "by row"]["right"].isna().sum() == 5, "a row without a run is there"
+    assert frame["part"].iloc[-1] == "M2-CLIP, by pair"
+    assert frame["row"].iloc[-1] == "ssv2"
+    place = found.places["fig4a"]
+    alone = dataclasses.replace(place, references=())
+    monkeypatch.setitem(found.places, "fig4a", alone)
+    assert fig4a_reversed.frame(found)["row"].iloc[-1] == "site-both-ssv2", "without a reference the last"
+
+
+def test_confusion_counts_the_rows_of_the_table(monkeypatch):
+    run(("main", "clip", "te"))
+    found = read()
+    frames = confusion.frames(found, found.places["main"].rows)
+    assert list(frames) == ["confusion-main"], "clip is not trained, ssv2 not run"
+    frame = frames["confusion-main"]
+    assert (frame["percent"] == 100).all() and (frame["true"] == frame["predicted"]).all()
+    assert frame["sources"].iloc[0] == (Source((key := RunKey(made.PROFILE, "main", 0)).confusion, "", key),)
+    assert "100.0 % of 60 videos are right." in confusion.alt(frame)
+
+
+def test_curves_have_every_log_line_and_a_row_without_a_run_says_so():
+    run(("main",))
+    frame = curves.frame(read())
+    assert list(dict.fromkeys(frame["title"])) == ["M2-CLIP on Synth-K400", "M2-CLIP on Synth-SSv2"]
+    there = frame.dropna(subset=["loss"])
+    assert (there["row"] == "main").all() and len(there) == 4 * 20
+    last = there[there["step"] == 100].set_index("head")["loss"]
+    assert last.to_dict() == pytest.approx({"contrastive": 0.05, "CMC": 1.05, "CMLM": 2.05, "VC": 3.05})
+    assert "M2-CLIP on Synth-SSv2: no run yet" in curves.alt(frame)
+
+
+def test_no_line_of_a_head_hides_another():
+    run(("contrastive", "cmc", "main"))
+    frame = fig4c_heads.frame(read())
+    assert set(frame[frame["head"] == "CMC"]["row"]) == {"cmc", "main"}
+    with style.paper():
+        lines = fig4c_heads.draw(frame).axes[0].lines
+        widths = [line.get_linewidth() for line in lines]
+    assert len(lines) == 3 and widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+
+
+def test_a_label_of_many_classes_stays_readable():
+    names = [f"label {number}" for number in range(60)]
+    matrix = pd.DataFrame(0, index=names, columns=names)
+    for number in range(60):
+        matrix.iloc[number, number if number >= 50 else (number + 1) % 60] = 2
+    found = confusion.shares(matrix)
+    assert list(found.index) == names[: confusion.MOST]
+    assert found[confusion.OTHERS].iloc[-1] == 100
+    assert (found.sum(axis=1) == 100).all()
+
+
+def test_what_a_figure_is_made_of():
+    run(("main", "clip", "te", "ssv2"))
+    found = read("te")
+    assert {"fig1", "fig4a-reversed", "confusion", "curves", "temporal_difference"} <= set(
+        all_figures.names(found)
     )
-    assert isinstance(reversed_pairs.draw(chosen, here, Path("x")), str)
-    assert titles == ["M2-CLIP, by pair"]
-
-
-def test_a_figure_that_is_empty_says_why():
-    run(("ssv2",))
-    asked, found, context = made.world()
-    place = of_table(asked.tables["fig4a"], found, context)
-    assert reversed_pairs.draw(*place, Path("x")) == reversed_pairs.NO_PAIRS
-    assert reversed_pairs.draw([], place[1], Path("x")) == NO_RUN
-
-
-@pytest.mark.parametrize("name", ["fig4a", "fig4c"])
-def test_published_and_measured_steps_share_no_axes(monkeypatch, name):
-    run(rows())
-    asked, found, context = made.world()
-    titles, (theirs, ours) = drawn_axes(monkeypatch, name)
-    assert titles == ["Published, K400", "Measured here"]
-    told = steps.steps(*of_table(asked.tables[name], found, context))
-    published = {step.points for step in told.published.values()}
-    measured = {step.points for part in told.measured.values() for step in part.values()}
-    assert published & measured == {0.0}, "made up so that only the reference is the same"
-    assert set(theirs) == published
-    assert set(ours) == measured
-
-
-def test_only_steps_know_the_papers_numbers():
-    asked, _, _ = made.world()
-    for spec in asked.tables.values():
-        assert set(spec.figures) <= {"steps", "reversed_pairs", "head_curves"} or not spec.published
-    assert len(read("fig4c_decoder").lines) == 4
-
-
-def test_a_new_row_is_shown_and_a_removed_one_leaves_nothing(monkeypatch):
-    visual = {"adapters": {"visual": {"bottleneck": 0.25}}}
-    made.edit("experiments/rows.yaml", lambda content: content["rows"].update({"zz-thin": visual}))
-    made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4a"]["rows"].append("zz-thin"))
-    made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig2a"]["rows"].append("zz-thin"))
-    made.edit("params.yaml", lambda content: content.update(tables=["fig2a", "fig4a"]))
-    run(("main", "zz-thin"))
-    page, _ = rendered(monkeypatch)
-    assert page.count("| M2-CLIP, adapters.visual.bottleneck=0.25 | zz-thin |") == 3, "counted by frames"
-    assert page.count("| M2-CLIP, adapters.visual.bottleneck=0.25 |") == 3 + 3, "two tables, and what ran"
-    asked, found, context = made.world()
-    told = steps.steps(*of_table(asked.tables["fig4a"], found, context))
-    assert "M2-CLIP, adapters.visual.bottleneck=0.25" in told.measured["k400"]
-    for table in ("fig2a", "fig4a"):
-        made.edit("experiments/tables.yaml", lambda c, t=table: c["tables"][t]["rows"].remove("zz-thin"))
-    made.edit("experiments/rows.yaml", lambda content: content["rows"].pop("zz-thin"))
-    made.resolve()
-    rendered(monkeypatch)
-    files = [path for path in Path("reports", made.PROFILE).rglob("*") if path.is_file()]
-    assert not [
-        path for path in files if b"zz-thin" in path.read_bytes() or b"bottleneck" in path.read_bytes()
+    part = next(part for part in all_figures.parts("fig4a", found) if part.name == "te")
+    assert {source.file.name for source in part.sources if source.run} == {"metrics.json", "outcomes.json"}
+    assert {source.run.row for source in part.sources if source.run} == {"te", "main"}
+    assert sum(source.file.name == "fig4a_ted_adapter.csv" for source in part.sources) == 2
+    assert part.row is found.rows["te"]
+    key = RunKey(made.PROFILE, "te", 0)
+    assert [part.sources for part in all_figures.parts("confusion-te", found)] == [
+        (Source(key.confusion, "", key),)
     ]
+    assert {source.run.row for part in all_figures.parts("gains-te", found) for source in part.sources} == {
+        "te", "clip",
+    }  # fmt: skip
+    assert [part.name for part in all_figures.parts("curves", found)] == ["main", "ssv2"]
+    assert (
+        all_figures.parts("temporal_difference", found)[0].sources[0].file
+        == RunKey(made.PROFILE, "main", 0).adapters
+    )
+    assert all_figures.parts("fig1-publish", found) == []
+    assert all(part.row is None and part.label for part in all_figures.parts("fig1-published", found))
+
+
+def test_the_csv_is_the_frame():
+    run(("main", "text-0"))
+    frame = fig4b.frame(read())
+    all_figures._drawn("fig4b", frame, fig4b, Path("figures"))
+    written = pd.read_csv("figures/fig4b.csv")
+    assert list(written.columns) == list(frame.columns)
+    assert written["top1"].to_numpy() == pytest.approx(frame["top1"].to_numpy(), abs=1e-4, nan_ok=True)
+    assert written["sources"][1].count("metrics.json: supervised.top1") == 1
+
+
+def test_names_at_points_cover_neither_each_other_nor_a_circle():
+    points = np.array([[87.7, 91.0], [87.7, 90.5], [86.4, 90.0], [85.6, 88.2], [84.7, 85.2], [62.0, 77.0]])
+    names = [
+        "Contrastive, CMC",
+        "Contrastive, CMC, CMLM",
+        "M2-CLIP",
+        "Contrastive alone",
+        "TED-Adapter alone",
+        "CLIP",
+    ]
+    with style.paper():
+        figure, ax = plt.subplots(figsize=(style.COLUMN, 60 * style.MM), layout="constrained")
+        ax.scatter(*points.T, s=45)
+        ax.margins(0.15)
+        figure.canvas.draw()
+        labels.label_points(ax, points, names, np.full(len(points), 45.0), np.empty((0, 2, 2)))
+        boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+        circles = ax.transData.transform(points)
+        assert [text.get_text() for text in ax.texts if text.get_text()] == names
+        for at, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[at + 1 :])
+            assert not any(box.contains(*middle) for middle in circles)
+            assert ax.get_window_extent().contains(box.x0, box.y0) and ax.get_window_extent().contains(
+                box.x1, box.y1
+            )
 
 
 def test_colours_are_the_same_everywhere():
-    found = style.colours({"M2-CLIP": "main", "ST-Adapter": "st-adapter", "mine": "zz-thin"})
-    assert found == style.colours({"M2-CLIP": "ssv2", "ST-Adapter": "st-adapter-ssv2", "mine": "zz-thin"})
+    found = style.colours(["M2-CLIP", "ST-Adapter", "mine"])
+    assert found == style.colours(["M2-CLIP", "ST-Adapter", "mine", "M2-CLIP"])
+    assert style.colours(["ST-Adapter", "M2-CLIP"]) == {key: found[key] for key in ("ST-Adapter", "M2-CLIP")}
     assert len(set(found.values())) == 3
-    assert style.colours({"M2-CLIP, x=1": "main"}) == {"M2-CLIP, x=1": style.EXPLORED}
-    assert len(set(style.METHODS.values())) == len(style.METHODS)
+    assert len({*style.LABELS.values(), *style.SPARE}) == len(style.LABELS) + len(style.SPARE)
 
 
 def test_the_most_alike_labels_are_chosen_once():
     run(("st-adapter-text-ssv2", "ssv2"))
-    found = load(profile(made.PROFILE), ("st-adapter-text-ssv2", "ssv2"), [0], {})
-    features = [row.runs[0].label_features for row in found]
+    found = read()
+    chosen = found.places["fig2b"].rows
+    features = [row.runs[0].label_features for row in chosen]
     plain = [np.array([[np.corrcoef(a, b)[0, 1] for b in one] for a in one]) for one in features]
     means = (plain[0].sum(axis=1) - 1) / (len(made.LABELS) - 1)
     order = list(np.argsort(-means))
-    told = correlation.compare(found)
-    assert told.labels == tuple(made.LABELS[at] for at in order)
-    for row, whole in zip(found, plain, strict=True):
-        assert told.maps[row.name] == pytest.approx(whole[np.ix_(order, order)])
-        pairs = [whole[a, b] for a in range(6) for b in range(6) if a != b]
-        assert told.mean(row) == pytest.approx(np.mean(pairs))
-    assert correlation.compare(found[::-1]).labels != told.labels
-    lines = correlation.pairs(found[1]).splitlines()
+    frame = fig2b.frame(found)
+    for row, whole in zip(chosen, plain, strict=True):
+        lines = frame[frame["row"] == row.name]
+        assert list(dict.fromkeys(lines["one"])) == [made.LABELS[at] for at in order]
+        drawn = lines.pivot(index="at", columns="other_at", values="correlation").to_numpy()
+        assert drawn == pytest.approx(whole[np.ix_(order, order)])
+        pairs = np.array([whole[a, b] for a in range(6) for b in range(6) if a != b])
+        told = lines[["mean", "mean_size", "largest_size"]].iloc[0]
+        assert list(told) == pytest.approx([pairs.mean(), abs(pairs).mean(), abs(pairs).max()])
+    assert correlation.compare(chosen[::-1]).labels != correlation.compare(chosen).labels
+    assert "mean |r|" in fig2b.levels(lines) and "-" not in fig2b.levels(lines), "a true minus sign"
+    lines = correlation.pairs(chosen[1]).splitlines()
     assert lines[0] == "label,other,correlation"
     assert len(lines) == 1 + 36
     assert float(lines[2].split(",")[2]) == pytest.approx(plain[1][0, 1], abs=1e-4)
+
+
+def test_a_map_without_a_run_says_so():
+    run(("st-adapter-text-ssv2",))
+    frame = fig2b.frame(read())
+    with style.paper():
+        axes = fig2b.draw(frame).axes
+    assert [text.get_text() for text in axes[1].texts] == ["no run yet"]
+    assert "M2-CLIP: no run yet" in fig2b.alt(frame)
 
 
 def test_at_most_forty_labels():

@@ -1,6 +1,7 @@
 """Pictures beyond the paper's: what the temporal difference adds, gains over CLIP, time-reversed pairs."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,11 +15,12 @@ from PIL import Image
 
 import plain_model
 import tiny_runs
+from m2clip.data.manifest import TYPES, Manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
-from m2clip.report import page
-from m2clip.report.figures import gains, reversed_pairs, temporal_difference
+from m2clip.report import data_sheet, page
+from m2clip.report.figures import contact_sheet, fig4a_reversed, gains, style, temporal_difference
 from m2clip.runs import RunKey
 from m2clip.stages import pictures
 from m2clip.synthetic.worlds import PAIRS, SMALL
@@ -130,26 +132,75 @@ def test_shares_of_reversed_pairs_by_counting_videos():
             if true in reverse:
                 kind = "right" if taken == true else "reverse" if taken == reverse[true] else "other"
                 tally[kind] += count
-    told = reversed_pairs.shares(matrix_of(counts, labels))
+    told = fig4a_reversed.shares(matrix_of(counts, labels))
     total = sum(tally.values())
-    assert vars(told) == pytest.approx({kind: 100 * count / total for kind, count in tally.items()})
-    assert reversed_pairs.shares(matrix_of([[1, 0], [0, 1]], ["a", "b"])) is None
+    assert told == pytest.approx({kind: 100 * count / total for kind, count in tally.items()})
+    assert all(map(math.isnan, fig4a_reversed.shares(matrix_of([[1, 0], [0, 1]], ["a", "b"])).values()))
 
 
-class OfCounts:
+def of_counts(counts, method):
     """A row of which only the confusion matrix is asked."""
-
-    def __init__(self, counts):
-        self.runs = (type("Run", (), {"confusion": matrix_of(counts, ["a", "b", "c"])}),)
+    run = SimpleNamespace(key=KEY, confusion=matrix_of(counts, ["b", "a", "c"]))
+    config = SimpleNamespace(method=method)
+    return SimpleNamespace(
+        name=method, label=method, dataset="k400", trained=method != "clip", config=config, runs=(run,),
+        measured=(run,),
+    )  # fmt: skip
 
 
 def test_gains_are_differences_of_recall_from_the_largest():
-    clip = OfCounts([[1, 3, 0], [0, 4, 0], [0, 0, 0]])
-    row = OfCounts([[4, 0, 0], [2, 1, 1], [0, 0, 0]])
-    found = gains.gains(row, clip)
-    assert [(one.label, one.clip, one.row, one.points) for one in found] == [
-        ("a", 25.0, 100.0, 75.0),
-        ("b", 100.0, 25.0, -75.0),
-    ]
-    many = [gains.Gain(f"{at}", 0.0, 100.0 - at) for at in range(60)]
-    assert [one.label for one in gains.extremes(many)] == [f"{at}" for at in (*range(20), *range(40, 60))]
+    clip = of_counts([[0, 4, 0], [1, 3, 0], [0, 0, 0]], "clip")
+    row = of_counts([[1, 2, 1], [0, 4, 0], [0, 0, 0]], "m2clip")
+    results = SimpleNamespace(rows={"clip": clip, "m2clip": row}, title=lambda one: one.label)
+    frames = gains.frames(results, [clip, row])
+    assert list(frames) == ["gains-m2clip"]
+    found = frames["gains-m2clip"][["class", "clip", "trained", "points"]].to_numpy().tolist()
+    assert found == [["b", 0.0, 25.0, 25.0], ["a", 75.0, 100.0, 25.0]][::-1]
+    assert gains.alt(frames["gains-m2clip"]).startswith("m2clip: 2 of 2 labels are recognised more often")
+    many = pd.DataFrame({"class": [f"{at}" for at in range(60)], "clip": 0.0, "trained": range(60, 0, -1)})
+    many = many.assign(title="t", label="M2-CLIP", clip_label="CLIP zero-shot")
+    with style.paper():
+        shown = [text.get_text() for text in gains.draw(many).axes[0].get_yticklabels()]
+    assert shown == [f"{at}" for at in (*range(20), *range(40, 60))]
+
+
+def test_a_contact_sheet_and_its_facts(tmp_path):
+    line = dict.fromkeys(TYPES, 0) | {
+        "fps": 10.0,
+        "duration": 30.0,
+        "width": 8,
+        "height": 6,
+        "status": "valid",
+    }
+    splits = ("train", "test1 test2", "test2")
+    videos = [line | {"split": split, "frames": 3 + at} for at, split in enumerate(splits)]
+    table = pd.DataFrame([*videos, line | {"split": "train", "status": "broken"}])
+    told = data_sheet.facts("k400", Manifest(tmp_path, ("a", "b"), table)).iloc[0]
+    assert told["splits"] == "train 1, test1 1, test2 2"
+    assert (told["labels"], told["frames"], told["fps"], told["size"]) == (2, "3 / 4 / 5", "10", "8×6")
+    assert (told["minutes"], told["invalid_percent"]) == ("1.5", "25.00")
+    frames = np.zeros((data_sheet.FRAMES, 6, 8, 3), np.uint8)
+    strips = [contact_sheet.Strip("a b", frames + 60 * at) for at in range(3)]
+    contents = []
+    for path in (tmp_path / "one.png", tmp_path / "two.png"):
+        with style.paper():
+            figure = contact_sheet.draw(strips, "made up")
+            images = [ax.get_images()[0].get_array() for ax in figure.axes]
+            style.save_small(figure, path)
+        contents.append(path.read_bytes())
+    assert [int(image[0, 0, 0]) for image in images] == [60 * at for at in range(3) for _ in frames]
+    assert contents[0] == contents[1]
+
+
+def test_the_scale_of_temporal_difference_has_even_steps():
+    norms = np.linspace(0, 9.7, 2 * 2 * 2).reshape(2, 2, 2)
+    strip = temporal_difference.Strip("a b", np.zeros((2, 8, 8, 3), np.uint8), norms.astype(np.float32))
+    with style.paper():
+        figure = temporal_difference.draw([strip])
+        *panels, bar = figure.axes
+        ticks = bar.get_xticks()
+    assert len(panels) == 2 * 2, "each frame alone, and below it with the norms"
+    assert len(set(np.diff(ticks))) == 1 and ticks[0] == 0 and ticks[-1] >= 9.7
+    assert "z_D" not in bar.get_xlabel() + temporal_difference.describe([strip], "x").caption
+    overlays = [ax.get_images()[1].get_alpha() for ax in panels if len(ax.get_images()) == 2]
+    assert len(overlays) == 2 and overlays[0].min() == 0 and overlays[1].max() == temporal_difference.OPACITY

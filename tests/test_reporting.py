@@ -1,7 +1,6 @@
 """What is printed is what was measured, or an em dash; on made-up runs, and the same bytes each time."""
 
 import csv
-import hashlib
 import json
 import os
 import re
@@ -396,53 +395,6 @@ def test_summary():
     assert summary([None, float("nan"), "x", True]) is None
     assert summary([1, None]) == Value(1.0)
     assert summary([1.0, 3.0]) == Value(2.0, 2**0.5, 2)
-
-
-def test_a_label_of_many_classes_stays_readable():
-    import pandas as pd
-
-    from m2clip.report.figures.confusion import MOST, OTHERS, shares
-
-    names = [f"label {number}" for number in range(60)]
-    matrix = pd.DataFrame(0, index=names, columns=names)
-    for number in range(60):
-        matrix.iloc[number, number if number >= 50 else (number + 1) % 60] = 2
-    found = shares(matrix)
-    assert list(found.percent.index) == names[:MOST]
-    assert found.left_out == 20
-    assert found.percent[OTHERS].iloc[-1] == 100
-    assert (found.percent.sum(axis=1) == 100).all()
-
-
-def test_a_contact_sheet_and_its_facts(tmp_path):
-    import numpy as np
-    import pandas as pd
-
-    from m2clip.data.manifest import TYPES, Manifest
-    from m2clip.report.figures import sheets
-
-    line = dict.fromkeys(TYPES, 0) | {
-        "fps": 10.0,
-        "duration": 30.0,
-        "width": 8,
-        "height": 6,
-        "status": "valid",
-    }
-    videos = [
-        line | {"split": split, "frames": 3 + at}
-        for at, split in enumerate(("train", "test1 test2", "test2"))
-    ]
-    table = pd.DataFrame([*videos, line | {"split": "train", "status": "broken"}])
-    told = sheets.facts("k400", Manifest(tmp_path, ("a", "b"), table)).iloc[0]
-    assert told["splits"] == "train 1, test1 1, test2 2"
-    assert (told["labels"], told["frames"], told["fps"], told["size"]) == (2, "3 / 4 / 5", "10", "8×6")
-    assert (told["minutes"], told["invalid_percent"]) == ("1.5", "25.00")
-    strips = [sheets.Strip(HARD, np.full((sheets.FRAMES, 6, 8, 3), at * 60, np.uint8)) for at in range(3)]
-    digests = set()
-    for name in ("one", "two"):
-        sheets.draw(strips, "made up", tmp_path / f"{name}.png")
-        digests.add(hashlib.sha256((tmp_path / f"{name}.png").read_bytes()).hexdigest())
-    assert len(digests) == 1
 
 
 def test_the_real_declarations_fit(monkeypatch):

@@ -5,7 +5,7 @@ import io
 import json
 
 from m2clip.report.figures.confusion import counts
-from m2clip.report.figures.curves import history
+from m2clip.report.figures.old_curves import history
 from m2clip.report.names import DATASETS, HEADS
 from m2clip.report.results import Row, is_number
 from m2clip.report.tables.columns import zero_shot

@@ -17,8 +17,8 @@ from m2clip.errors import UserError, guarded
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.factory import device_name, pixels_of
-from m2clip.report import differences
-from m2clip.report.figures import sheets, temporal_difference
+from m2clip.report import data_sheet, differences
+from m2clip.report.figures import style, temporal_difference
 from m2clip.report.figures.temporal_difference import Strip
 from m2clip.report.names import Names
 
@@ -32,7 +32,7 @@ def main() -> None:
     run = open_trained(key.adapters, device := device_name())
     dataset = run.config.data.dataset
     data = manifest.read(Path("data") / profile.name / dataset)
-    split = sheets.test_split(data)
+    split = data_sheet.test_split(data)
     strips = _strips(run, data, split, device)
     path = temporal_difference.folder(profile.name) / temporal_difference.NAME
     path.with_suffix(".png").unlink(missing_ok=True)
@@ -46,7 +46,8 @@ def main() -> None:
     )
     temporal_difference.write(picture, path.with_suffix(".json"))
     if strips:
-        temporal_difference.draw(strips, path.with_suffix(".png"))
+        with style.paper():
+            style.save_small(temporal_difference.draw(strips), path.with_suffix(".png"))
     print(f"{path}: {len(strips)} videos")
 
 

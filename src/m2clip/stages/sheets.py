@@ -17,8 +17,8 @@ from m2clip import rows
 from m2clip.data import manifest
 from m2clip.data.labels import overlap, read_labels
 from m2clip.errors import UserError, did_you_mean, guarded
-from m2clip.report import facts
-from m2clip.report.figures import sheets
+from m2clip.report import data_sheet, facts
+from m2clip.report.figures import contact_sheet, style
 from m2clip.report.names import Names
 from m2clip.synthetic.worlds import told_by
 
@@ -36,15 +36,16 @@ def main() -> None:
         _write_nothing(folder, dataset)
         return
     data = manifest.read(Path("data") / profile.name / dataset)
-    shown = sheets.strips(data)
-    split = sheets.test_split(data)
+    shown = data_sheet.strips(data)
+    split = data_sheet.test_split(data)
     name = Names(tuple(profile.synthetic)).dataset(dataset)
     caption = (
         f"{name}, {split} split: the first video of {len(shown)} of its {len(data.labels)} labels, "
-        f"{sheets.FRAMES} frames evenly over time."
+        f"{data_sheet.FRAMES} frames evenly over time."
     )
-    sheets.draw(shown, caption, folder / f"{dataset}.png")
-    line = sheets.facts(dataset, data)
+    with style.paper():
+        style.save_small(contact_sheet.draw(shown, caption), folder / f"{dataset}.png")
+    line = data_sheet.facts(dataset, data)
     if summary := _summary(profile.name, dataset):
         line["class_ids"] = summary["class_ids"]
     line.to_csv(folder / f"{dataset}.csv", index=False, lineterminator="\n")

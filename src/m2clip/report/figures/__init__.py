@@ -1,1 +1,1 @@
-"""The figures, one module each; `drawing` makes those that a table asks for."""
+"""Every figure is a module of this folder; all_figures.py finds, draws and traces them."""

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from m2clip.report import correlation
-from m2clip.report.figures import bars, gains, published_scatter, reversed_pairs, scatter
+from m2clip.report.figures import bars, published_scatter, reversed_pairs, scatter
 from m2clip.report.figures import head_curves as heads
-from m2clip.report.figures.curves import history
-from m2clip.report.figures.steps import steps as found_steps
+from m2clip.report.figures import old_gains as gains
+from m2clip.report.figures.old_curves import history
+from m2clip.report.figures.old_steps import steps as found_steps
 from m2clip.report.figures.text_layers import UNSEEN, point
 from m2clip.report.names import DATASETS, HEADS
 from m2clip.report.results import Row

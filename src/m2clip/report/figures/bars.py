@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.report import outcomes
-from m2clip.report.figures.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
+from m2clip.report.figures.old_style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 from m2clip.report.results import Row
 from m2clip.report.tables import ticks
 from m2clip.report.tables.columns import Context, zero_shot

@@ -1,73 +1,111 @@
 """Figures `confusion-<row>`: which label is taken for which, of a trained row, over all its seeds."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import reduce
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from m2clip.report.figures.style import COLUMN, MM, SEQUENTIAL, paper, save, wrapped
-from m2clip.report.results import Row
+from m2clip.report.figures import style
+from m2clip.report.figures.style import COLUMN, MM, SEQUENTIAL
+from m2clip.report.numbers import Source
+from m2clip.report.results import Results
+from m2clip.report.row import Row
 
+TABLE = "main"
+CAPTION = (
+    "For what the videos of each label are taken; the diagonal is right. Of more than 40 labels those that "
+    "are recognised least, and the rest as one column."
+)
 MOST = 40  # labels that stay readable in a column
-TICKS = (0, 5, 20, 50, 100)
 OTHERS = "(other labels)"
+CELL, LETTER = 2.9 * MM, 1.45 * MM  # of a label, so that its name fits
+HEAD, FOOT, RIGHT = 6 * MM, 9 * MM, 17 * MM  # title above, numbers below, scale beside
 
 
-@dataclass(frozen=True)
-class Shares:
-    """Percent of a true label's videos by predicted label, and how many labels are left out."""
+def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+    """Of each trained row a line for each label and what it is taken for, where that is not never."""
+    found = {}
+    for row in rows:
+        matrix = counts(row) if row.trained else None
+        if matrix is not None:
+            found[f"confusion-{row.name}"] = _frame(results, row, matrix)
+    return found
 
-    percent: pd.DataFrame
-    left_out: int
+
+def _frame(results: Results, row: Row, matrix: pd.DataFrame) -> pd.DataFrame:
+    percent, whole = shares(matrix), matrix.to_numpy(float)
+    of: dict[str, Any] = {"row": row.name, "label": row.label, "title": results.title(row)}
+    of |= {"videos": int(whole.sum()), "right": 100 * whole.trace() / max(1.0, whole.sum())}
+    of |= {"sources": tuple(Source(run.key.confusion, "", run.key) for run in row.measured)}
+    lines = [
+        {**of, "true": true, "predicted": predicted, "percent": value}
+        for true, values in zip(percent.index, percent.to_numpy(float), strict=True)
+        for predicted, value in zip(percent.columns, values, strict=True)
+        if value or true == predicted
+    ]
+    return pd.DataFrame(lines)
 
 
 def counts(row: Row) -> pd.DataFrame | None:
-    """Counts summed over seeds, or None where nothing was evaluated."""
-    matrices = [run.confusion for run in row.runs]
-    there = [matrix for matrix in matrices if matrix is not None]
+    """Counts summed over seeds, true label by predicted label; None where nothing was evaluated."""
+    there = [run.confusion for run in row.runs if run.confusion is not None]
     return reduce(lambda total, matrix: total + matrix, there) if there else None
 
 
-def shares(matrix: pd.DataFrame) -> Shares:
+def shares(matrix: pd.DataFrame) -> pd.DataFrame:
     """Rows in percent; of more than MOST labels those recognised least, and the rest as one column."""
-    labels = list(matrix.index)
-    values = matrix.to_numpy(float)
-    recall = values.diagonal() / values.sum(axis=1).clip(1)
-    worst = sorted(sorted(range(len(labels)), key=lambda at: (recall[at], at))[:MOST])
     percent = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0) * 100
-    part = percent.iloc[worst, worst]
-    left_out = len(labels) - len(worst)
-    if left_out:
-        part = part.assign(**{OTHERS: percent.iloc[worst].sum(axis=1) - part.sum(axis=1)})
-    return Shares(part, left_out)
+    recall = percent.to_numpy(float).diagonal()
+    kept = sorted(sorted(range(len(recall)), key=lambda at: (recall[at], at))[:MOST])
+    part = percent.iloc[kept, kept]
+    if len(kept) == len(matrix):
+        return part
+    return part.assign(**{OTHERS: percent.iloc[kept].sum(axis=1) - part.sum(axis=1)})
 
 
-def draw(matrix: pd.DataFrame, title: str, path: Path) -> None:
-    """Labels down the side, the same labels by their number along the bottom; shades by the square root."""
-    part = shares(matrix).percent
-    down, across = part.shape
-    from matplotlib.colors import PowerNorm
+def alt(frame: pd.DataFrame) -> str:
+    """How much is right, and what is most often taken for what."""
+    one = frame.iloc[0]
+    text = f"{one['title']}. Confusion matrix: {one['right']:.1f} % of {one['videos']:,} videos are right."
+    wrong = frame[(frame["true"] != frame["predicted"]) & (frame["predicted"] != OTHERS)]
+    if wrong.empty:
+        return text
+    worst = wrong.sort_values("percent", kind="stable").iloc[-1]
+    return (
+        f"{text} Most frequent mistake: {worst['percent']:.0f} % of the videos of {worst['true']} taken for "
+        f"{worst['predicted']}."
+    )
 
-    with paper() as (plt, sns):
-        height = 12 * MM + max(28 * MM, down * 2.9 * MM)
-        figure, ax = plt.subplots(figsize=(COLUMN, height), layout="constrained")
-        sns.heatmap(
-            part, ax=ax, cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, 100), linewidths=0.2, linecolor="#e8e8e8",
-            cbar_kws={"label": "share of the label's videos, %", "aspect": 40, "pad": 0.02, "ticks": TICKS},
-        )  # fmt: skip
-        ax.set_yticks([at + 0.5 for at in range(down)])
-        ax.set_yticklabels([f"{label}  {at + 1}" for at, label in enumerate(part.index)], rotation=0)
-        step = math.ceil(across / 10)
-        ticks = list(range(0, down, step))
-        names = [str(at + 1) for at in ticks]
-        if across > down:
-            ticks, names = [*ticks, across - 1], [*names, "others"]
-        ax.set_xticks([at + 0.5 for at in ticks])
-        ax.set_xticklabels(names, rotation=0)
-        ax.tick_params(length=0)
-        ax.set_xlabel("predicted label, numbered as at the side")
-        ax.set_ylabel("")
-        ax.set_title(wrapped(title, 56), loc="right")
-        save(figure, path)
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """Labels down the side, the same labels by their number along the bottom; square cells."""
+    down = frame["true"].drop_duplicates().tolist()
+    across = [*down, OTHERS] if OTHERS in set(frame["predicted"]) else down
+    percent = frame.pivot(index="true", columns="predicted", values="percent")
+    percent = percent.reindex(index=down, columns=across).fillna(0)
+    named = [f"{label}  {at}" for at, label in enumerate(down, 1)]
+    side = LETTER * max(map(len, named))
+    cell = max(CELL, min(4.5 * MM, (COLUMN - side - RIGHT) / len(across)))
+    tall = cell * len(down)
+    width, height = max(COLUMN, side + cell * len(across) + RIGHT), HEAD + tall + FOOT
+    figure = plt.figure(figsize=(width, height))
+    ax = style.place(figure, side, HEAD, cell * len(across), tall)
+    bar = style.place(figure, side + cell * len(across) + 3 * MM, HEAD, 1.8 * MM, min(tall, 50 * MM))
+    sns.heatmap(
+        percent, ax=ax, cbar_ax=bar, cmap=SEQUENTIAL, vmin=0, vmax=100, linewidths=0.2, linecolor="#e8e8e8",
+        cbar_kws={"label": "share of the label's videos, %"},
+    )  # fmt: skip
+    ax.set_yticks([at + 0.5 for at in range(len(down))], named)
+    step = math.ceil(len(across) / 12)
+    places = {at: str(at + 1) for at in range(0, len(down), step)}
+    places |= dict.fromkeys(range(len(down), len(across)), "others")
+    ax.set_xticks([at + 0.5 for at in places], list(places.values()))
+    ax.tick_params(length=0, rotation=0)
+    ax.set(xlabel="predicted label, numbered as at the side", ylabel="")
+    ax.set_title(style.wrapped(frame["title"].iloc[0], 56), loc="left")
+    return figure

@@ -2,88 +2,102 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from m2clip.report.figures.style import COLOURS, COLUMN, MM, paper, save, wrapped
-from m2clip.report.names import HEADS, Names
-from m2clip.report.results import Row
+from m2clip.report.figures import style
+from m2clip.report.figures.style import COLUMN, HEADS, MM
+from m2clip.report.names import HEADS as HEAD_NAMES
+from m2clip.report.numbers import Source
+from m2clip.report.results import Results
+from m2clip.report.row import Row
 
-SMOOTH = 0.05  # share of the log lines in a running mean
+TABLE = "main"
+CAPTION = (
+    "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean. "
+    "The learning rate falls to zero, which levels any curve at its end."
+)
+SMOOTH = 0.1  # share of the log lines in a running mean
 ACROSS = 2
 
 
-def history(row: Row) -> pd.DataFrame | None:
-    """Columns step, seed, loss and each head that was trained; None where no run has a curve."""
-    parts = [
-        pd.DataFrame([{"step": line.step, **line.values} for line in run.history]).assign(seed=run.key.seed)
-        for run in row.runs
-        if run.history
-    ]
-    if not parts:
-        return None
-    lines = pd.concat(parts, ignore_index=True)
-    told = [name for name in ("loss", *HEADS) if name in lines and lines[name].notna().any()]
-    return lines[["step", "seed", *told]]
+def frame(results: Results) -> pd.DataFrame:
+    """A line for each trained row, seed, log line and head; one without numbers for a row without a run."""
+    return history(results, [row for row in results.places[TABLE].rows if row.trained])
 
 
-def draw(rows: Sequence[Row], names: Names, path: Path) -> None:
-    """The losses of the heads before their weights; thin as logged, thick a running mean."""
-    curves = [history(row) for row in rows]
-    down = math.ceil(len(rows) / ACROSS)
-    across = min(ACROSS, len(rows))
-    with paper() as (plt, _):
-        titles = [_title(row, names) for row in rows]
-        height = 8 * MM + down * (42 + 3 * max(title.count("\n") for title in titles)) * MM
-        figure, axes = plt.subplots(down, across, figsize=(COLUMN, height), squeeze=False, sharey=True)
-        for at, ax in enumerate(axes.flat):
-            if at >= len(rows):
-                ax.set_visible(False)
-                continue
-            lines = curves[at]
-            if lines is None:
-                ax.text(0.5, 0.5, "no run yet", ha="center", va="center", transform=ax.transAxes)
-            else:
-                _panel(ax, lines)
-            ax.set_title(titles[at], loc="left")
-            ax.spines[["top", "right"]].set_visible(False)
-            ax.tick_params(labelleft=True)
-            if at + across >= len(rows):
-                ax.set_xlabel("step")
-            if at % across == 0:
-                ax.set_ylabel("loss")
-        axes[0, 0].set_ylim(bottom=0)
-        _legend(figure, axes, height)
-        save(figure, path)
+def history(results: Results, rows: Sequence[Row]) -> pd.DataFrame:
+    """What the training of rows logged: title, seed, step, head and its loss before the weight."""
+    lines = []
+    for row in rows:
+        of: dict[str, Any] = {"row": row.name, "label": row.label, "title": results.title(row)}
+        runs = [run for run in row.runs if run.history]
+        if not runs:
+            lines.append(of | {"sources": (), "seed": 0, "step": 0, "head": "", "loss": math.nan})
+        for run in runs:
+            of |= {"sources": (Source(run.key.history, "", run.key),), "seed": run.key.seed}
+            lines += [
+                of | {"step": line.step, "head": HEAD_NAMES[head], "loss": line.values[head]}
+                for line in run.history or ()
+                for head in HEAD_NAMES
+                if head in line.values
+            ]
+    found = pd.DataFrame(lines)
+    return found[:0] if found.empty or found["loss"].isna().all() else found
 
 
-def _panel(ax: Any, lines: pd.DataFrame) -> None:
+def alt(frame: pd.DataFrame) -> str:
+    """Where each head's loss ends."""
+    told = []
+    for title, part in frame.groupby("title", sort=False):
+        last = part[part["step"] >= 0.9 * part["step"].max()].groupby("head", sort=False)["loss"].mean()
+        ends = ", ".join(f"{head} {loss:.2f}" for head, loss in last.items() if head)
+        told.append(f"{title}: {ends or style.NO_RUN}")
+    return f"Mean loss of each head over the last tenth of training. {'; '.join(told)}."
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """Two panels a line; the names of the heads stand above."""
+    titles = list(dict.fromkeys(frame["title"]))
+    down, across = -(-len(titles) // ACROSS), min(ACROSS, len(titles))
+    size = (COLUMN, (10 + 46 * down) * MM)
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax, title in zip(axes.flat, titles, strict=False):
+        part = frame[frame["title"] == title].dropna(subset=["loss"])
+        _panel(ax, part)
+        ax.set_title(style.wrapped(title, 26), loc="left")
+        ax.tick_params(labelleft=True)
+        if part.empty:
+            style.say(ax, style.NO_RUN)
+    for ax in axes.flat[len(titles) :]:
+        ax.set_visible(False)
+    axes[0, 0].set_ylim(bottom=0)
+    figure.supxlabel("step")
+    figure.supylabel("loss")
+    heads = [head for head in HEADS if head in set(frame["head"])]
+    lines = [Line2D([], [], color=HEADS[head], label=head) for head in heads]
+    figure.legend(
+        handles=lines, loc="outside upper center", ncols=len(lines) or 1, handlelength=1.2, columnspacing=1.2
+    )
+    return figure
+
+
+def _panel(ax: Axes, part: pd.DataFrame) -> None:
     """One thin line for each seed, one thick running mean over all."""
-    for head in [name for name in HEADS if name in lines]:
+    for head, lines in part.groupby("head", sort=False):
         for _, seed in lines.groupby("seed"):
-            ax.plot(seed["step"], seed[head], color=COLOURS[head], linewidth=0.4, alpha=0.35)
-        mean = lines.groupby("step")[head].mean()
-        window = max(1, round(SMOOTH * len(mean)))
-        smooth = mean.rolling(window, center=True, min_periods=1).mean()
-        ax.plot(smooth.index, smooth, color=COLOURS[head], linewidth=1.2, label=HEADS[head])
+            ax.plot(seed["step"], seed["loss"], color=HEADS[str(head)], linewidth=0.4, alpha=0.35)
+        smooth = smoothed(lines)
+        ax.plot(smooth.index, smooth, color=HEADS[str(head)], linewidth=1.2)
     ax.locator_params(axis="x", nbins=4)
 
 
-def _title(row: Row, names: Names) -> str:
-    dataset = names.dataset(row.dataset) if row.dataset else "no config"
-    return f"{wrapped(row.label, 26)}\n{dataset}"
-
-
-def _legend(figure: Any, axes: Any, height: float) -> None:
-    """One for all panels, above them."""
-    found = [ax.get_legend_handles_labels() for ax in axes.flat]
-    handles = {name: line for lines, names in found for line, name in zip(lines, names, strict=True)}
-    order = [name for name in HEADS.values() if name in handles]
-    figure.tight_layout(rect=(0, 0, 1, 1 - 6 * MM / height), pad=0.3, w_pad=0.8, h_pad=0.8)
-    if order:
-        figure.legend(
-            [handles[name] for name in order], order, loc="upper center", ncols=len(order), frameon=False,
-            handlelength=1.2, columnspacing=1.2, borderaxespad=0.2,
-        )  # fmt: skip
+def smoothed(lines: pd.DataFrame) -> "pd.Series[float]":
+    """A running mean over the log lines of the mean over seeds, by step."""
+    mean = lines.groupby("step")["loss"].mean()
+    return mean.rolling(max(1, round(SMOOTH * len(mean))), center=True, min_periods=1).mean()

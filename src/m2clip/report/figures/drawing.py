@@ -7,19 +7,27 @@ from pathlib import Path
 from m2clip.report.figures import (
     alts,
     bars,
-    confusion,
-    curves,
-    gains,
     head_curves,
     maps,
     named_maps,
     published_scatter,
     reversed_pairs,
     scatter,
-    steps,
     text_layers,
 )
-from m2clip.report.figures.style import Empty
+from m2clip.report.figures import (
+    old_confusion as confusion,
+)
+from m2clip.report.figures import (
+    old_curves as curves,
+)
+from m2clip.report.figures import (
+    old_gains as gains,
+)
+from m2clip.report.figures import (
+    old_steps as steps,
+)
+from m2clip.report.figures.old_style import Empty
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context, title
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from m2clip.report.figures import gains, published_scatter, reversed_pairs, temporal_difference
+from m2clip.report.figures import old_gains as gains
+from m2clip.report.figures import published_scatter, reversed_pairs, temporal_difference
 from m2clip.report.figures.drawing import KINDS
 from m2clip.report.results import Row
 from m2clip.report.sources import Source, printed_cell

@@ -1,86 +1,90 @@
 """Figures `gains-<row>`: of every label the share recognised by CLIP, and by a row trained on its dataset."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
+from m2clip.report.figures import style
 from m2clip.report.figures.confusion import counts
-from m2clip.report.figures.style import COLUMN, METHODS, MM, paper, save, wrapped
-from m2clip.report.results import Row
+from m2clip.report.figures.style import COLUMN, MM
+from m2clip.report.numbers import Source
+from m2clip.report.results import Results
+from m2clip.report.row import Row
 
+TABLE = "main"
+CAPTION = (
+    "Of each label the share of its test videos that is right, under CLIP and after training. Of more than "
+    "40 labels the 20 with the largest gain and the 20 with the smallest."
+)
 MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that nothing is trained of
 
 
-@dataclass(frozen=True)
-class Gain:
-    """Percent of a label's test videos that are right, under CLIP and under the row."""
+def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+    """Of each trained row beside CLIP on its dataset a line for each label, the largest gain first."""
+    found = {}
+    for row in rows:
+        clip = next((one for one in results.rows.values() if is_clip(one, row.dataset)), None)
+        after, before = (counts(one) if one else None for one in (row, clip))
+        if not row.trained or clip is None or after is None or before is None:
+            continue
+        sources = tuple(Source(run.key.confusion, "", run.key) for one in (row, clip) for run in one.measured)
+        of = {"row": row.name, "label": row.label, "title": results.title(row), "clip_label": clip.label}
+        recalled, theirs = recalls(after), recalls(before)
+        lines = [
+            {**of, "sources": sources, "class": label, "clip": theirs[label], "trained": recalled[label]}
+            for label in sorted(recalled.keys() & theirs.keys())
+        ]
+        gains = pd.DataFrame(lines).assign(points=lambda frame: frame["trained"] - frame["clip"])
+        found[f"gains-{row.name}"] = gains.sort_values(
+            "points", ascending=False, kind="stable", ignore_index=True
+        )
+    return found
 
-    label: str
-    clip: float
-    row: float
 
-    @property
-    def points(self) -> float:
-        """What the row is above CLIP."""
-        return self.row - self.clip
+def is_clip(row: Row, dataset: str | None) -> bool:
+    """Whether a row is CLIP itself on a dataset."""
+    return row.config is not None and row.config.method == CLIP and row.dataset == dataset
 
 
 def recalls(matrix: pd.DataFrame) -> dict[str, float]:
     """Percent right by true label; a label without a test video has none."""
-    totals, right = matrix.sum(axis=1), matrix.to_numpy().diagonal()
-    return {
-        str(label): 100 * hits / total
-        for label, total, hits in zip(matrix.index, totals, right, strict=True)
-        if total
-    }
+    values = matrix.to_numpy(float)
+    right = zip(matrix.index, values.diagonal(), values.sum(axis=1), strict=True)
+    return {str(label): 100 * hits / total for label, hits, total in right if total}
 
 
-def gains(row: Row, clip: Row) -> list[Gain] | None:
-    """Labels from the largest gain to the smallest; None where one of the two was not evaluated."""
-    ours, theirs = counts(row), counts(clip)
-    if ours is None or theirs is None:
-        return None
-    after, before = recalls(ours), recalls(theirs)
-    found = [Gain(label, before[label], after[label]) for label in after if label in before]
-    return sorted(found, key=lambda gain: (-gain.points, gain.label))
+def alt(frame: pd.DataFrame) -> str:
+    """How many labels gain, and the ends."""
+    best, worst = frame.iloc[0], frame.iloc[-1]
+    more, fewer = (frame["points"] > 0).sum(), (frame["points"] < 0).sum()
+    ends = [f"{one['class']}, {one['clip']:.0f} to {one['trained']:.0f} %" for one in (best, worst)]
+    return (
+        f"{best['title']}: {more} of {len(frame)} labels are recognised more often than by CLIP, {fewer} "
+        f"less often. Largest gain {ends[0]}; smallest {ends[1]}."
+    )
 
 
-def of_clip(rows: Sequence[Row], row: Row) -> Row | None:
-    """The row of CLIP itself on the same dataset."""
-    same = (other for other in rows if other.config and other.dataset == row.dataset)
-    return next((other for other in same if other.config and other.config.method == CLIP), None)
-
-
-def extremes(found: Sequence[Gain]) -> list[Gain]:
-    """All labels, or of more than MOST the half with the largest and the half with the smallest gain."""
-    half = MOST // 2
-    return list(found) if len(found) <= MOST else [*found[:half], *found[-half:]]
-
-
-def draw(found: Sequence[Gain], row: Row, clip: Row, title: str, path: Path) -> None:
-    """A line from CLIP's share to the row's for each label."""
-    part = extremes(found)
+def draw(frame: pd.DataFrame) -> Figure:
+    """A line from CLIP's share to the row's for each label, the largest gain above."""
+    part = frame if len(frame) <= MOST else pd.concat([frame[: MOST // 2], frame[-(MOST // 2) :]])
     places = range(len(part))
-    with paper() as (plt, _):
-        figure, ax = plt.subplots(figsize=(COLUMN, (20 + 2.9 * len(part)) * MM), layout="constrained")
-        ax.hlines(
-            places, [one.clip for one in part], [one.row for one in part], color="#bbbbbb", linewidth=1.2
-        )
-        for of, label, style in (
-            ([one.clip for one in part], clip.label, {"marker": "s", "markersize": 4.6, "mfc": "white"}),
-            ([one.row for one in part], row.label, {"marker": "o", "markersize": 2.8}),
-        ):
-            style |= {"color": METHODS["clip" if label == clip.label else "main"], "linestyle": ""}
-            ax.plot(of, places, label=wrapped(label, 40), clip_on=False, zorder=3, **style)
-        ax.set_yticks(places, [one.label for one in part])
-        ax.set(xlim=(0, 100), ylim=(len(part) - 0.5, -0.5), xlabel="share of the label's videos, %")
-        ax.tick_params(axis="y", length=0, pad=5)
-        ax.grid(axis="x", linewidth=0.3, color="#dddddd")
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.set_title(wrapped(title, 56), loc="right")
-        figure.legend(loc="outside lower right", ncols=2, frameon=False, handletextpad=0.2)
-        save(figure, path)
+    clip, row = part["clip_label"].iloc[0], part["label"].iloc[0]
+    palette, ground = style.colours([clip, row]), str(plt.rcParams["axes.facecolor"])
+    figure, ax = plt.subplots(figsize=(COLUMN, (20 + 2.9 * len(part)) * MM), layout="constrained")
+    ax.hlines(places, part["clip"], part["trained"], color=style.GREY, linewidth=0.8, alpha=0.6)
+    common: dict[str, Any] = {"linestyle": "", "clip_on": False, "zorder": 3}
+    ax.plot(part["clip"], places, "s", color=palette[clip], mfc=ground, markersize=4.6, label=clip, **common)
+    name = style.wrapped(row, 40)
+    ax.plot(part["trained"], places, "o", color=palette[row], markersize=3.2, label=name, **common)
+    ax.set_yticks(places, part["class"])
+    ax.set(xlim=(0, 100), ylim=(len(part) - 0.5, -0.5), xlabel="share of the label's videos, %")
+    ax.tick_params(axis="y", length=0, pad=5)
+    ax.grid(axis="x")
+    ax.spines["left"].set_visible(False)
+    ax.set_title(style.wrapped(part["title"].iloc[0], 56), loc="right")
+    figure.legend(loc="outside lower right", ncols=2, handletextpad=0.2)
+    return figure

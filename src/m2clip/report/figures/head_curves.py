@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from m2clip.report.figures.curves import SMOOTH, history
-from m2clip.report.figures.style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
+from m2clip.report.figures.old_curves import SMOOTH, history
+from m2clip.report.figures.old_style import COLUMN, MM, NO_RUN, Empty, colours, paper, save, wrapped
 from m2clip.report.names import HEADS
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context, title

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m2clip.report.correlation import MOST, compare
-from m2clip.report.figures.style import COLUMN, CORRELATION, MM, NO_RUN, Empty, paper, save, wrapped
+from m2clip.report.figures.old_style import COLUMN, CORRELATION, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.report.correlation import compare
-from m2clip.report.figures.style import CORRELATION, MM, NO_RUN, PAGE, Empty, paper, save, wrapped
+from m2clip.report.figures.old_style import CORRELATION, MM, NO_RUN, PAGE, Empty, paper, save, wrapped
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context
 

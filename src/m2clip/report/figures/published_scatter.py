@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2clip.report.figures.old_style import COLUMN, METHODS, MM, OTHERS, Empty, paper, save
 from m2clip.report.figures.scatter import SCALE, SETS, area
-from m2clip.report.figures.style import COLUMN, METHODS, MM, OTHERS, Empty, paper, save
 from m2clip.report.names import DATASETS
 from m2clip.report.results import Row
 from m2clip.report.tables import published

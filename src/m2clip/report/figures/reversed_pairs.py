@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from m2clip.report.figures.confusion import counts
-from m2clip.report.figures.steps import heights
-from m2clip.report.figures.style import COLUMN, MM, NO_RUN, Empty, paper, save, wrapped
+from m2clip.report.figures.old_confusion import counts
+from m2clip.report.figures.old_steps import heights
+from m2clip.report.figures.old_style import COLUMN, MM, NO_RUN, Empty, paper, save, wrapped
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context
 from m2clip.synthetic.worlds import EVERY_PAIR

@@ -1,124 +1,133 @@
-"""Figures 4a and 4c: each row's step from the reference row, the paper's in one panel and ours in another."""
+"""What Figures 4a and 4c share: each row's step from the reference, the paper's and ours in panels apart."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from itertools import accumulate
-from pathlib import Path
-from typing import Any
 
-from m2clip.report import outcomes
-from m2clip.report.figures.style import (
-    COLUMN,
-    DATASETS,
-    MM,
-    NO_RUN,
-    PUBLISHED,
-    Empty,
-    paper,
-    save,
-    wrapped,
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from m2clip.report.figures import cells, style
+from m2clip.report.figures.style import COLUMN, MM
+from m2clip.report.numbers import Number, signed
+from m2clip.report.results import Results
+from m2clip.report.row import Row
+
+CAPTION = (
+    "Steps in top-1 from the row at zero. Left as the paper prints them, right measured here, each panel on "
+    "a scale of its own; an arrow is a step far beyond all others, with its number. Error bars: 95 % "
+    "interval over the test videos, paired with the reference's. No mark: no number, or none yet."
 )
-from m2clip.report.names import MISSING
-from m2clip.report.outcomes import Step
-from m2clip.report.results import Row
-from m2clip.report.tables.columns import Context, published_step
-
-LINE = 7 * MM  # height of a row
-APART = 0.22  # of the datasets within a row
-MARKERS = {"k400": "o", "ssv2": "s"}
+COLUMNS = ["label", "step", "low", "high", "reference", "published"]
+LINE = 6.2 * MM  # height of a row
+FAR = 2.0  # times the others that a step has to be to be left out of the scale
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Labels from top to bottom; steps by label, the paper's, and ours by dataset."""
+def frame(results: Results, table: str) -> pd.DataFrame:
+    """A line for each row that the paper has, and one for each row that is measured here.
 
-    labels: tuple[str, ...]
-    published: dict[str, Step]
-    measured: dict[str, dict[str, Step]]
-
-
-def steps(rows: Sequence[Row], context: Context) -> Steps:
-    """Every step that there is; a row that the paper does not have as it is configured has none of its."""
-    published: dict[str, Step] = {}
-    measured: dict[str, dict[str, Step]] = {}
-    for row in rows:
-        line = context.published.line(row.name, row.config, context.profile) if context.published else None
-        if context.published and line and (theirs := published_step(context.published, line)):
-            published[row.label] = theirs
-        ours = outcomes.step(row, context.reference(row))
-        if ours and row.dataset:
-            measured.setdefault(row.dataset, {})[row.label] = ours
-    return Steps(tuple(dict.fromkeys(row.label for row in rows)), published, measured)
+    A row that the paper does not have as it is configured has no step of the paper's.
+    """
+    place = results.places[table]
+    lines = []
+    for row in place.rows:
+        step = place.published.step(place.line(row)) if place.published else None
+        if row.dataset == "k400":
+            lines.append({"panel": "Published K400", **_line(row, step), "published": True})
+    for row in place.rows:
+        step = results.step(row, place.reference(row))
+        panel = f"Measured {results.names.dataset(row.dataset or '')}"
+        lines.append({"panel": panel, **_line(row, step), "published": False})
+    found = pd.DataFrame(lines)
+    return found[:0] if found.empty or found["step"].isna().all() else found
 
 
-def draw(rows: Sequence[Row], context: Context, path: Path) -> str | Empty:
-    """Published steps at the left, ours at the right, never on one axis. Empty where there is none at all."""
-    found = steps(rows, context)
-    if not found.published and not found.measured:
-        return NO_RUN
-    labels = [wrapped(label, 22) for label in found.labels]
-    places, total = heights(labels)
-    at = dict(zip(found.labels, places, strict=True))
-    with paper() as (plt, _):
-        size = (COLUMN, 19 * MM + LINE * total)
-        figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
-        _panel(axes[0], at, {"": found.published}, "Published, K400", context)
-        _panel(axes[1], at, found.measured, "Measured here", context)
-        axes[0].set_yticks(places, labels)
-        axes[0].set_ylim(total, 0)
-        handles, names = axes[1].get_legend_handles_labels()
-        if handles:
-            figure.legend(
-                handles, names, loc="outside lower right", ncols=len(names), frameon=False,
-                handletextpad=0.2, columnspacing=1.0, borderaxespad=0.1,
-            )  # fmt: skip
-        save(figure, path)
-    label = next((row.label for row in context.references), MISSING)
-    return (
-        f"Steps in top-1 from {label}, at zero. Left as the paper prints them, right measured here on a "
-        "scale of its own. Error bars: 95 % interval over the test videos, paired with the reference's. "
-        "No mark: no number, or none yet."
+def _line(row: Row, step: Number | None) -> dict[str, object]:
+    low, high = step.interval if step and step.interval else (math.nan, math.nan)
+    of = {key: value for key, value in cells.of(row, step).items() if key != "seeds"}
+    reference = bool(step and step.is_reference)
+    return {**of, "step": cells.value(step), "low": low, "high": high, "reference": reference}
+
+
+def alt(frame: pd.DataFrame) -> str:
+    """The paper's steps, then ours."""
+    told = []
+    for panel, part in frame.dropna(subset=["step"]).groupby("panel", sort=False):
+        steps = ", ".join(f"{one.label} {signed(float(one.step))}" for one in part.itertuples())  # type: ignore[arg-type]
+        told.append(f"{panel}: {steps}")
+    return f"Steps in top-1 from the reference, in points. {'. '.join(told)}."
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """A panel for what is published and one for each dataset, a dot and its interval for each row."""
+    panels, labels = (list(dict.fromkeys(frame[name])) for name in ("panel", "label"))
+    shown = [style.wrapped(label, 21) for label in labels]
+    places, total = heights(shown)
+    at = dict(zip(labels, places, strict=True))
+    size = (COLUMN, 17 * MM + LINE * total)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
     )
+    for ax, panel in zip(axes.flat, panels, strict=True):
+        _panel(ax, frame[frame["panel"] == panel], at)
+        ax.set_title(panel.replace(" ", "\n", 1))
+    axes[0, 0].set_yticks(places, shown)
+    axes[0, 0].set_ylim(total, 0)
+    axes[0, len(panels) // 2].set_xlabel("step in top-1, points")
+    return figure
 
 
 def heights(labels: Sequence[str]) -> tuple[list[float], float]:
     """Middles of the rows from the top, and their sum; a label of many lines takes more room."""
-    tall = [max(1.0, 0.5 * (label.count("\n") + 1)) for label in labels]
+    tall = [max(1.0, 0.55 * (label.count("\n") + 1)) for label in labels]
     ends = list(accumulate(tall))
     return [end - own / 2 for end, own in zip(ends, tall, strict=True)], ends[-1]
 
 
-def _apart(step: Step) -> list[list[float]] | None:
-    """How far the interval reaches below and above the point."""
-    if step.low is None or step.high is None:
-        return None
-    return [[step.points - step.low], [step.high - step.points]]
-
-
-def _panel(
-    ax: Any, at: Mapping[str, float], groups: dict[str, dict[str, Step]], head: str, context: Context
-) -> None:
-    """A dot for each step; groups of one row beside each other."""
-    ax.axvline(0, color="#949494", linewidth=0.6, zorder=0)
-    for number, (dataset, found) in enumerate(groups.items()):
-        style = {
-            "color": DATASETS[dataset] if dataset else PUBLISHED,
-            "marker": MARKERS.get(dataset, "D"),
-            "markersize": 3.2,
-            "linestyle": "",
-            "elinewidth": 0.9,
-        }
-        shift = (number - (len(groups) - 1) / 2) * 2 * APART
-        for name, step in found.items():
-            ax.errorbar(step.points, at[name] + shift, xerr=_apart(step), **style)
-        ax.errorbar([], [], label=context.names.dataset(dataset) if dataset else None, **style)
-    if not any(groups.values()):
-        missing = "none" if "" in groups else "no run yet"
-        ax.text(0.5, 0.5, missing, ha="center", va="center", transform=ax.transAxes)
-    ax.set_title(head)
-    ax.set_xlabel("step, points")
-    ax.margins(x=0.12)
-    ax.grid(axis="y", linewidth=0.3, color="#dddddd")
-    ax.set_axisbelow(True)
+def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
+    """Diamonds are published, dots measured; the reference is hollow."""
+    there = part.dropna(subset=["step"])
+    ground = str(plt.rcParams["axes.facecolor"])
+    for name, step, low, high, reference, published in there[COLUMNS].to_numpy():
+        colour, marker = (style.GREY, "D") if published else (style.BLUE, "o")
+        ax.errorbar(
+            step, at[name], xerr=style.whiskers(step, low, high), linestyle="", marker=marker,
+            markersize=3.2, elinewidth=0.9, markeredgewidth=0.8, color=colour,
+            markerfacecolor=ground if reference else colour,
+        )  # fmt: skip
     ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["left"].set_visible(False)
+    if there.empty:
+        style.say(ax, style.NO_RUN)
+        ax.set_xticks([])
+        return
+    ax.axvline(0, color=style.GREY, linewidth=0.6, zorder=0)
+    ax.grid(axis="y")
+    low, high = (there[end].fillna(there["step"]) for end in ("low", "high"))
+    _limits(ax, there, at)
+
+
+def _limits(ax: Axes, there: pd.DataFrame, at: dict[str, float]) -> None:
+    """Those of all steps but one that is far beyond all others: an arrow and its number stand at the edge."""
+    reach = there[["step", "low", "high"]].abs().max(axis=1).sort_values()
+    largest, next_largest = reach.iloc[-1], reach.iloc[-2] if len(reach) > 1 else 0.0
+    ax.margins(x=0.12)
+    if largest > FAR * next_largest > 0:
+        far, others = there.loc[reach.index[-1]], there.drop(index=reach.index[-1])
+        ends = [0.0, *others[["step", "low", "high"]].stack()]
+        pad = 0.15 * (max(ends) - min(ends))
+        ax.set_xlim(min(ends) - pad, max(ends) + pad)
+        side, way = (0, "<") if far["step"] < 0 else (1, ">")
+        where = ax.get_yaxis_transform()
+        ax.plot(side, at[far["label"]], way, transform=where, color=style.BLUE, markersize=4, clip_on=False)
+        ax.text(
+            side,
+            at[far["label"]],
+            signed(far["step"]),
+            transform=where,
+            va="bottom",
+            ha=("left", "right")[side],
+        )
+    ax.locator_params(axis="x", nbins=3, steps=[1, 2, 5, 10])

@@ -1,102 +1,91 @@
-"""How every figure looks: sizes of a paper's column, one colour per head, the same bytes every time."""
+"""How every figure looks: a paper's sizes, one colour for a label, light and dark, the same bytes."""
 
 import io
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from m2clip.report.names import METHOD
-from m2clip.rows import MAIN
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 MM = 1 / 25.4
 COLUMN, PAGE = 84 * MM, 174 * MM  # inches
-COLOURS = {  # of seaborn's colour-blind palette
-    "contrastive": "#0173b2",
-    "cmc": "#de8f05",
-    "cmlm": "#029e73",
-    "vc": "#cc78bc",
+BLUE, ORANGE, GREEN, RED, PINK, BROWN, ROSE, GREY, YELLOW, SKY = (  # seaborn's colour-blind palette
+    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133",
+    "#56b4e9",
+)  # fmt: skip
+HEADS = {"contrastive": BLUE, "CMC": ORANGE, "CMLM": GREEN, "VC": PINK}
+LABELS = {
+    "CLIP zero-shot": GREY,
+    "ST-Adapter": BROWN,
+    "ST-Adapter with text": RED,
+    "TED-Adapter alone": SKY,
+    "Contrastive alone": BLUE,
+    "Contrastive, CMC": ORANGE,
+    "Contrastive, CMC, CMLM": GREEN,
+    "M2-CLIP": PINK,
 }
-DATASETS = {"k400": "#0173b2", "ssv2": "#de8f05", "ucf101": "#029e73", "hmdb51": "#cc78bc"}
-PUBLISHED, EXPLORED = "#5a5a5a", "#1a1a1a"
-METHODS = {  # a row that adds a head has the head's colour; M2-CLIP, which adds VC last, has VC's
-    "clip": "#949494",
-    "st-adapter": "#ca9161",
-    "st-adapter-text": "#d55e00",
-    "ted": "#56b4e9",
-    "contrastive": COLOURS["contrastive"],
-    "cmc": COLOURS["cmc"],
-    "cmlm": COLOURS["cmlm"],
-    "main": COLOURS["vc"],
-}
-OTHERS = ("#ece133", "#fbafe4", "#6a3d9a", "#117733")  # of rows that have no colour of their own
-SEQUENTIAL, CORRELATION = "Blues", "Reds"
+SPARE = (YELLOW, "#6a3d9a", "#117733", "#8c510a", ROSE)  # of labels that have no colour of their own
+DIVERGING, SEQUENTIAL = "RdBu_r", "Blues"
+NO_RUN = "no run yet"
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
+    **dict.fromkeys(
+        ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 7
+    ),
+    **dict.fromkeys(("legend.fontsize", "legend.title_fontsize", "figure.labelsize"), 7),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.linewidth": 0.4,
+    "hatch.linewidth": 0.5,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
     "pdf.fonttype": 42,
     "figure.dpi": 100,
     "savefig.dpi": 300,
 }
-PICTURE_DPI = 150
-FORMATS = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
-
-
-@dataclass(frozen=True)
-class Empty:
-    """Nothing was drawn, and why, as in `The figure has no run yet`."""
-
-    why: str
-
-
-NO_RUN = Empty("has no run yet")
+INK, GROUND = "#e3e6ea", "#121417"  # of the page's dark version
+DARK = {
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), GROUND),
+    "grid.color": "#3a4048",
+    "savefig.dpi": 200,
+}
+PLAIN = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
 
 
 @contextmanager
-def paper() -> Iterator[Any]:
-    """Pyplot and seaborn, set for a paper and free of a screen."""
-    os.environ.setdefault("MPLBACKEND", "agg")
-    import matplotlib as mpl
-
+def paper(*, dark: bool = False) -> Iterator[None]:
+    """The style of a paper, or of the page's dark version, for all that is drawn inside; closes it."""
     mpl.use("agg")
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-
     with mpl.rc_context():
-        sns.set_theme(style="ticks", rc=RC)
+        sns.set_theme(style="ticks", rc=RC | (DARK if dark else {}))
         try:
-            yield plt, sns
+            yield
         finally:
             plt.close("all")
 
 
-def colours(rows: Mapping[str, str]) -> dict[str, str]:
-    """A colour for each label, from a row's name: the same in every figure and on every dataset.
+def ink() -> str:
+    """The colour of text."""
+    return str(mpl.rcParams["text.color"])
 
-    Args:
-        rows: a row's name by label; `main` under another label than M2-CLIP is explored.
-    """
-    bases = {label: "main" if row == "ssv2" else row.removesuffix("-ssv2") for label, row in rows.items()}
-    spare = cycle(OTHERS)
-    found = {label: METHODS.get(base) or next(spare) for label, base in bases.items()}
-    return {label: EXPLORED if rows[label] == MAIN and label != METHOD else found[label] for label in rows}
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each label, the same in every figure; one that has none of its own takes a spare one."""
+    spare = cycle(SPARE)
+    return {label: LABELS.get(label) or next(spare) for label in dict.fromkeys(labels)}
 
 
 def wrapped(text: str, width: int) -> str:
@@ -109,19 +98,37 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """As PNG and PDF beside each other, without a date or a version."""
+def say(ax: Axes, words: str) -> None:
+    """In the middle of an empty panel."""
+    ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
+
+
+def whiskers(value: Any, low: Any, high: Any) -> Any:
+    """What Matplotlib draws as error bars, (2, N): below, above; nothing where there is no interval."""
+    return np.nan_to_num(np.abs(np.array([value - low, high - value], float)).reshape(2, -1))
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float | None = None) -> Axes:
+    """Axes at a place in inches from the upper left corner; as high as wide if no height is given."""
+    across, down = figure.get_size_inches()
+    tall = width if height is None else height
+    return figure.add_axes((left / across, 1 - (top + tall) / down, width / across, tall / down))
+
+
+def save(figure: Figure, path: Path, *, dark: bool = False) -> None:
+    """As PNG and PDF without a date or a version; of the dark version `<name>-dark.png` alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for ending, metadata in FORMATS.items():
-        figure.savefig(path.with_name(f"{path.name}.{ending}"), metadata=metadata)
+    endings = {"-dark.png": PLAIN["png"]} if dark else {f".{kind}": given for kind, given in PLAIN.items()}
+    for ending, metadata in endings.items():
+        figure.savefig(path.with_name(f"{path.name}{ending}"), metadata=metadata)
 
 
-def save_small(figure: "Figure", path: Path) -> None:
-    """A figure of photographs, in 256 colours: a third of the size of what matplotlib would write."""
+def save_small(figure: Figure, path: Path) -> None:
+    """A figure of photographs, in 256 colours: a third of the size of what Matplotlib would write."""
     from PIL import Image
 
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=PICTURE_DPI)
+    figure.savefig(stream, dpi=150)
     path.parent.mkdir(parents=True, exist_ok=True)
     colours = Image.open(stream).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
     colours.save(path, format="PNG", optimize=True)

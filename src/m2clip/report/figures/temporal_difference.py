@@ -2,18 +2,26 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from m2clip.errors import UserError
-from m2clip.report.figures.style import MM, PAGE, paper, save_small, wrapped
+from m2clip.report.figures import style
+from m2clip.report.figures.contact_sheet import ends
+from m2clip.report.figures.style import MM, PAGE
 
 NAME = "temporal_difference"
 SIDE = 30 * MM  # for the labels
-COLOURS, STRONGEST = "YlOrRd", 0.75  # opacity where the norm is the largest
+TOP, GAP, FOOT = 5 * MM, 1.6 * MM, 14 * MM  # above the strips, between two, for the scale below
+STEPS = 6  # of the scale, about
+MAP, OPACITY = "YlOrRd", 0.75  # where the step is the highest; nothing is laid over the lowest
 
 
 @dataclass(frozen=True)
@@ -54,54 +62,50 @@ def describe(strips: Sequence[Strip], about: str) -> Picture:
         for strip, at in zip(strips, most, strict=True)
     )
     return Picture(
-        f"What the TED-Adapters add of temporal difference, {about}: the norm of z_D (Eq. 7) of every patch, "
-        "averaged over the adapted sites, on top of the frame in grey; redder and less transparent is more, "
-        "on one scale. Above them the frames alone.",
-        f"Frames of {len(strips)} videos with the norm of their temporal difference. Mean norm: {told}.",
+        f"Where the TED-Adapters see change from frame to frame, {about}: the length of what the temporal "
+        "difference (Eq. 7) adds to each patch, averaged over the adapted sites, laid over the frame in "
+        "grey; redder is more, on one scale of even steps. Above them the frames alone.",
+        f"Frames of {len(strips)} videos with how much the temporal difference adds. Mean length: {told}.",
     )
 
 
-def draw(strips: Sequence[Strip], path: Path) -> None:
+def draw(strips: Sequence[Strip]) -> Figure:
     """Of each video two lines of frames, the second with the norms; time runs to the right."""
     count = max(len(strip.frames) for strip in strips)
-    top, gap, bar = 5 * MM, 1.6 * MM, 14 * MM
     side = (PAGE - SIDE) / count
-    height = top + len(strips) * (2 * side + gap) + bar
+    height = TOP + len(strips) * (2 * side + GAP) + FOOT
     largest = max(float(strip.norms.max()) for strip in strips) or 1.0
-    with paper() as (plt, _):
-        figure = plt.figure(figsize=(PAGE, height))
-        scale, shades = plt.Normalize(0, largest), plt.get_cmap(COLOURS)
-        for line, strip in enumerate(strips):
-            y = height - top - line * (2 * side + gap)
-            where = ((SIDE - 2 * MM) / PAGE, (y - side) / height)
-            figure.text(*where, wrapped(strip.label, 17), ha="right", va="center", fontsize=8)
-            for at, (frame, norms) in enumerate(zip(strip.frames, strip.norms, strict=True)):
-                for below, shown in ((1, None), (2, norms)):
-                    left, bottom = (SIDE + at * side) / PAGE, (y - below * side) / height
-                    size = (0.97 * side / PAGE, 0.97 * side / height)
-                    ax = figure.add_axes((left, bottom, *size))
-                    if shown is None:
-                        ax.imshow(frame, extent=(0, 1, 0, 1))
-                    else:
-                        grey = frame.mean(axis=-1)
-                        ax.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=(0, 1, 0, 1))
-                        opacity = STRONGEST * shown / largest
-                        ax.imshow(shades(scale(shown)), extent=(0, 1, 0, 1), alpha=opacity)
-                    ax.set_axis_off()
-        for at, text in ((0, "first frame"), (count - 1, "last frame")):
-            figure.text((SIDE + (at + 0.5) * side) / PAGE, 1 - 3.6 * MM / height, text, ha="center")
-        ax = figure.add_axes((SIDE / PAGE, 9 * MM / height, 50 * MM / PAGE, 1.6 * MM / height))
-        mappable = plt.cm.ScalarMappable(scale, COLOURS)
-        legend = figure.colorbar(mappable, cax=ax, orientation="horizontal", label="norm of z_D")
-        legend.outline.set_visible(False)
-        save_small(figure, path)
+    bounds = MaxNLocator(STEPS, steps=[1, 2, 5, 10]).tick_values(0, largest)
+    colours = plt.get_cmap(MAP, len(bounds) - 1)
+    scale = BoundaryNorm(bounds, colours.N)
+    figure = plt.figure(figsize=(PAGE, height))
+    for line, strip in enumerate(strips):
+        y = height - TOP - line * (2 * side + GAP)
+        label = style.wrapped(strip.label, 17)
+        figure.text((SIDE - 2 * MM) / PAGE, (y - side) / height, label, ha="right", va="center", fontsize=8)
+        for at, (frame, norms) in enumerate(zip(strip.frames, strip.norms, strict=True)):
+            for below in (1, 2):
+                ax = style.place(figure, SIDE + at * side, height - y + (below - 1) * side, 0.97 * side)
+                ax.set_axis_off()
+                if below == 1:
+                    ax.imshow(frame, extent=(0, 1, 0, 1))
+                    continue
+                ax.imshow(frame.mean(axis=-1), cmap="gray", vmin=0, vmax=255, extent=(0, 1, 0, 1))
+                step = np.clip(np.digitize(norms, bounds) - 1, 0, colours.N - 1)
+                opacity = OPACITY * step / max(1, colours.N - 1)
+                ax.imshow(colours(scale(norms)), extent=(0, 1, 0, 1), alpha=opacity)
+    ends(figure, count, SIDE)
+    ax = style.place(figure, SIDE, height - 10.6 * MM, 50 * MM, 1.6 * MM)
+    bar = figure.colorbar(plt.cm.ScalarMappable(scale, colours), cax=ax, orientation="horizontal")
+    bar.set_label("what the temporal difference adds to a patch (length of the vector)")
+    bar.outline.set_visible(False)
+    return figure
 
 
 def write(picture: Picture, path: Path) -> None:
     """As JSON, for the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"caption": picture.caption, "alt": picture.alt}
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(asdict(picture), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read(profile: str) -> Picture | None:

@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.report import outcomes
-from m2clip.report.figures.style import COLUMN, DATASETS, EXPLORED, MM, NO_RUN, Empty, paper, save, wrapped
+from m2clip.report.figures.old_style import (
+    COLUMN,
+    DATASETS,
+    EXPLORED,
+    MM,
+    NO_RUN,
+    Empty,
+    paper,
+    save,
+    wrapped,
+)
 from m2clip.report.results import Row
 from m2clip.report.tables.columns import Context, zero_shot
 from m2clip.report.tables.ticks import layers_of_text

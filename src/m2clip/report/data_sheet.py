@@ -1,26 +1,15 @@
-"""A data sheet: some videos of a dataset as six frames each, and one line of facts."""
+"""What a data sheet says of a dataset: a few videos for its contact sheet, and one line of facts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from m2clip.data import video
 from m2clip.data.manifest import VALID, Manifest
-from m2clip.report.figures.style import MM, PAGE, paper, save_small, wrapped
+from m2clip.report.figures.contact_sheet import Strip
 
 LABELS, FRAMES = 8, 6
-SIDE = 34 * MM  # for the labels
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One video: its label and FRAMES frames, (T, H, W, 3)."""
-
-    label: str
-    frames: video.Frames
 
 
 def test_split(manifest: Manifest) -> str:
@@ -43,33 +32,6 @@ def strips(manifest: Manifest) -> list[Strip]:
 def _even(total: int, count: int) -> list[int]:
     """`count` numbers below `total`, from the first to the last, evenly."""
     return np.linspace(0, total - 1, count).round().astype(int).tolist()
-
-
-def draw(shown: Sequence[Strip], caption: str, path: Path) -> None:
-    """Time runs to the right; one strip a line, its label at the left."""
-    side = (PAGE - SIDE) / FRAMES
-    heights = [side * strip.frames.shape[1] / strip.frames.shape[2] for strip in shown]
-    top, gap = 5 * MM, 0.6 * MM
-    height = top + sum(heights) + gap * len(shown) + 5 * MM
-    with paper() as (plt, _):
-        figure = plt.figure(figsize=(PAGE, height))
-        y = height - top
-        for strip, tall in zip(shown, heights, strict=True):
-            y -= tall
-            label = wrapped(strip.label, 17)
-            middle = (y + tall / 2) / height
-            figure.text((SIDE - 2 * MM) / PAGE, middle, label, ha="right", va="center", fontsize=8)
-            for at, frame in enumerate(strip.frames):
-                box = ((SIDE + at * side) / PAGE, y / height, (side - gap) / PAGE, (tall - gap) / height)
-                ax = figure.add_axes(box)
-                ax.imshow(frame, interpolation="antialiased", aspect="auto")
-                ax.set_axis_off()
-            y -= gap
-        for at, text in ((0, "first frame"), (FRAMES - 1, "last frame")):
-            x = (SIDE + (at + 0.5) * side) / PAGE
-            figure.text(x, 1 - 3.6 * MM / height, text, ha="center", fontsize=7)
-        figure.text(2 * MM / PAGE, 1.6 * MM / height, caption, fontsize=7)
-        save_small(figure, path)
 
 
 def facts(dataset: str, manifest: Manifest) -> pd.DataFrame:

@@ -1,0 +1,155 @@
+"""Finds, draws and traces every figure of the report. A module of this folder that names its TABLE is one.
+
+TABLE: the table of experiments/tables.yaml below which it stands.
+CAPTION: what one has to know to read it.
+frame(results): what is drawn as a data frame, with `row`, `label` and a tuple of `sources` in every line;
+    empty where nothing can be drawn. Or frames(results, rows): several, by the name of their files.
+draw(frame): a figure of Matplotlib.
+alt(frame): the same in words, for who does not see it.
+EMPTY: why there is none, where that is not for want of a run.
+
+The CSV, the text and the trace come from the frame. A new figure is a new module.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from m2clip.report.numbers import Source
+from m2clip.report.results import Results
+from m2clip.report.row import Row
+from m2clip.rows import MAIN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDE = 100 / 25.4  # inches above which a figure is wider than a column of a paper
+SEEDS = "Error bars: standard deviation over seeds; of one seed and of CLIP 95 % over the test videos."
+ONE_SEED = "One seed; error bars: 95 % interval over the test videos."
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure by the name of its files, and the table below which it stands.
+
+    caption: None where nothing could be drawn; why then says so. alt: what it shows, for who does not see it.
+    wide: whether it is wider than a column.
+    """
+
+    name: str
+    table: str
+    caption: str | None
+    alt: str = ""
+    why: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a figure shows of one row, or of a method that the paper printed, which has no row."""
+
+    name: str
+    label: str
+    sources: tuple[Source, ...]
+    row: Row | None = None
+
+
+@cache
+def modules() -> dict[str, ModuleType]:
+    """The modules of this folder that are figures, by name."""
+    files = pkgutil.iter_modules([str(Path(__file__).parent)])
+    found = {one.name: importlib.import_module(f"m2clip.report.figures.{one.name}") for one in files}
+    return {name: module for name, module in found.items() if hasattr(module, "TABLE")}
+
+
+def draw(results: Results, folder: Path) -> list[Figure]:
+    """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder."""
+    return [
+        _drawn(name, frame, module, folder)
+        for key, module in modules().items()
+        if module.TABLE in results.tables
+        for name, frame in _frames(key, module, results, results.places[module.TABLE].rows)
+    ]
+
+
+def names(results: Results) -> list[str]:
+    """Every name that `parts` knows; of those drawn row by row without the row."""
+    from m2clip.report.figures.temporal_difference import NAME
+
+    return [*(_file(key) for key, module in modules().items() if module.TABLE in results.tables), NAME]
+
+
+def parts(name: str, results: Results) -> list[Part]:
+    """What a figure is made of, by the name of its files; nothing where the name is none. Draws nothing."""
+    from m2clip.report.figures.temporal_difference import NAME
+
+    kind, _, row = name.partition("-")
+    if name == NAME:
+        main = results.rows[MAIN]
+        return [
+            Part(
+                MAIN,
+                main.label,
+                tuple(Source(run.key.adapters, "", run.key) for run in main.measured[:1]),
+                main,
+            )
+        ]
+    for key, module in modules().items():
+        if hasattr(module, "frames") and key == kind and row in results.rows:
+            shown: Sequence[Row] = [results.rows[row]]
+        elif _file(key) == name and module.TABLE in results.tables:
+            shown = results.places[module.TABLE].rows
+        else:
+            continue
+        for found, frame in _frames(key, module, results, shown):
+            if found == name:
+                return list(_parts(frame, results))
+    return []
+
+
+def _file(key: str) -> str:
+    """`fig4c_heads` is drawn into files called `fig4c-heads`."""
+    return key.replace("_", "-")
+
+
+def _frames(
+    key: str, module: ModuleType, results: Results, rows: Sequence[Row]
+) -> Iterator[tuple[str, "pd.DataFrame"]]:
+    """The frames of a module by the names of their files."""
+    if hasattr(module, "frames"):
+        yield from module.frames(results, rows).items()
+    else:
+        yield _file(key), module.frame(results)
+
+
+def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -> Figure:
+    """Light and dark; nothing but the reason where the frame is empty."""
+    from m2clip.report.figures import style
+
+    if frame.empty:
+        return Figure(name, module.TABLE, None, why=getattr(module, "EMPTY", "has no run yet"))
+    folder.mkdir(parents=True, exist_ok=True)
+    written = frame.assign(sources=["; ".join(map(str, sources)) for sources in frame["sources"]])
+    written.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.4f")
+    for dark in (False, True):
+        with style.paper(dark=dark):
+            figure = module.draw(frame)
+            style.save(figure, folder / name, dark=dark)
+            wide = figure.get_figwidth() > WIDE
+    over = [SEEDS if frame["seeds"].max() > 1 else ONE_SEED] if "seeds" in frame else []
+    of = [f"{frame['title'].iloc[0]}."] if hasattr(module, "frames") else []
+    return Figure(name, module.TABLE, " ".join([*of, module.CAPTION, *over]), module.alt(frame), wide=wide)
+
+
+def _parts(frame: "pd.DataFrame", results: Results) -> Iterator[Part]:
+    """Of each row that a figure shows all of its sources, each once."""
+    if frame.empty:
+        return
+    for (name, label), lines in frame.groupby(["row", "label"], sort=False):
+        sources = dict.fromkeys(source for given in lines["sources"] for source in given)
+        yield Part(str(name), str(label), tuple(sources), results.rows.get(str(name)))

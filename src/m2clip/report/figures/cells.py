@@ -1,0 +1,32 @@
+"""What several figures put into their data frames: a row's name, its sources and its numbers."""
+
+import math
+from typing import Any
+
+from m2clip.report import accuracy
+from m2clip.report.numbers import Number
+from m2clip.report.row import Row
+
+
+def of(row: Row, *numbers: Number | None) -> dict[str, Any]:
+    """Which row a line is of, its evaluated seeds, and the files that its numbers were read from."""
+    sources = (source for number in numbers if number for source in number.sources)
+    return {
+        "row": row.name,
+        "label": row.label,
+        "seeds": len(row.measured),
+        "sources": tuple(dict.fromkeys(sources)),
+    }
+
+
+def value(number: Number | None) -> float:
+    """Not a number where there is none."""
+    return number.value if number else math.nan
+
+
+def top1(number: Number | None, row: Row, dataset: str | None, name: str = "top1") -> dict[str, float]:
+    """Top-1 on a set as `name`, and where its error bar ends as `name_low` and `name_high`."""
+    reach = accuracy.error_bar(row, dataset) if number and dataset else None
+    below, above = reach or (math.nan, math.nan)
+    middle = value(number)
+    return {name: middle, f"{name}_low": middle - below, f"{name}_high": middle + above}

@@ -1,0 +1,50 @@
+"""Figure 1 from the paper's tables, with nothing measured here."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from m2clip.report import published
+from m2clip.report.figures import fig1
+from m2clip.report.names import DATASETS
+from m2clip.report.results import Results
+
+TABLE = "fig1"
+CAPTION = (
+    "Published by the paper, drawn from its Tables 1 and 3: the methods that stand in both, each with its "
+    "first line in Table 1. Nothing in it is measured here."
+)
+SUPERVISED, ZERO_SHOT = "table1_k400", "table3_zero_shot"
+
+
+def frame(results: Results) -> pd.DataFrame:
+    """A line for each zero-shot set and method, as of Figure 1."""
+    first: dict[str, published.Line] = {}
+    for line in published.read(SUPERVISED).lines:
+        first.setdefault(line.cells["method"], line)
+    lines = []
+    for dataset in fig1.SETS:
+        for line in published.read(ZERO_SHOT).lines:
+            own = first.get(method := line.cells["method"])
+            x, count = (own.number(key) if own else None for key in ("top1", "tunable_params_m"))
+            y = line.number(dataset)
+            if x is None or y is None or count is None:
+                continue
+            of: dict[str, Any] = {"zero_shot_set": f"{DATASETS[dataset]}, published", "trained_on": "K400"}
+            of |= {"row": "", "label": method, "parameters_m": count.value}
+            for name, number in (("supervised", x), ("zero_shot", y)):
+                of |= {name: number.value, f"{name}_low": math.nan, f"{name}_high": math.nan}
+            lines.append({**of, "sources": (*x.sources, *y.sources, *count.sources)})
+    return pd.DataFrame(lines)
+
+
+def alt(frame: pd.DataFrame) -> str:
+    """As of Figure 1."""
+    return f"Published by the paper. {fig1.alt(frame)}"
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """As Figure 1, with circles of its own size."""
+    return fig1.draw(frame, scale=1.0, sizes=(15, 150))

@@ -1,0 +1,16 @@
+"""Figure 4a: the TED-Adapter, from its parts to the whole."""
+
+import pandas as pd
+
+from m2clip.report.figures import steps
+from m2clip.report.figures.steps import CAPTION, alt, draw
+from m2clip.report.results import Results
+
+TABLE = "fig4a"
+
+__all__ = ["CAPTION", "TABLE", "alt", "draw", "frame"]
+
+
+def frame(results: Results) -> pd.DataFrame:
+    """A line for each panel and row."""
+    return steps.frame(results, TABLE)

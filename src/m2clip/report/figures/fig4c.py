@@ -1,0 +1,16 @@
+"""Figure 4c: the multi-task decoder, head by head."""
+
+import pandas as pd
+
+from m2clip.report.figures import steps
+from m2clip.report.figures.steps import CAPTION, alt, draw
+from m2clip.report.results import Results
+
+TABLE = "fig4c"
+
+__all__ = ["CAPTION", "TABLE", "alt", "draw", "frame"]
+
+
+def frame(results: Results) -> pd.DataFrame:
+    """A line for each panel and row."""
+    return steps.frame(results, TABLE)
