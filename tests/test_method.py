@@ -10,9 +10,9 @@ import tiny_runs
 from m2clip.config import Run, Train
 from m2clip.errors import UserError
 from m2clip.models.clip import attend, merge_heads, split_heads
-from m2clip.models.factory import build_model
+from m2clip.models.factory import build_model, freeze_all_but_groups
 from m2clip.models.load_clip import open_backbone
-from m2clip.models.method import Group, Method, Setup, freeze_all_but_groups, mean_of_templates
+from m2clip.models.method import Group, Method, Setup, mean_of_templates
 from m2clip.models.parts.drawing import Dropout, DropPath, shard_of_batch
 from m2clip.models.prompts import make_prompts
 from m2clip.models.weights_io import Saved, fill, trained_tensors

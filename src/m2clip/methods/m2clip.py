@@ -16,19 +16,11 @@ from torch import Tensor, nn
 
 from m2clip.models.adapters import TemporalConvolution, TextAdapter, ted_adapter
 from m2clip.models.heads import CMLM, cmc_loss, contrastive_loss, mask_words, word_vocabulary
-from m2clip.models.method import (
-    Group,
-    Labels,
-    Method,
-    Setup,
-    Step,
-    Video,
-    mean_of_templates,
-    similarity,
-)
+from m2clip.models.method import Group, Labels, Method, Setup, Video, mean_of_templates, similarity
 from m2clip.models.parts.layers import LinearHead, seeded
 from m2clip.models.parts.sites import adapters_in, at_sites, switched_off
 from m2clip.models.prompts import Prompts
+from m2clip.models.step import Step
 from m2clip.options.base import adapted_layers, text_layers
 from m2clip.seeds import number
 

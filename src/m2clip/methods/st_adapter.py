@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from m2clip.models.adapters import depthwise, projection
 from m2clip.models.heads import contrastive_loss
-from m2clip.models.method import Group, Labels, Method, Setup, Step, Video, similarity
+from m2clip.models.method import Group, Labels, Method, Setup, Video, similarity
 from m2clip.models.parts.layers import LinearHead, seeded
 from m2clip.models.parts.sites import adapters_in, at_sites
+from m2clip.models.step import Step
 from m2clip.options.base import adapted_layers
 from m2clip.seeds import number
 

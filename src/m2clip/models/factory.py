@@ -9,7 +9,7 @@ import torch
 from m2clip.config import Run
 from m2clip.data.transforms import Pixels
 from m2clip.models.load_clip import open_backbone
-from m2clip.models.method import Method, Setup, freeze_all_but_groups
+from m2clip.models.method import Method, Setup
 from m2clip.models.prompts import make_prompts
 
 
@@ -43,6 +43,37 @@ def build_model(config: Run, labels: tuple[str, ...], seed: int, device: str = "
         model: Method = importlib.import_module(f"m2clip.methods.{config.method}").METHOD(setup)
     freeze_all_but_groups(model, clip_parameters)
     return model.to(device), tokenizer
+
+
+def freeze_all_but_groups(model: Method, clip_parameters: set[int]) -> None:
+    """Let the parameters of the model's groups be trained and freeze all others.
+
+    Args:
+        model: just built.
+        clip_parameters: ids of CLIP's own parameters; what they were is kept in `model.backbone` where they
+            are trained.
+
+    Raises:
+        ValueError: naming a parameter that is in two groups, or that is new and in none.
+    """
+    names = {id(p): name for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    group_of: dict[int, str] = {}
+    for group_name, group in model.groups().items():
+        for parameter in group.parameters():
+            key = id(parameter)
+            if group_of.setdefault(key, group_name) != group_name:
+                raise ValueError(f"{names[key]} is in the groups {group_of[key]} and {group_name}")
+            parameter.requires_grad_(group.lr > 0)
+    for key, name in names.items():
+        if key not in clip_parameters and key not in group_of:
+            raise ValueError(f"{name} is new and in no group, so it would never be trained")
+    model.backbone = {
+        name: p.detach().clone() if p.is_meta else p.detach().to("cpu", copy=True)
+        for name, p in model.trainable().items()
+        if id(p) in clip_parameters
+    }
 
 
 def pixels_of(model: Method) -> Pixels:

@@ -11,11 +11,10 @@
 otherwise.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from m2clip.models.clip import ImageTower, TextTower, Wrap, plain
 from m2clip.models.parts.drawing import shard_of_batch
 from m2clip.models.prompts import Prompts
+from m2clip.models.step import Step
 
 
 def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
@@ -106,47 +106,6 @@ class Setup:
     def text_layers(self) -> int:
         """Blocks of the text tower."""
         return len(self.clip.transformer.resblocks)
-
-
-class Step(NamedTuple):
-    """What a loss may know of the training step it belongs to.
-
-    A step's batch is cut into microbatches, computed one after another, and each of them into one shard a
-    process. `losses` sees one shard, and returns what it adds to the mean over the batch, so that the sum
-    over all shards is the loss of the batch. `mean` and `cross_entropy` do that for losses of one video each;
-    `of_microbatch`, with `gather`, for losses that compare videos with each other.
-    """
-
-    batch_class_ids: Tensor  # (N,) of all videos of the step
-    shard: slice  # of the batch: the n videos of this call
-    microbatch: slice  # of the batch: the videos that all processes compute now
-    processes: int
-    gather: Callable[[Tensor], Tensor]  # (n, ...) of the shard -> those of the microbatch, with gradients
-    random: np.random.Generator  # of the step, the same in all its shards
-    targets: Tensor | None = None  # (n, C) in place of class ids, where labels are smoothed or videos mixed
-
-    @property
-    def class_ids(self) -> Tensor:
-        """Class ids of this call's videos, (n,)."""
-        return self.batch_class_ids[self.shard]
-
-    @property
-    def microbatch_class_ids(self) -> Tensor:
-        """Class ids of the videos that `gather` returns."""
-        return self.batch_class_ids[self.microbatch]
-
-    def mean(self, losses: Tensor) -> Tensor:
-        """What losses (n,) of this call's videos add to the mean over the batch."""
-        return losses.sum() / len(self.batch_class_ids)
-
-    def cross_entropy(self, logits: Tensor) -> Tensor:
-        """What logits (n, C) add to the mean cross-entropy over the batch."""
-        targets = self.class_ids if self.targets is None else self.targets
-        return F.cross_entropy(logits, targets, reduction="sum") / len(self.batch_class_ids)
-
-    def of_microbatch(self, loss: Tensor) -> Tensor:
-        """What a mean over the microbatch, which every process computes, adds to that over the batch."""
-        return loss * (len(self.microbatch_class_ids) / len(self.batch_class_ids) / self.processes)
 
 
 class Method(nn.Module):
@@ -272,34 +231,3 @@ def mean_of_templates(features: Sequence[Tensor]) -> Tensor:
     if len(features) == 1:
         return features[0]
     return torch.stack([F.normalize(each, dim=-1) for each in features]).mean(dim=0)
-
-
-def freeze_all_but_groups(model: Method, clip_parameters: set[int]) -> None:
-    """Let the parameters of the model's groups be trained and freeze all others.
-
-    Args:
-        model: just built.
-        clip_parameters: ids of CLIP's own parameters; what they were is kept in `model.backbone` where they
-            are trained.
-
-    Raises:
-        ValueError: naming a parameter that is in two groups, or that is new and in none.
-    """
-    names = {id(p): name for name, p in model.named_parameters()}
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    group_of: dict[int, str] = {}
-    for group_name, group in model.groups().items():
-        for parameter in group.parameters():
-            key = id(parameter)
-            if group_of.setdefault(key, group_name) != group_name:
-                raise ValueError(f"{names[key]} is in the groups {group_of[key]} and {group_name}")
-            parameter.requires_grad_(group.lr > 0)
-    for key, name in names.items():
-        if key not in clip_parameters and key not in group_of:
-            raise ValueError(f"{name} is new and in no group, so it would never be trained")
-    model.backbone = {
-        name: p.detach().clone() if p.is_meta else p.detach().to("cpu", copy=True)
-        for name, p in model.trainable().items()
-        if id(p) in clip_parameters
-    }

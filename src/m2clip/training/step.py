@@ -19,7 +19,8 @@ from torch import Tensor
 from m2clip.config import Train
 from m2clip.data.loading import Batch
 from m2clip.errors import UserError
-from m2clip.models.method import Method, Step
+from m2clip.models.method import Method
+from m2clip.models.step import Step
 from m2clip.seeds import generator, number
 from m2clip.training.mixing import mix, mixes
 
