@@ -11,9 +11,12 @@ import yaml
 
 from m2clip import rows, runs
 from m2clip.parsing import plain
-from m2clip.report import facts, results
+from m2clip.report import facts
+from m2clip.report.declared import read as read_declared
 from m2clip.report.names import Names
-from m2clip.report.tables import declared
+from m2clip.report.results import load
+from m2clip.report.results import read as read_results
+from m2clip.report.tables import declared, make
 from m2clip.report.tables.beside_paper import beside_paper
 from m2clip.report.tables.columns import Context
 from m2clip.report.tables.making import make_table
@@ -129,7 +132,7 @@ def world():
     """What was asked, the rows as the report loads them, and what cells need."""
     profile = rows.profile(PROFILE)
     asked = declared.read(rows.params()["tables"], rows.rows())
-    found = results.load(profile, asked.rows(), rows.seeds(), asked.labels)
+    found = load(profile, asked.rows(), rows.seeds(), asked.labels)
     told = {dataset: facts.read_facts(PROFILE, dataset) for dataset in rows.DATASETS}
     context = Context(Names(tuple(profile.synthetic)), told, facts.read_parameters(), profile)
     return beside_paper(asked, context), found, context
@@ -142,3 +145,16 @@ def table(name):
     keys = [column.key for column in made.columns]
     lines = zip(made.names, made.cells, strict=True)
     return made, {row: dict(zip(keys, cells, strict=True)) for row, cells in lines if row}
+
+
+def results():
+    """What the report of the asked tables is made of."""
+    profile = rows.profile(PROFILE)
+    return read_results(profile, read_declared(rows.params()["tables"], rows.rows()))
+
+
+def grid(name):
+    """One table, made anew; and of each row by name its cells by the key of their column."""
+    made = make(results().places[name])
+    keys = [column.key for column in made.columns]
+    return made, {line.name: dict(zip(keys, line.cells, strict=True)) for line in made.lines if line.name}

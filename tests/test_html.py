@@ -7,11 +7,11 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from m2clip.report.html.grids import order
+from m2clip.report.html.parts import Cell, Grid, Group, grid
 
 import browser
 import made_up_runs as made
-from m2clip.report.html.grids import order
-from m2clip.report.html.parts import Cell, Grid, Group, grid
 from m2clip.report.tables.formats import escape_latex, escape_markdown
 from m2clip.rows import rows
 from m2clip.runs import RunKey

@@ -15,12 +15,13 @@ import made_up_runs as made
 from m2clip import rows, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.report import facts, outcomes, overlap
-from m2clip.report.conclusions import claims, claims_page, verdicts
+from m2clip.report import accuracy, complexity, declared, facts, overlap, pages, published
+from m2clip.report import old_claims as claims
 from m2clip.report.differences import label
-from m2clip.report.results import Value, load
-from m2clip.report.tables import beside_paper, complexity_table, declared, published
-from m2clip.report.tables.formats import render, shown
+from m2clip.report.grid import csv_text, shown
+from m2clip.report.numbers import Number
+from m2clip.report.rendering import render
+from m2clip.report.row import read as read_row
 from m2clip.runs import RunKey, digest
 from m2clip.stages.complexity import full_size
 
@@ -57,8 +58,6 @@ def test_every_row_is_shown_and_all_tables_are_asked_for():
     asked = declared.read(rows.params()["tables"], rows.rows())
     assert set(TABLES) < set(asked.tables)
     assert set(asked.rows()) == set(rows.rows())
-    drawn = {kind for spec in asked.tables.values() for kind in spec.figures}
-    assert drawn == set(declared.FIGURES)
 
 
 def test_mistakes_in_a_table_are_named():
@@ -68,15 +67,11 @@ def test_mistakes_in_a_table_are_named():
 
     with pytest.raises(UserError, match=r"tables.fig4c.published: there is no file table9"):
         broken(published="table9")
-    with pytest.raises(
-        UserError, match=r"tables.fig4c.figures: there is no figure step \(did you mean steps"
-    ):
-        broken(published="", figures=["step"])
     with pytest.raises(UserError, match=r"tables.fig4c.reference: there is no row clip; known are .*'cmc'"):
-        broken(figures=[], reference=["clip"])
+        broken(published="", reference=["clip"])
 
 
-@pytest.mark.parametrize("name", declared.PUBLISHED)
+@pytest.mark.parametrize("name", published.FILES)
 def test_each_line_of_the_paper_is_one_row_of_ours(name):
     profile = rows.profile(made.PROFILE)
     lines = [line for line in published.read(name).lines if line.over is not None]
@@ -88,10 +83,10 @@ def test_each_line_of_the_paper_is_one_row_of_ours(name):
 
 
 def test_the_released_site_is_the_released_code_s_in_its_own_table():
-    _, lines = made.table("audit")
-    assert lines["site-mlp"]["label"] == "Before the FFN alone (the released code's site)"
-    _, lines = made.table("fig4a")
-    assert lines["site-mlp"]["label"] == "Before the FFN alone (beyond the paper)"
+    _, lines = made.grid("audit")
+    assert lines["site-mlp"]["label"].text == "Before the FFN alone (the released code's site)"
+    _, lines = made.grid("fig4a")
+    assert lines["site-mlp"]["label"].text == "Before the FFN alone (beyond the paper)"
     made.edit("experiments/tables.yaml", lambda c: c["tables"]["audit"].update(labels={"clip": "X"}))
     with pytest.raises(UserError, match=r"tables.audit.labels: there is no row clip"):
         declared.read(["audit"], rows.rows())
@@ -100,15 +95,17 @@ def test_the_released_site_is_the_released_code_s_in_its_own_table():
 def test_each_config_is_counted_once_and_called_without_its_frames():
     configs = made.resolve()
     made.complexity(configs)
-    _, found, context = made.world()
-    counts = complexity_table.listing(found, context)
-    lines = [dict(zip(counts.headers, line, strict=True)) for line in counts.rows]
+    found = made.results()
+    shown = pages.shown_rows(found)
+    counts = complexity.table(shown, found)
+    headers = [column.header for column in counts.columns]
+    lines = [dict(zip(headers, line.cells, strict=True)) for line in counts.lines]
     assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
     listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
     assert sorted(listed) == sorted(rows.rows()), "each row in one line"
     assert len({line["Rows"] for line in lines if "frames-16" in line["Rows"] or "main" in line["Rows"]}) == 1
-    without = [row for row in found if row.name not in ("main", "ssv2")]
-    labels = {line[0] for line in complexity_table.listing(without, context).rows}
+    without = [row for row in shown if row.name not in ("main", "ssv2")]
+    labels = {line.label for line in complexity.table(without, found).lines}
     assert "M2-CLIP" in labels and not any("frames" in label for label in labels)
 
 
@@ -120,68 +117,62 @@ def test_labels_that_a_training_set_has_too_are_told_below_table_3():
     twice = "a b,k400,a b,exact\na b,k400,b a,words\nc d,ssv2,c d,exact\n"
     made.sheet("ucf101_overlap", head + twice)
     made.sheet("hmdb51_overlap", head)
-    table, _ = made.table("table3")
+    table, _ = made.grid("table3")
     told = "Of the {} labels of Synth-{}, {} are among those of Synth-K400"
     note = f"{told.format(20, 'UCF101', 1)}. {told.format(10, 'HMDB51', 0)}."
     assert note in table.notes
-    table, _ = made.table("table1")
+    table, _ = made.grid("table1")
     assert "among those" not in " ".join(table.notes)
-    _, found, context = made.world()
-    both = overlap.all_told(rows.DATASETS, found, context)
+    found = made.results()
+    both = overlap.all_told(rows.DATASETS, pages.shown_rows(found), found)
     assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of Synth-SSv2"
     assert set(both) == {"ucf101", "hmdb51"}
 
 
 def test_published_cells_stay_what_the_paper_prints():
     table3 = published.read("table3_zero_shot").lines
-    assert table3[0].cells["clip_finetuned"] == "n/a"
-    assert table3[0].number("hmdb51_std") is None
-    made_table, _ = made.table("table1")
-    theirs = [
-        line for line, block in zip(made_table.cells, made_table.blocks, strict=True) if "Publ" in block
-    ]
+    assert str(table3[0].text("clip_finetuned")) == "n/a"
+    assert table3[0].number("hmdb51").std is None
+    table, _ = made.grid("table1")
+    theirs = [line for group in table.groups if "Publ" in group.heading for line in group.lines]
     with Path("experiments/published/table1_k400.csv").open() as file:
-        for cells, line in zip(theirs, csv.DictReader(file), strict=True):
-            told = dict(zip([column.key for column in made_table.columns], cells, strict=True))
-            assert told["top1"].mean == float(line["top1"])
-            assert (told["top5"].mean if told["top5"] else "") == (
-                float(line["top5"]) if line["top5"] else ""
-            )
-            assert told["gmacs_view"] == Value(float(line["gflops_per_view"]), digits=0)
-            assert told["reads_text"] == ("✓" if line["zero_shot"] == "true" else "✗")
-    steps = [cells[-1].points for cells in theirs if cells[-1]]
+        for line, cells in zip(theirs, csv.DictReader(file), strict=True):
+            told = dict(zip([column.key for column in table.columns], line.cells, strict=True))
+            for key in ("top1", "top5"):
+                assert shown(told[key]) == (f"{float(cells[key]):.1f}" if cells[key] else "—")
+            assert shown(told["gmacs_view"]) == cells["gflops_per_view"]
+            assert shown(told["reads_text"]) == ("✓" if cells["zero_shot"] == "true" else "✗")
+    steps = [line.cells[-1].value for line in theirs if line.cells[-1]]
     assert steps == pytest.approx([0, 0.3, 0.7]), "of M2-CLIP alone, from 8 frames"
 
 
 def test_blocks_tell_published_from_measured():
     run_all()
-    table, lines = made.table("table2")
-    content = render(table)
-    headings = [line for line in content["md"].splitlines() if line.startswith(r"| **")]
-    assert [heading.split("**")[1].split(":")[0] for heading in headings] == [
-        "Published by the paper"
-    ] * 3 + ["Measured here"]
+    table, _ = made.grid("table2")
+    headings = [line for line in render("table.md.j2", alone=table).splitlines() if line.startswith("| **")]
+    told = [heading.split("**")[1].split(":")[0] for heading in headings]
+    assert told == ["Published by the paper"] * 3 + ["Measured here"]
     assert headings[-1].startswith("| **Measured here: Synth-SSv2**")
-    assert content["tex"].count(r"\multicolumn{5}{l}") == 4
-    read = list(csv.DictReader(content["csv"].splitlines()))
+    assert render("table.tex.j2", table=table).count(r"\multicolumn{5}{l}") == 4
+    read = list(csv.DictReader(csv_text(table).splitlines()))
     assert [(line["row"], line["seeds"]) for line in read[-2:]] == [("ssv2", "1"), ("ssv2-32", "1")]
     assert {line["row"] for line in read[:-2]} == {""}
     assert float(read[-1]["step_low"]) < float(read[-1]["step"]) < float(read[-1]["step_high"])
-    table, lines = made.table("table1")
-    assert lines["frames-32"]["gmacs_view"] == Value(640.5)
-    assert lines["frames-32"]["parameters_m"].mean == 16
+    _, lines = made.grid("table1")
+    assert shown(lines["frames-32"]["gmacs_view"]) == "640.5"
+    assert lines["frames-32"]["parameters_m"].value == 16
 
 
 def test_a_number_of_the_paper_stands_where_the_config_is_the_papers():
     run_all()
-    _, lines = made.table("fig4a")
-    shown = {row: cells["published_top1"].mean for row, cells in lines.items() if cells["published_top1"]}
+    _, lines = made.grid("fig4a")
+    shown = {row: cells["published_top1"].value for row, cells in lines.items() if cells["published_top1"]}
     theirs = {"front": 80.4, "back": 82.9, "te": 83.1, "td": 81.8, "sequential": 83.3, "main": 83.4}
     assert shown == theirs, "nothing on SSv2, nothing at another site"
-    steps = {row: cells["published_step"].points for row, cells in lines.items() if cells["published_step"]}
+    steps = {row: cells["published_step"].value for row, cells in lines.items() if cells["published_step"]}
     assert steps == pytest.approx({row: value - 83.4 for row, value in theirs.items()})
-    _, lines = made.table("table4")
-    assert lines["ted"]["published_step"].points == pytest.approx(24.0)
+    _, lines = made.grid("table4")
+    assert lines["ted"]["published_step"].value == pytest.approx(24.0)
     assert lines["clip"]["published_step"].is_reference
     assert lines["clip-ssv2"]["published_top1"] is None
 
@@ -198,9 +189,9 @@ def test_a_number_of_the_paper_stands_where_the_config_is_the_papers():
 def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
     made.edit(file, change)
     run_all()
-    _, lines = made.table("fig4a")
+    _, lines = made.grid("fig4a")
     assert lines[row]["published_top1"] is lines[row]["published_step"] is None
-    assert lines["td"]["published_step"].points == pytest.approx(-1.6), "the paper's steps are its own"
+    assert lines["td"]["published_step"].value == pytest.approx(-1.6), "the paper's steps are its own"
     explored = row == "main"
     assert (lines["td"]["step"] is None) == explored, "no step is counted from another model than the paper's"
     assert lines["td-ssv2"]["step"] is not None
@@ -209,26 +200,26 @@ def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
 
 def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypatch):
     run_all()
-    table, _ = made.table("fig4a")
+    table, _ = made.grid("fig4a")
     assert not any(column.key.endswith("from_paper") for column in table.columns), "these are generated"
     monkeypatch.setattr(made, "PROFILE", "paper")
     configs = run_all()
     assert configs["main"].train.epochs is None and configs["main"].train.steps == 40073
-    _, lines = made.table("fig4a")
+    _, lines = made.grid("fig4a")
     main = lines["main"]
-    assert (main["label"], main["published_top1"].mean) == ("M2-CLIP", 83.4)
-    assert main["from_paper"].points == pytest.approx(main["top1"].mean - 83.4)
-    assert main["from_paper"].mark == "†" and main["step"].is_reference
-    assert lines["te"]["from_paper"].points == pytest.approx(lines["te"]["top1"].mean - 83.1)
+    assert (main["label"].text, main["published_top1"].value) == ("M2-CLIP", 83.4)
+    assert main["from_paper"].value == pytest.approx(main["top1"].value - 83.4)
+    assert main["from_paper"].marks == "†" and main["step"].is_reference
+    assert lines["te"]["from_paper"].value == pytest.approx(lines["te"]["top1"].value - 83.1)
     assert lines["site-mlp"]["from_paper"] is lines["front-ssv2"]["from_paper"] is None
-    _, lines = made.table("table4")
-    theirs = {row: cells["published_top1"].mean for row, cells in lines.items() if cells["published_top1"]}
+    _, lines = made.grid("table4")
+    theirs = {row: cells["published_top1"].value for row, cells in lines.items() if cells["published_top1"]}
     assert theirs == {"clip": 56.5, "ted": 80.5, "contrastive": 81.4, "main": 83.4}
-    _, lines = made.table("table1")
-    assert lines["frames-32"]["from_paper"].points == pytest.approx(lines["frames-32"]["top1"].mean - 84.1)
-    _, lines = made.table("table2")
+    _, lines = made.grid("table1")
+    assert lines["frames-32"]["from_paper"].value == pytest.approx(lines["frames-32"]["top1"].value - 84.1)
+    _, lines = made.grid("table2")
     assert lines["ssv2"]["from_paper"] and lines["ssv2"]["step"].is_reference
-    _, lines = made.table("table3")
+    _, lines = made.grid("table3")
     assert lines["main"]["ucf101_from_paper"] and lines["main"]["hmdb51_from_paper"]
 
 
@@ -238,39 +229,37 @@ def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
     for told in ("as annotated", "not checked", ""):
         made.sheet("k400", f'dataset,splits,class_ids\nk400,"train {made.TRAINING["k400"]:,}",{told}\n')
         for name in ("table1", "table3", "table4", "fig4a", "fig4c"):
-            table, lines = made.table(name)
+            table, lines = made.grid(name)
             keys = [column.key for column in table.columns]
             assert not any("published" in key or "from_paper" in key for key in keys), name
-            assert all(block.startswith("Measured here") for block in table.blocks)
-            assert lines["main"]["label"] == "M2-CLIP"
-        _, lines = made.table("table2")
+            assert all(group.heading.startswith("Measured here") for group in table.groups)
+            assert lines["main"]["label"].text == "M2-CLIP"
+        _, lines = made.grid("table2")
         assert lines["ssv2"]["from_paper"], "SSv2 is the paper's"
-        _, found, context = made.world()
-        judged = verdicts.judge(claims.read(rows.rows()), found, context)
+        found = made.results()
+        judged = claims.judge(found, claims.read(rows.rows()))
         assert {one.claim.trained_on for one in judged if one.printed} == {"ssv2"}
         of_k400 = [one for one in judged if one.claim.trained_on == "k400"]
-        assert {claims_page.paper(one) for one in of_k400} == {"—"}
         assert any(one.difference for one in of_k400), "it is judged all the same"
-        assert beside_paper.note(("k400", "ssv2"), context).startswith("The labels of K400 are not the")
+        assert any(text.startswith("The labels of K400 are not") for text in pages.introduction(found, None))
 
 
 def test_a_zero_shot_set_with_other_labels_has_no_number_of_the_paper(monkeypatch):
     monkeypatch.setattr(made, "PROFILE", "paper")
     run_all()
     made.sheet("ucf101", "dataset,class_ids\nucf101,as annotated\n")
-    table, lines = made.table("table3")
+    table, lines = made.grid("table3")
     assert "ucf101_from_paper" not in lines["main"] and lines["main"]["hmdb51_from_paper"]
     at = [column.key for column in table.columns].index("ucf101_top1")
-    assert {cells[at] for cells, row in zip(table.cells, table.names, strict=True) if not row} == {None}
+    assert {line.cells[at] for line in table.lines if not line.name} == {None}
     assert lines["main"]["ucf101_top1"]
-    _, lines = made.table("table1")
+    _, lines = made.grid("table1")
     assert lines["main"]["from_paper"]
     made.sheet("hmdb51", "dataset,class_ids\nhmdb51,not checked\n")
-    table, _ = made.table("table3")
-    assert all(table.names), "no line of the paper"
-    _, _, context = made.world()
-    told = beside_paper.note(("k400", "ucf101", "hmdb51"), context)
-    assert told.startswith("The labels of UCF101, HMDB51 are not the published ones")
+    table, _ = made.grid("table3")
+    assert all(line.name for line in table.lines), "no line of the paper"
+    told = "The labels of UCF101, HMDB51 are not the published ones"
+    assert any(text.startswith(told) for text in pages.introduction(made.results(), None))
 
 
 def test_openai_s_weights_are_the_papers_as_a_file_too(monkeypatch, tmp_path):
@@ -282,16 +271,16 @@ def test_openai_s_weights_are_the_papers_as_a_file_too(monkeypatch, tmp_path):
     def shown():
         configs = run_all()
         weights.record({config.backbone for config in configs.values()}, "paper")
-        table, lines = made.table("fig4a")
+        table, lines = made.grid("fig4a")
         return {column.key for column in table.columns}, lines
 
     assert "from_paper" not in shown()[0]
     monkeypatch.setattr(weights, "OPENAI", hashlib.sha256(file.read_bytes()).hexdigest())
     keys, lines = shown()
     assert "from_paper" in keys
-    assert lines["main"]["from_paper"].points == pytest.approx(lines["main"]["top1"].mean - 83.4)
+    assert lines["main"]["from_paper"].value == pytest.approx(lines["main"]["top1"].value - 83.4)
     file.unlink()
-    assert "from_paper" in made.table("fig4a")[1]["main"], "the report needs no weights"
+    assert "from_paper" in made.grid("fig4a")[1]["main"], "the report needs no weights"
     other = replace(Backbone(), pretrained=str(file), temperature=0.1)
     assert not weights.of_paper(other, "paper") and weights.of_paper(Backbone(), "paper")
     file.write_bytes(b"others")
@@ -312,8 +301,8 @@ def test_another_recipe_than_the_profiles_is_not_the_papers(recipe, monkeypatch)
     made.edit("params.yaml", lambda content: content["train"].update(recipe))
     configs = made.resolve()
     made.run("main", configs["main"])
-    _, lines = made.table("fig4a")
-    assert lines["main"]["label"].startswith("M2-CLIP, train.")
+    _, lines = made.grid("fig4a")
+    assert lines["main"]["label"].text.startswith("M2-CLIP, train.")
     assert lines["main"]["published_top1"] is lines["main"]["from_paper"] is None
 
 
@@ -333,145 +322,132 @@ def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
     assert not any(ablation.line(row, rows.resolve(row, profile), profile) for row in rows.rows())
 
 
+def load(*names, seeds=(0,)):
+    """Rows by name, of some seeds."""
+    return {name: read_row(rows.profile(made.PROFILE), name, seeds) for name in names}
+
+
+def step(one, other):
+    found = accuracy.difference(one, other, "k400")
+    return found and found.number
+
+
 def test_steps_are_plain_arithmetic():
     configs = made.resolve()
-    for row in ("main", "te"):
-        made.run(row, configs[row])
-    loaded = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te", "td"), [0], {})}
-    one, other = (np.array(list(map(int, hits("main")))), np.array(list(map(int, hits("te")))))
-    step = outcomes.step(loaded["te"], loaded["main"])
+    for name in ("main", "te"):
+        made.run(name, configs[name])
+    found = load("main", "te", "td")
+    one, other = (np.array(found[name].runs[0].hits()) for name in ("main", "te"))
     apart = 100 * (other - one)
-    assert step.points == pytest.approx(apart.mean())
+    number = step(found["te"], found["main"])
+    assert number.value == pytest.approx(apart.mean())
     draws = np.random.default_rng(7).integers(len(apart), size=(20000, len(apart)))
     ends = np.percentile(apart[draws].mean(axis=1), (2.5, 97.5))
-    assert (step.low, step.high) == pytest.approx(tuple(ends), abs=100 / len(apart))
-    assert outcomes.step(loaded["td"], loaded["main"]) is None
-    assert outcomes.step(loaded["main"], None) is None
+    assert number.interval == pytest.approx(tuple(ends), abs=100 / len(apart))
+    assert step(found["td"], found["main"]) is None
     RunKey(made.PROFILE, "te", 0).outcomes.unlink()
-    again = {row.name: row for row in load(rows.profile(made.PROFILE), ("main", "te"), [0], {})}
-    assert outcomes.step(again["te"], again["main"]) == outcomes.Step(step.points, mark="†")
+    again = load("main", "te")
+    bare = step(again["te"], again["main"])
+    assert (bare.value, bare.interval, bare.std, bare.marks) == (number.value, None, None, "†")
 
 
 def test_steps_and_correlations_show_how_seeds_differ():
     made.edit("params.yaml", lambda content: content.update(seeds=[0, 1, 2]))
     configs = made.resolve()
-    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2")
     for seed in range(3):
-        for row in names:
-            made.run(row, configs[row], seed)
-    table, lines = made.table("fig4a")
-    top1 = {
-        row: [load(rows.profile(made.PROFILE), (row,), [seed], {})[0].runs[0].metrics for seed in range(3)]
-        for row in ("ssv2", "te-ssv2")
-    }
-    apart = [
-        one["supervised"]["top1"] - two["supervised"]["top1"]
-        for one, two in zip(top1["te-ssv2"], top1["ssv2"], strict=True)
-    ]
-    step = lines["te-ssv2"]["step"]
-    assert (step.points, step.std, step.mark) == (
-        pytest.approx(np.mean(apart)),
-        pytest.approx(np.std(apart, ddof=1)),
-        "",
-    )
-    assert shown(step).startswith(f"{shown(outcomes.Step(step.points))} ± {step.std:.1f} [")
+        for name in ("ssv2", "st-adapter-text-ssv2", "te-ssv2"):
+            made.run(name, configs[name], seed)
+    table, lines = made.grid("fig4a")
+    found = load("ssv2", "te-ssv2", seeds=range(3))
+    top1 = {name: [run.metrics["supervised"]["top1"] for run in one.runs] for name, one in found.items()}
+    apart = np.subtract(top1["te-ssv2"], top1["ssv2"])
+    number = lines["te-ssv2"]["step"]
+    assert (number.value, number.std, number.marks) == (
+        pytest.approx(apart.mean()), pytest.approx(apart.std(ddof=1)), ""
+    )  # fmt: skip
+    assert shown(number).startswith(f"{Number(value=number.value, signed=True)} ± {number.std:.1f} [")
     assert "Mean ± standard deviation over seeds: top-1, step." in table.notes
-    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "te-ssv2"]
-    assert float(read["step_std"]) == pytest.approx(step.std, abs=1e-4)
+    (read,) = [line for line in csv.DictReader(csv_text(table).splitlines()) if line["row"] == "te-ssv2"]
+    assert float(read["step_std"]) == pytest.approx(number.std, abs=1e-4)
 
-    table, lines = made.table("fig2b")
+    table, lines = made.grid("fig2b")
     assert "Mean ± standard deviation over seeds: correlation." in table.notes
     assert "top-1" not in " ".join(table.all_notes()).lower()
-    of_seed = [
-        np.corrcoef(np.load(RunKey(made.PROFILE, "ssv2", seed).label_features).astype(float))
-        for seed in range(3)
-    ]
-    means = [one[~np.eye(len(one), dtype=bool)].mean() for one in of_seed]
-    assert lines["ssv2"]["correlation"] == Value(
-        pytest.approx(np.mean(means)), pytest.approx(np.std(means, ddof=1)), 3, 3
-    )
-    (read,) = [line for line in csv.DictReader(render(table)["csv"].splitlines()) if line["row"] == "ssv2"]
-    assert float(read["correlation_std"]) == pytest.approx(np.std(means, ddof=1), abs=1e-4)
+    files = (RunKey(made.PROFILE, "ssv2", seed).label_features for seed in range(3))
+    maps = [np.corrcoef(np.load(file).astype(float)) for file in files]
+    means = [one[~np.eye(len(one), dtype=bool)].mean() for one in maps]
+    number = lines["ssv2"]["correlation"]
+    assert (number.value, number.std) == pytest.approx((np.mean(means), np.std(means, ddof=1)))
+    assert shown(number) == f"{np.mean(means):.3f} ± {np.std(means, ddof=1):.3f}"
 
 
 def test_steps_and_correlations_of_one_seed_and_of_too_few_are_marked():
     configs = made.resolve()
-    names = ("ssv2", "st-adapter-text-ssv2", "te-ssv2", "clip-ssv2")
-    for row in names:
-        made.run(row, configs[row])
+    for name in ("ssv2", "st-adapter-text-ssv2", "te-ssv2", "clip-ssv2"):
+        made.run(name, configs[name])
     for asked, mark in (([0], "†"), ([0, 1], "†‡")):
         made.edit("params.yaml", lambda content, seeds=asked: content.update(seeds=seeds))
-        table, lines = made.table("fig4a")
-        assert lines["te-ssv2"]["step"].mark == mark and lines["te-ssv2"]["step"].std is None
+        table, lines = made.grid("fig4a")
+        assert lines["te-ssv2"]["step"].marks == mark and lines["te-ssv2"]["step"].std is None
         assert "† one seed." in table.all_notes() and "over seeds" not in " ".join(table.notes)
         assert shown(lines["te-ssv2"]["step"]).endswith(f"]{mark}")
-        _, lines = made.table("fig2b")
-        assert lines["ssv2"]["correlation"].mark == mark and lines["ssv2"]["correlation"].std is None
-        _, lines = made.table("table4")
+        _, lines = made.grid("fig2b")
+        assert lines["ssv2"]["correlation"].marks == mark and lines["ssv2"]["correlation"].std is None
+        _, lines = made.grid("table4")
         assert not shown(lines["clip-ssv2"]["step"]).endswith(mark), "the reference"
-        assert lines["ssv2"]["published_step"] is None and lines["ssv2"]["step"].mark == mark
-
-
-def hits(row):
-    kept = load(rows.profile(made.PROFILE), (row,), [0], {})[0].runs[0].outcomes
-    return next(iter(kept["k400"]["hits"].values()))
+        assert lines["ssv2"]["published_step"] is None and lines["ssv2"]["step"].marks == mark
 
 
 def test_error_bars_over_videos_and_over_seeds():
     configs = made.resolve()
     for seed in range(3):
         made.run("main", configs["main"], seed)
-    profile = rows.profile(made.PROFILE)
-    alone, many = (load(profile, ("main",), seeds, {})[0] for seeds in ([0], [0, 1, 2]))
+    alone, many = (load("main", seeds=seeds)["main"] for seeds in ([0], [0, 1, 2]))
     top1 = [run.metrics["supervised"]["top1"] for run in many.runs]
     share = top1[0] / 100
     plain_error = 100 * (share * (1 - share) / (made.VIDEOS - 1)) ** 0.5
-    assert sum(outcomes.spread(alone, "k400")) / 2 == pytest.approx(1.96 * plain_error, rel=0.05)
-    assert outcomes.spread(many, "k400") == pytest.approx([np.std(top1, ddof=1)] * 2)
-    kept = alone.runs[0].outcomes["ucf101"]
-    found = outcomes.tested(alone, "ucf101")
-    splits = alone.runs[0].metrics["zero_shot"]["ucf101"]["splits"].values()
+    assert sum(accuracy.error_bar(alone, "k400")) / 2 == pytest.approx(1.96 * plain_error, rel=0.05)
+    assert accuracy.error_bar(many, "k400") == pytest.approx([np.std(top1, ddof=1)] * 2)
+    (run,) = alone.runs
+    found = accuracy.tested(run, "ucf101", "k400")
+    splits = run.metrics["zero_shot"]["ucf101"]["splits"].values()
     means = (found.hits * found.members).sum(axis=1) / found.members.sum(axis=1)
     assert means.mean() == pytest.approx(np.mean([split["top1"] for split in splits]))
     draws = np.random.default_rng(0).integers(made.VIDEOS, size=(4000, made.VIDEOS))
-    members = np.array([[bit == "1" for bit in part] for part in kept["splits"].values()])
-    means = [
-        np.mean([found.hits[draw][part[draw]].mean() for part in members]) for draw in draws
-    ]  # a bootstrap over videos
-    assert sum(outcomes.spread(alone, "ucf101")) / 2 == pytest.approx(1.96 * np.std(means), rel=0.12)
+    members = found.members.astype(bool)  # a bootstrap over videos
+    means = [np.mean([found.hits[draw][part[draw]].mean() for part in members]) for draw in draws]
+    assert sum(accuracy.error_bar(alone, "ucf101")) / 2 == pytest.approx(1.96 * np.std(means), rel=0.12)
 
 
 def test_an_error_bar_reaches_as_far_as_its_interval_on_each_side():
-    config = made.resolve()["main"]
-    made.run("main", config)
+    made.run("main", made.resolve()["main"])
     path = RunKey(made.PROFILE, "main", 0).outcomes
     kept = json.loads(path.read_text())
     bits = "1" * (made.VIDEOS - 3) + "0" * 3
     kept["k400"]["hits"] = dict.fromkeys(kept["k400"]["hits"], bits)
     path.write_text(json.dumps(kept))
-    below, above = outcomes.spread(load(rows.profile(made.PROFILE), ("main",), [0], {})[0], "k400")
+    below, above = accuracy.error_bar(load("main")["main"], "k400")
     hit = np.array([bit == "1" for bit in bits], float)
     draws = np.random.default_rng(3).integers(len(hit), size=(20000, len(hit)))
     low, high = np.percentile(100 * hit[draws].mean(axis=1), (2.5, 97.5))
     mean = 100 * hit.mean()
     assert (below, above) == pytest.approx((mean - low, high - mean), abs=100 / len(hit) / 2)
     assert below > above + 1, "three videos short of all: there is more room below"
-    assert outcomes.bars([(below, above), None]) == [[below, 0.0], [above, 0.0]]
-    assert outcomes.bars([None]) is None
 
 
 def test_ticks_are_read_off_the_config():
     run_all()
-    _, lines = made.table("fig4a")
+    _, lines = made.grid("fig4a")
     columns = ("front", "back", "te", "td", "sequential", "parallel", "site")
-    assert [lines["front"][key] for key in columns] == ["✓", "✗", "✓", "✓", "✗", "✓", "before MHSA"]
-    assert [lines["te"][key] for key in columns[2:6]] == ["✓", "✗", None, None]
-    assert lines["site-both"]["site"] == "before both"
-    _, lines = made.table("fig4b")
-    counts = [lines[row]["text_layers"] for row in ("text-0", "main", "text-2", "text-4", "text-all")]
+    assert [shown(lines["front"][key]) for key in columns] == ["✓", "✗", "✓", "✓", "✗", "✓", "before MHSA"]
+    assert [shown(lines["te"][key]) for key in columns[2:6]] == ["✓", "✗", "—", "—"]
+    assert shown(lines["site-both"]["site"]) == "before both"
+    _, lines = made.grid("fig4b")
+    counts = [lines[row]["text_layers"].value for row in ("text-0", "main", "text-2", "text-4", "text-all")]
     assert counts == [0, 1, 2, 4, 6]
-    _, lines = made.table("table4")
+    _, lines = made.grid("table4")
     ticks = [
-        [lines[row][key] for key in ("ted", "text_adapter", "multi_task")] for row in ("clip", "ted", "main")
+        [shown(lines[row][key]) for key in ("ted", "text_adapter", "multi_task")]
+        for row in ("clip", "ted", "main")
     ]
     assert ticks == [["✗", "✗", "✗"], ["✓", "✗", "✗"], ["✓", "✓", "✓"]]

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -12,12 +13,13 @@ import pytest
 import yaml
 
 import made_up_runs as made
-from m2clip import cli, rows, runs, tracing
+from m2clip import cli, rows, runs
 from m2clip.errors import UserError
-from m2clip.report import provenance
-from m2clip.report.conclusions import audit_page, claims, verdicts
-from m2clip.report.tables.formats import shown
-from m2clip.report.tables.making import make_table
+from m2clip.report import old_claims as claims
+from m2clip.report import old_figures as figures
+from m2clip.report import pages, provenance, trace
+from m2clip.report.grid import Grid, shown, sources
+from m2clip.report.tables import made as made_tables
 from m2clip.runs import RunKey
 
 SEEDS = [0, 1, 2]
@@ -57,7 +59,26 @@ def run(seeds=SEEDS, without=()):
         (sheets / f"{dataset}.csv").write_text(f"dataset,labels\n{dataset},40\n")
     for dataset in UNSEEN:
         made.classes(dataset)
-    return tracing.load()
+    return trace.load(None, lambda key, sha: "not here")
+
+
+@dataclass
+class Origin:
+    """A cell and what it was read from; row: empty for a line that the paper printed."""
+
+    row: str
+    column: str
+    value: str
+    sources: tuple
+
+    @property
+    def runs(self):
+        return {source.run.row for source in self.sources if source.run}
+
+
+def origins(table):
+    """Of every cell that is there."""
+    return [Origin(line.name, col.key, shown(cell), sources(cell)) for line, col, cell in table.cells()]
 
 
 def read(source):
@@ -285,28 +306,18 @@ AGAIN = {
 
 @pytest.mark.parametrize("seeds", [[0], SEEDS])
 def test_every_cell_of_every_table_is_made_again_from_its_files(seeds):
-    world = run(seeds, without=("frames-16",))
+    traced = run(seeds, without=("frames-16",))
     followed = 0
-    for name, spec in world.asked.tables.items():
-        found = list(world.rows.values())
-        table = make_table(name, spec, found, world.context)
-        cells = provenance.of_table(name, spec, found, world.context, world.asked.labels, world.made)
-        for line, origins in zip(table.cells, cells, strict=True):
-            for column, cell, origin in zip(table.columns, line, origins, strict=True):
-                if cell is None or cell == "":
-                    assert origin is None
-                    continue
-                assert origin.sources, (name, origin)
-                assert origin.value == shown(cell)
-                assert AGAIN.get(column.key, tick)(origin) == origin.value, origin
-                assert {run.key for run in origin.runs} == {s.run for s in origin.sources if s.run}
-                followed += 1
+    for table in made_tables(traced.results):
+        for origin in origins(table):
+            assert origin.sources, (table.key, origin)
+            assert AGAIN.get(origin.column, tick)(origin) == origin.value, origin
+            followed += 1
     assert followed > 600
 
 
 def test_a_run_s_facts_are_those_of_its_files():
-    world = run()
-    made_by = world.made[RunKey(made.PROFILE, "te", 1)]
+    made_by = run().made[RunKey(made.PROFILE, "te", 1)]
     assert (made_by.commit, made_by.evaluation_commit) == ("te-1-dirty", "e-te")
     assert made_by.differences == ("adapters.visual.temporal_difference=false", "train.lr=0.01")
     assert (made_by.seconds, made_by.evaluation_seconds) == (60.5, 7.0)
@@ -314,76 +325,81 @@ def test_a_run_s_facts_are_those_of_its_files():
     assert made_by.inputs == INPUTS | {"k400": "11"}
 
 
+def of_claims(traced):
+    """The section, and of every claim's line its cells by the key of their column."""
+    section = claims.section(claims.judge(traced.results, traced.stated), traced.results)
+    tables = [part for part in section.parts if isinstance(part, Grid)]
+    found = {name: {} for name in traced.stated}
+    for origin in (origin for table in tables for origin in origins(table)):
+        found[origin.row][origin.column] = origin
+    return section, found
+
+
 def test_every_claim_is_made_of_the_runs_that_it_compares():
-    world = run([0, 1])
-    stated = claims.read(rows.rows())
-    for one in verdicts.judge(stated, world.rows.values(), world.context):
-        origin = provenance.of_claim(one, world.rows.values(), world.context, world.made)
-        assert {run.key.row for run in origin.runs} == set(one.claim.rows), one.name
+    traced, checked = run([0, 1]), 0
+    for name, told in of_claims(traced)[1].items():
+        claim, origin = traced.stated[name], told["difference"]
+        assert origin.runs == set(claim.rows), name
         for source in origin.sources:
             assert read(source), source
-        if one.claim.verbs != "all":
-            continue
-        if one.claim.measure in ("supervised", "zero-shot"):
+        if claim.measure in ("supervised", "zero-shot") and claim.verbs == "all":
             better, worse = by_file(origin, "top1")
             assert plain(origin.value) == pytest.approx(fmean(better) - fmean(worse), abs=0.051)
+            checked += 1
+    assert checked > 20
 
 
 def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines():
-    world, checked = run([0]), 0
-    found = world.rows.values()
-    for one in verdicts.judge(claims.read(rows.rows()), found, world.context):
-        origin = provenance.of_printed(one, found, world.context)
-        assert (origin is None) == (one.claim.published is None)
-        if origin:
+    traced, checked = run([0]), 0
+    for name, told in of_claims(traced)[1].items():
+        printed, origin = traced.stated[name].published, told["paper_difference"]
+        assert bool(origin.sources) == (printed is not None)
+        if printed:
             better, worse = (float(number) for number in values(origin))
-            assert (better, worse) == (one.claim.published.better, one.claim.published.worse), one.name
-            assert origin.value == signed(better - worse)
+            assert (better, worse) == (printed.better, printed.worse), name
+            assert origin.value.startswith(signed(better - worse))
             checked += 1
     assert checked > 10
 
 
 def test_every_cost_of_the_audit_is_the_step_of_its_runs():
-    world = run([0])
-    audited, checked = audit_page.audited(world.context.profile, [0], world.context.names), 0
-    found = provenance.of_audit(audited, world.context.names, world.made)
-    for line, origins in zip(audited.switches.rows, found, strict=True):
-        for text, origin in zip(line, origins, strict=True):
-            if origin is None:
-                assert not text.startswith(("+", "−")), text
-                continue
-            ours, theirs = by_file(origin, "top1")
-            assert plain(text.split(" [")[0].rstrip("†‡")) == pytest.approx(
-                fmean(ours) - fmean(theirs), abs=0.051
-            )
-            assert {run.key.row for run in origin.runs} == {origin.row, "main"}
-            checked += 1
+    traced, checked = run([0]), 0
+    section = claims.audit(traced.results, [0])
+    for origin in (one for part in section.parts if isinstance(part, Grid) for one in origins(part)):
+        if not origin.sources:
+            assert not origin.value.startswith(("+", "−")), origin
+            continue
+        ours, theirs = by_file(origin, "top1")
+        told = origin.value.split(" [")[0].rstrip("†‡")
+        assert plain(told) == pytest.approx(fmean(ours) - fmean(theirs), abs=0.051)
+        assert origin.runs == {origin.row, "main"}
+        checked += 1
     assert checked > 20
 
 
 def test_the_listing_has_every_number():
-    world = run([0])
-    found = list(world.rows.values())
-    judged = verdicts.judge(claims.read(rows.rows()), found, world.context)
-    audited = audit_page.audited(world.context.profile, [0], world.context.names)
-    traced = provenance.traced(world.asked, judged, audited, found, world.context)
-    lines = list(csv.DictReader(provenance.comma_separated(traced.all()).splitlines()))
-    wanted = {"table": "table4", "row": "ted", "column": "top1"}
-    (own,) = (line for line in lines if wanted.items() <= line.items())
+    traced = run([0])
+    tables = pages.of_tables(traced.results, made_tables(traced.results), [])
+    sections = [*tables, of_claims(traced)[0], claims.audit(traced.results, [0])]
+    lines = list(csv.DictReader(provenance.csv_text(sections, traced.made).splitlines()))
+
+    def of(**wanted):
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    (own,) = of(table="table4", row="ted", column="top1")
     metrics = RunKey(made.PROFILE, "ted", 0).metrics
     assert own["value"] == f"{json.loads(metrics.read_text())['supervised']['top1']:.1f}†"
     assert (own["file"], own["key"]) == (metrics.as_posix(), "supervised.top1")
     assert (own["seed"], own["commit"], own["evaluation_commit"]) == ("0", "ted-0", "e-ted")
-    assert {line["row"] for line in lines if line["table"] == "claims"} == set(claims.read(rows.rows()))
-    wanted = {"table": "claims", "row": "ted-over-clip", "column": "paper_difference"}
-    own = [line for line in lines if wanted.items() <= line.items()]
-    assert [(line["file"], line["key"]) for line in own] == [
-        ("experiments/published/table4_components.csv", "line 3, k400_top1; line 2, k400_top1")
-    ]
-    assert any(line["table"] == "audit.md" for line in lines)
+    assert {line["row"] for line in of(table="claims.md")} == set(traced.stated)
+    assert [
+        (line["file"], line["key"])
+        for line in of(table="claims.md", row="ted-over-clip", column="paper_difference")
+    ] == [("experiments/published/table4_components.csv", "line 3, k400_top1; line 2, k400_top1")]
+    assert of(table="audit.md")
 
 
-def trace(monkeypatch, capsys, *words):
+def told_by(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["m2clip", "trace", *words])
     with pytest.raises(SystemExit) as left:
         cli.main()
@@ -393,9 +409,9 @@ def trace(monkeypatch, capsys, *words):
 
 def test_trace_prints_the_number_of_the_table_and_its_run(monkeypatch, capsys):
     run([0])
-    code, told = trace(monkeypatch, capsys, "table4", "TED-Adapter")
+    code, told = told_by(monkeypatch, capsys, "table4", "TED-Adapter")
     assert code == 0
-    _, lines = made.table("table4")
+    _, lines = made.grid("table4")
     assert f"Top-1, %: {shown(lines['ted']['top1'])}" in told
     assert f"Step, points: {shown(lines['ted-ssv2']['step'])}" in told
     for text in (
@@ -407,23 +423,22 @@ def test_trace_prints_the_number_of_the_table_and_its_run(monkeypatch, capsys):
     ):  # fmt: skip
         assert text in told, text
     assert not list(Path.cwd().glob("mlflow.db*")), "nothing is created"
-    _, told = trace(monkeypatch, capsys, "fig4a", "te", "--column", "Top-1, %")
-    assert f"Top-1, %: {shown(made.table('fig4a')[1]['te']['top1'])}" in told
+    _, told = told_by(monkeypatch, capsys, "fig4a", "te", "--column", "Top-1, %")
+    assert f"Top-1, %: {shown(made.grid('fig4a')[1]['te']['top1'])}" in told
     assert "Step" not in told
 
 
 def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys):
-    world = run([0], without=("frames-16",))
-    one = verdicts.judge(claims.read(rows.rows()), world.rows.values(), world.context)
-    te = next(claim for claim in one if claim.name == "both-over-te")
-    _, told = trace(monkeypatch, capsys, "both-over-te")
-    assert f"difference: {te.value()}" in told
-    assert te.told() in told
+    traced = run([0], without=("frames-16",))
+    te = of_claims(traced)[1]["both-over-te"]
+    _, told = told_by(monkeypatch, capsys, "both-over-te")
+    assert f"Here: {te['difference'].value}" in told
+    assert te["verdict"].value in told
     assert "run embedded/te/0" in told
-    assert "the paper's: +0.3" in told and "fig4a_ted_adapter.csv: line 4, k400_top1" in told
-    assert "embedded/main/0/metrics.json" in trace(monkeypatch, capsys, "main")[1]
-    assert "embedded/te/0/confusion.csv" in trace(monkeypatch, capsys, "confusion-te")[1]
-    _, told = trace(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
+    assert "The paper: +0.3" in told and "fig4a_ted_adapter.csv: line 4, k400_top1" in told
+    assert "embedded/main/0/metrics.json" in told_by(monkeypatch, capsys, "main")[1]
+    assert "embedded/te/0/confusion.csv" in told_by(monkeypatch, capsys, "confusion-te")[1]
+    _, told = told_by(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
     assert "Top-1, %: — (not run yet)" in told
     assert "dvc repro evaluate@frames-16-0" in told
 
@@ -457,7 +472,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
 )
 def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told):
     run([0])
-    code, said = trace(monkeypatch, capsys, *words)
+    code, said = told_by(monkeypatch, capsys, *words)
     assert code == 1
     assert told in said
     assert len(said.strip().splitlines()) == 1
@@ -477,7 +492,7 @@ def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told
 )
 def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys, words, files):
     run([0])
-    code, told = trace(monkeypatch, capsys, *words)
+    code, told = told_by(monkeypatch, capsys, *words)
     assert code == 0
     found = [line.removeprefix("    from ") for line in told.splitlines() if line.startswith("    from ")]
     assert len(found) == len(files)
@@ -487,23 +502,17 @@ def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys,
 
 
 def test_trace_follows_every_figure_that_the_page_shows(monkeypatch, capsys):
-    from m2clip.report.figures import drawing
-    from m2clip.report.tables import making
-
-    world = run([0])
-    found, followed = list(world.rows.values()), 0
-    for name, spec in world.asked.tables.items():
-        drawn = drawing.draw(name, spec.figures, *making.of_table(spec, found, world.context), Path("drawn"))
-        for figure in drawn:
-            words = [figure.name, *(spec.rows[:1] if figure.name in world.asked.tables else ())]
-            assert trace(monkeypatch, capsys, *words)[0] == 0, figure.name
-            followed += 1
+    traced, followed = run([0]), 0
+    for figure in figures.draw(traced.results, Path("drawn")):
+        row = traced.results.tables[figure.table].rows[:1] if figure.name in traced.results.tables else ()
+        assert told_by(monkeypatch, capsys, figure.name, *row)[0] == 0, figure.name
+        followed += 1
     assert followed > 10
 
 
 def test_trace_of_the_published_figure_names_its_lines(monkeypatch, capsys):
     run([0])
-    _, told = trace(monkeypatch, capsys, "fig1-published", "Vita")
+    _, told = told_by(monkeypatch, capsys, "fig1-published", "Vita")
     assert "experiments/published/table1_k400.csv: line 17, top1" in told
     assert "experiments/published/table3_zero_shot.csv: line 9, ucf101" in told
 
@@ -519,13 +528,14 @@ def test_trace_finds_the_run_in_mlflow(monkeypatch, capsys):
     sync(made.PROFILE)
     key = RunKey(made.PROFILE, "te", 0)
     (stored,) = Store(made.PROFILE).runs(key)
-    assert stored.info.run_id in trace(monkeypatch, capsys, "te")[1]
+    assert stored.info.run_id in told_by(monkeypatch, capsys, "te")[1]
     assert run_id(key, "another").startswith("not in the MLflow store")
 
 
 def test_trace_loads_no_torch():
     program = (
-        "import sys; from m2clip import tracing; tracing.load('embedded'); sys.exit('torch' in sys.modules)"
+        "import sys; from m2clip.report import trace; trace.load('embedded', str);"
+        "sys.exit('torch' in sys.modules)"
     )
     run([0])
     subprocess.run(
@@ -534,6 +544,6 @@ def test_trace_loads_no_torch():
 
 
 def test_words_that_mean_nothing_raise_before_anything_is_printed():
-    world = run([0])
+    traced = run([0])
     with pytest.raises(UserError, match="trace nothing"):
-        list(tracing.lines(world, "nothing", None, None))
+        list(trace.lines(traced, "nothing", None, None))

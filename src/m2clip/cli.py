@@ -8,8 +8,7 @@ import argparse
 import os
 import sys
 
-from m2clip import tracing
-from m2clip.commands import export, predict
+from m2clip.commands import export, predict, trace
 from m2clip.errors import guarded
 
 
@@ -21,9 +20,8 @@ def main() -> None:
         epilog="m2clip COMMAND --help says more about a command",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (predict, export):
+    for command in (predict, export, trace):
         command.add(commands)
-    tracing.add_trace(commands)
     arguments = parser.parse_args()
     guarded(lambda: _do(arguments))
 

@@ -4,20 +4,20 @@ import csv
 import io
 import json
 
+from m2clip.report.accuracy import zero_shot
 from m2clip.report.figures.confusion import counts
 from m2clip.report.figures.old_curves import history
 from m2clip.report.names import DATASETS, HEADS
-from m2clip.report.results import Row, is_number
-from m2clip.report.tables.columns import zero_shot
+from m2clip.report.row import Row, is_number
 
 
 def metrics(row: Row) -> str:
     """`{"k400_top1": ...}`, means over seeds; what was not measured is left out."""
     values = {}
     if row.dataset:
-        values = {f"{row.dataset}_{name}": row.value("supervised", name) for name in ("top1", "top5")}
+        values = {f"{row.dataset}_{name}": row.number("supervised", name) for name in ("top1", "top5")}
     values |= {f"{name}_top1": zero_shot(row, name) for name in DATASETS if name != row.dataset}
-    flat = {name: round(value.mean, 4) for name, value in values.items() if value}
+    flat = {name: round(number.value, 4) for name, number in values.items() if number}
     return json.dumps(flat, indent=2) + "\n"
 
 

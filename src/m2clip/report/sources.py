@@ -12,13 +12,13 @@ from pathlib import Path
 from m2clip.parsing import flat
 from m2clip.report import TABLES, facts
 from m2clip.report.conclusions.claims import Claim
+from m2clip.report.numbers import Source
 from m2clip.report.results import Row, get_path
 from m2clip.report.tables import listing, published
 from m2clip.report.tables.columns import BY_VERB, CORRELATIONS, FROM_PAPER, VIEWS, Context
 from m2clip.report.tables.declared import Spec
 from m2clip.report.tables.published import Line
 from m2clip.report.tables.ticks import SETTINGS
-from m2clip.runs import RunKey
 
 METRICS = {
     "views": tuple(f"supervised.{name}" for name in VIEWS),
@@ -40,19 +40,6 @@ METRICS = {
 CONFIG = {"dataset": ("data.dataset",), "pretraining": ("backbone.pretrained",), **SETTINGS}
 LAYERS = {"front": "vision_cfg.layers", "back": "vision_cfg.layers", "text_layers": "text_cfg.layers"}
 COUNTS = {"parameters": "trainable_total", "gmacs": "gmacs_view"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file and the key in it; the run that wrote it, if one did."""
-
-    file: Path
-    key: str
-    run: RunKey | None = None
-
-    def __str__(self) -> str:
-        """`experiments/runs/...: supervised.top1`."""
-        return f"{self.file}: {self.key}" if self.key else str(self.file)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from m2clip.report.figures import old_gains as gains
 from m2clip.report.figures import published_scatter, reversed_pairs, temporal_difference
 from m2clip.report.figures.drawing import KINDS
+from m2clip.report.numbers import Source
 from m2clip.report.results import Row
-from m2clip.report.sources import Source, printed_cell
+from m2clip.report.sources import printed_cell
 from m2clip.report.tables import published
 from m2clip.report.tables.declared import Declared, Spec
 from m2clip.rows import MAIN

@@ -70,6 +70,10 @@ def _spread(place: TableRows, columns: list[Column]) -> str:
     if set(OVER_SPLITS) & set(place.spec.columns):
         averaged = ", each split averaged over seeds" if several else ""
         parts.append(f"Zero-shot is mean ± standard deviation over splits{averaged}.")
+        if place.results.names.synthetic:
+            parts.append(
+                "These splits are thirds without a video in common: their ± is no error of the mean."
+            )
     return " ".join(parts)
 
 
@@ -109,7 +113,12 @@ def _chances(place: TableRows) -> str:
 
 
 def _overlaps(place: TableRows) -> str:
-    """How many labels are not unseen; below Table 3 alone, which is the one with this column."""
+    """What of the labels is not unseen; below Table 3, the one with this column, and the one by verb."""
+    keys = place.spec.columns
     trained_on = list(dict.fromkeys(row.dataset for row in place.rows if row.trained and row.dataset))
-    sets = [name for name in UNSEEN if name in place.spec.columns and "tuned_clip" in place.spec.columns]
+    sets = [
+        name
+        for name in UNSEEN
+        if ("tuned_clip" in keys and name in keys) or f"{name}_trained_verbs_step" in keys
+    ]
     return " ".join(f"{text}." for name in sets if (text := told(name, trained_on, place.results)))

@@ -1,5 +1,27 @@
 "use strict";
 
+// Sections: the one that the address names is shown, at first the first; without a script all of them are.
+const sections = [...document.querySelectorAll("main > section")];
+const menu = document.getElementById("menu");
+const narrow = matchMedia("(max-width: 62rem)");
+const fold = () => { menu.open = !narrow.matches; };
+const go = () => {
+  const target = document.getElementById(location.hash.slice(1));
+  const section = target?.closest("main > section") ?? sections[0];
+  for (const one of sections) one.classList.toggle("shown", one === section);
+  for (const link of menu.querySelectorAll("a")) {
+    if (link.hash === `#${section.id}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  if (target?.tagName === "DETAILS") target.open = true;
+  if (target) target.scrollIntoView();
+  fold();
+};
+document.body.classList.add("one");
+addEventListener("hashchange", go);
+narrow.addEventListener("change", fold);
+go();
+
 // Tables: a header sorts up, down, then as it was; missing values come last; groups are never mixed.
 const compare = (one, other) => {
   const [a, b] = [Number(one), Number(other)];

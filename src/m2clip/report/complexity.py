@@ -1,0 +1,54 @@
+"""Parameters and multiply-adds at full size: the lines of reports/complexity.csv of the rows shown.
+
+What is counted depends on method and options alone, so rows that agree in these share their lines.
+"""
+
+import re
+from collections.abc import Sequence
+
+from m2clip.report import grid
+from m2clip.report.facts import COMPLEXITY
+from m2clip.report.grid import Column, Grid
+from m2clip.report.results import Results
+from m2clip.report.row import Row
+
+NOTE = (
+    "Each choice of method, adapters and decoder is counted once; rows that differ in data, frames or "
+    "training alone share its lines."
+)
+ON_SSV2 = "Rows on SSv2 are counted with the 400 labels of K400 too."
+COLUMNS = {
+    "row": "Model", "rows": "Rows", "method": "Method", "frames": "Frames",
+    "trainable_total": "Trainable parameters", "frozen_total": "Frozen parameters",
+    "gmacs_view": "GMACs a view", "gmacs_text": "GMACs of all labels",
+}  # fmt: skip
+FRAMES = re.compile(r", (?:\d+ frames|data\.frames=\d+)")  # in a label
+
+
+def table(rows: Sequence[Row], results: Results) -> Grid:
+    """A line for each distinct config and number of frames."""
+    alike: dict[str, list[Row]] = {}
+    for row in rows:
+        alike.setdefault(_counted(row), []).append(row)
+    groups = {group[0].name: group for group in alike.values()}
+    lines = [line for line in results.complexity.lines if line.get("row") in groups]
+    keys = [key for key in COLUMNS if lines and (key in lines[0] or key == "rows")]
+    columns = [Column(key, COLUMNS[key], text=key in ("row", "rows", "method")) for key in keys]
+    cells = [[_cell(key, line, groups[line["row"]]) for key in keys] for line in lines]
+    note = f"{NOTE} {ON_SSV2}" if any(row.dataset == "ssv2" for row in rows) else NOTE
+    notes = (note, f"All counts: {COMPLEXITY}.") if lines else ("Not counted yet.",)
+    return grid.plain("complexity-table", "Parameters and multiply-adds at full size", columns, cells, notes)
+
+
+def _counted(row: Row) -> str:
+    """What decides the counts; a row that is not resolved shares them with none."""
+    config = row.config
+    return repr((config.method, config.adapters, config.decoder)) if config else row.name
+
+
+def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str:
+    if key == "row":
+        return FRAMES.sub("", group[0].label)
+    if key == "rows":
+        return ", ".join(row.name for row in group)
+    return f"{int(line[key]):,}" if line[key].isdigit() else line[key]

@@ -1,0 +1,296 @@
+"""The report of a profile as sections: README.md and index.html are two templates over this one content."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2clip.report import facts, grid, overlap, published
+from m2clip.report.grid import Cell, Column, Grid, shown
+from m2clip.report.names import DATASETS
+from m2clip.report.numbers import MISSING, Number
+from m2clip.report.parts import Part, Picture, Points, Section
+from m2clip.report.provenance import Behind
+from m2clip.report.results import Results
+from m2clip.report.row import Row, get_path, is_number
+from m2clip.report.run_facts import Made
+from m2clip.rows import MAIN
+
+if TYPE_CHECKING:
+    from m2clip.report.old_figures import Figure
+
+KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
+SYNTHETIC = (
+    "The videos are generated and the backbone is a small CLIP pre-trained on still pictures of the same "
+    "generated world. Such numbers say nothing about the paper's. What the paper printed is marked as "
+    "published; between the two only steps from a reference row compare, and they share no axis."
+)
+REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
+FACTS = {
+    "splits": "Videos by split",
+    "labels": "Labels",
+    "frames": "Frames, min / median / max",
+    "fps": "Frames a second",
+    "size": "Size, px",
+    "minutes": "Duration in all, min",
+    "invalid_percent": "Invalid, %",
+}
+MENU = {"table": "Tables", "fig": "Figures"}  # by how a table's name starts; the others are "More"
+CONCLUSIONS, RUNS = "Conclusions", "Runs and data"
+UNPRINTED = {  # figures whose values the paper draws and does not print
+    "fig2a": "Of ST-Adapter with a text branch the paper draws bars without printing their values.",
+    "fig2b": "The paper draws its maps without printing a value.",
+    "fig4b": "The paper draws its curves without printing their values.",
+}
+FIRST_LINES = (
+    "The paper's figure prints no values. Of a method with several numbers of frames its first line is "
+    "taken: which frames the figure draws the paper does not say, so this choice is ours. Nothing here is "
+    "measured."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All that the pages show. about: what kind of data it is. behind: what stands behind its numbers."""
+
+    profile: str
+    synthetic: bool
+    about: str
+    intro: tuple[str, ...]
+    sections: tuple[Section, ...]
+    behind: tuple[Behind, ...]
+
+    @property
+    def title(self) -> str:
+        """Of the whole."""
+        return f"M²-CLIP, profile {self.profile}"
+
+    def menu(self) -> list[tuple[str, list[Section]]]:
+        """The sections by group, in the order in which they are read."""
+        groups: dict[str, list[Section]] = {}
+        for section in self.sections:
+            groups.setdefault(section.menu, []).append(section)
+        return list(groups.items())
+
+
+def introduction(results: Results, card: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What the numbers are of: data, backbone and what it names before any training, by its card."""
+    used = datasets(results)
+    names = ", ".join(map(results.names.dataset, used))
+    config = next((row.config for row in shown_rows(results) if row.config), None)
+    told = get_path(card, "zero_shot") or {}
+    known = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
+    stills = f" Zero-shot on stills it was not trained on, it names {known}." if known else ""
+    others = ", ".join(results.names.dataset(name) for name in used if not results.is_papers(name))
+    texts = [
+        f"Data: {names}. Backbone: {config.backbone.name if config else 'unknown'}.{stills}",
+        f"The labels of {others} are not the published ones, or were not held to them when the set was "
+        "prepared: no number of the paper is set beside what was measured there." if others else "",
+        f"{counted(results)} A value that is not there is shown as {MISSING}.",
+    ]  # fmt: skip
+    return tuple(filter(None, texts))
+
+
+def shown_rows(results: Results) -> list[Row]:
+    """Every row that a table shows, once, in the order of the tables."""
+    names = dict.fromkeys(row for spec in results.tables.values() for row in spec.rows)
+    return [results.rows[name] for name in names]
+
+
+def datasets(results: Results) -> list[str]:
+    """Every dataset that a row is trained or tested on."""
+    rows = shown_rows(results)
+    used = {row.dataset for row in rows}
+    used |= {dataset for row in rows if row.config for dataset in row.config.evaluate.zero_shot}
+    return [dataset for dataset in DATASETS if dataset in used]
+
+
+def counted(results: Results) -> str:
+    """How many of the shown rows' runs there are."""
+    rows = shown_rows(results)
+    return f"{sum(len(row.measured) for row in rows)} of {sum(len(row.runs) for row in rows)} runs are here."
+
+
+def opening(tables: Sequence[Section], claims: Section, summed: str) -> Iterator[Section]:
+    """The first screen, what was found: the table `main` and the verdicts; then the other tables."""
+    main = [section for section in tables if section.key == f"of-{MAIN}"]
+    head, *figures = main[0].parts if main else [None]
+    files = main[0].files if main else ()
+    parts = (f"Claims of the paper: {summed}.", *filter(None, [head]), _verdicts(claims), *figures)
+    yield Section(key="summary", title="What was found", parts=parts, files=files)
+    yield from (section for section in tables if section not in main)
+
+
+def _verdicts(claims: Section) -> Grid:
+    """Of the claims of each table or figure of the paper, how many came to which verdict."""
+    tallies = [(part.title, _tally(part)) for part in claims.parts if isinstance(part, Grid)]
+    there = {verdict for _, tally in tallies for verdict in tally}
+    verdicts = sorted(there, key=lambda verdict: (not verdict.startswith("holds"), verdict))
+    columns = [Column("section", "Claims of", text=True), *(Column(_slug(word), word) for word in verdicts)]
+    lines: list[list[Cell]] = [
+        [title, *(Number(value=tally[word]) for word in verdicts)] for title, tally in tallies
+    ]
+    return grid.plain("verdicts", "Verdicts", columns, lines)
+
+
+def _tally(table: Grid) -> Counter[str]:
+    """How many lines came to which verdict, whatever number of seeds is behind it."""
+    words = (shown(cell) for _, column, cell in table.cells() if column.key == "verdict")
+    return Counter(re.split(r" \(|: ", word.removeprefix("one seed: "))[0] for word in words)
+
+
+def _slug(words: str) -> str:
+    return re.sub(r"\W+", "-", words.casefold()).strip("-")
+
+
+def of_tables(results: Results, tables: Sequence[Grid], figures: Sequence["Figure"]) -> Iterator[Section]:
+    """A section for each table, with its figures below it and what the paper prints of them."""
+    for table in tables:
+        parts: list[Part] = [table]
+        for figure in (one for one in figures if one.table == table.key):
+            if figure.caption is None:
+                parts.append(f"The figure {figure.name} {figure.why}.")
+                continue
+            file = Path("figures") / f"{figure.name}.png"
+            parts.append(Picture(file=file, alt=figure.alt, caption=figure.caption, wide=figure.wide))
+        parts += [part for part in (_printed(table.key), UNPRINTED.get(table.key)) if part]
+        files = tuple(Path("tables") / f"{table.key}.{ending}" for ending in ("md", "csv", "tex"))
+        menu = next((title for start, title in MENU.items() if table.key.startswith(start)), "More tables")
+        yield Section(key=f"of-{table.key}", title=table.title, parts=tuple(parts), files=files, menu=menu)
+
+
+def _printed(key: str) -> Grid | None:
+    """The published numbers that Figures 1 and 2a draw, as far as the paper's tables print them."""
+    if key not in ("fig1", "fig2a"):
+        return None
+    k400, ssv2, unseen = (_first_lines(name) for name in ("table1_k400", "table2_ssv2", "table3_zero_shot"))
+    wanted: dict[str, tuple[dict[str, published.Line], str, int]] = {
+        "Frames": (k400, "frames", 0), "Tunable parameters, M": (k400, "tunable_params_m", 0),
+        "K400, top-1, %": (k400, "top1", 1), "SSv2, top-1, %": (ssv2, "top1", 1),
+        "Zero-shot UCF101, top-1, %": (unseen, "ucf101", 1),
+        "Zero-shot HMDB51, top-1, %": (unseen, "hmdb51", 1),
+    }  # fmt: skip
+    out = ("SSv2, top-1, %",) if key == "fig1" else ("Frames", "Tunable parameters, M")
+    methods = [name for name in unseen if name in k400] if key == "fig1" else ["ST-Adapter", published.OURS]
+    columns = {header: of for header, of in wanted.items() if header not in out}
+    lines: list[list[Cell]] = [
+        [
+            name,
+            *(
+                own[name].number(column, digits) if name in own else None
+                for own, column, digits in columns.values()
+            ),
+        ]
+        for name in methods
+    ]
+    heads = [Column("method", "Method", text=True), *(Column(_slug(header), header) for header in columns)]
+    title = "From the paper's Tables 1-3, not read off the figure"
+    return grid.plain(f"{key}-values", title, heads, lines, [FIRST_LINES])
+
+
+def _first_lines(name: str) -> dict[str, published.Line]:
+    return {line.cells["method"]: line for line in reversed(published.read(name).lines)}
+
+
+def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
+    """Every row: what it was trained with, for how long, of which commit, and how its loss ended."""
+    headers = (
+        "Row",
+        "Dataset",
+        "Seeds",
+        "Steps",
+        "Batch",
+        "Learning rate",
+        "τ",
+        "Frames × crops × clips",
+        "Training, min",
+        "Commit",
+    )
+    texts = (True, True, True, False, False, False, False, True, True, True)
+    lines = [
+        (
+            row.label,
+            results.names.dataset(row.dataset) if row.dataset else None,
+            ", ".join(str(run.key.seed) for run in row.measured),
+            *_recipe(row),
+            _views(row),
+            ", ".join(_minutes(get_path(run.provenance, "seconds")) for run in row.measured),
+            ", ".join(dict.fromkeys(_commit(run.provenance) for run in row.measured)),
+        )
+        for row in shown_rows(results)
+    ]
+    columns = [Column(_slug(header), header, text) for header, text in zip(headers, texts, strict=True)]
+    recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
+    return Section(
+        key="ran",
+        title="What ran",
+        menu=RUNS,
+        parts=(counted(results), recipes, Points(tuple(_apart(results, made))), converged),
+    )
+
+
+def _apart(results: Results, made: Mapping[Any, Made]) -> Iterator[str]:
+    """What is not as declared, and the machines; only what there is."""
+    rows = shown_rows(results)
+    runs = [run for row in rows for run in row.measured]
+    dropped = sorted({path for run in runs for path in get_path(run.provenance, "dropped_videos") or []})
+    found = {
+        "Not run yet": [str(run.key) for row in rows for run in row.runs if not run.metrics],
+        "Made with another config than the declared one, so left out": [
+            str(key) for row in rows for key in row.stale
+        ],
+        f"Left out of training as unreadable, {len(dropped)} in all": dropped[:1],
+        "Machine": list(dict.fromkeys(made[run.key].machine for run in runs)),
+    }
+    yield from (f"{name}: {'; '.join(values)}." for name, values in found.items() if values)
+
+
+def _recipe(row: Row) -> list[str]:
+    """Steps, batch, learning rate and temperature of a row; nothing but the last where nothing is trained."""
+    if row.config is None:
+        return [MISSING] * 4
+    train, tau = row.config.train, row.config.backbone.temperature
+    numbers = (
+        [f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"] if train.steps else ["0", MISSING, MISSING]
+    )
+    return [*numbers, "CLIP's" if tau is None else f"{tau:g}"]
+
+
+def _views(row: Row) -> str | None:
+    counts = row.same(
+        lambda run: [get_path(run.metrics, "supervised", key) for key in ("frames", "crops", "clips")]
+    )
+    return None if counts is None or None in counts else " × ".join(map(str, counts))
+
+
+def _minutes(seconds: Any) -> str:
+    return f"{seconds / 60:.1f}" if is_number(seconds) else MISSING
+
+
+def _commit(provenance: Mapping[str, Any] | None) -> str:
+    commit = get_path(provenance, "commit")
+    changed = " with changes" if get_path(provenance, "dirty") else ""
+    return f"{commit[:12]}{changed}" if isinstance(commit, str) else MISSING
+
+
+def data(results: Results, more: Sequence[Part] = ()) -> Section:
+    """Facts and contact sheets of the datasets, and which labels of theirs are not unseen."""
+    used, profile = datasets(results), results.profile.name
+    columns = [Column("dataset", "Dataset", text=True)]
+    columns += [Column(key, header, text=key == "splits") for key, header in FACTS.items()]
+    lines = [
+        (results.names.dataset(name), *((results.sheets.get(name) or {}).get(key) for key in FACTS))
+        for name in used
+    ]
+    shared = overlap.all_told(used, shown_rows(results), results)
+    notes = [" ".join([overlap.HOW, *(f"{text}." for text in shared.values())])] if shared else []
+    parts: list[Part] = [grid.plain("sets", "Datasets", columns, lines, notes), *more]
+    for name in used:
+        if (facts.sheets(profile) / f"{name}.png").exists():
+            called = results.names.dataset(name)
+            alt = f"Contact sheet of {called}: six frames of some videos, one video a line under its label."
+            parts.append(Picture(file=Path("data") / f"{name}.png", alt=alt, caption=called, drawn=False))
+    files = [facts.overlap_file(profile, name).relative_to(facts.sheets(profile).parent) for name in shared]
+    return Section(key="data", title="Data", parts=tuple(parts), menu=RUNS, files=tuple(files))

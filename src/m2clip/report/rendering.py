@@ -1,0 +1,110 @@
+"""Templates: the same sections as Markdown and as one HTML file, a table also as LaTeX; here is no markup."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from m2clip.report import grid
+from m2clip.report.grid import Grid
+from m2clip.report.numbers import NEAR_CHANCE
+from m2clip.report.parts import Heading, Picture, Points
+
+HERE = Path(__file__).parent / "templates"
+KINDS = {"csv": "text/csv;charset=utf-8", "tex": "text/plain;charset=utf-8", "pdf": "application/pdf"}
+COLOURS, QUALITY = (
+    256,
+    80,
+)  # of an embedded picture: of what is drawn, of WebP, where a difference is not seen
+LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "²": r"$^2$",
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    NEAR_CHANCE: r"$^\S$",
+    "—": "---",
+    "−": "$-$",
+    "✓": r"$\checkmark$",
+    "✗": r"$\times$",
+}
+TESTS: dict[str, Callable[[Any], bool]] = {
+    name: lambda part, kind=kind: isinstance(part, kind)  # type: ignore[misc]
+    for name, kind in {
+        "words": str,
+        "points": Points,
+        "heading": Heading,
+        "table": Grid,
+        "picture": Picture,
+    }.items()
+}
+
+
+def markdown(text: object) -> str:
+    """Text that Markdown shows as it is, also inside of a table."""
+    return re.sub(r"([\\`*_\[\]<>&|~$])", r"\\\1", " ".join(str(text).split()))
+
+
+def latex(text: object) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(LATEX.get(character, character) for character in str(text))
+
+
+def uri(path: Path) -> str:
+    """A file as an address that needs no network."""
+    return _uri(path.read_bytes(), KINDS[path.suffix[1:]])
+
+
+def image(picture: Picture, path: Path) -> str:
+    """A PNG as an address, smaller: what is drawn in few colours, frames of videos as WebP."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    with Image.open(path) as found:
+        colours = found.convert("RGB")
+    if picture.drawn:
+        colours.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(stream, format="PNG")
+    else:
+        colours.save(stream, format="WEBP", quality=QUALITY, method=6)
+    return _uri(stream.getvalue(), "image/png" if picture.drawn else "image/webp")
+
+
+def _uri(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@cache
+def _environment(tex: bool) -> Environment:
+    """TeX has braces and percent signs of its own, so its templates have other delimiters."""
+    delimiters: dict[str, Any] = {
+        "variable_start_string": "<<", "variable_end_string": ">>", "block_start_string": "<%",
+        "block_end_string": "%>", "comment_start_string": "<#", "comment_end_string": "#>",
+    }  # fmt: skip
+    made = Environment(
+        loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=lambda name: bool(name and ".html" in name), keep_trailing_newline=True,
+        **(delimiters if tex else {}),
+    )  # fmt: skip
+    made.filters |= {
+        "md": markdown, "tex": latex, "shown": grid.shown, "order": grid.order, "sources": grid.sources,
+        "uri": uri, "image": image, "file": lambda name: (HERE / name).read_text(encoding="utf-8"),
+    }  # fmt: skip
+    made.tests |= TESTS
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of the folder `templates`; in HTML every text is escaped."""
+    return _environment(".tex" in template).get_template(template).render(values)

@@ -1,0 +1,173 @@
+"""`m2clip trace`: from a number in a table, a figure or a claim back to the run and the file it came from."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from m2clip import rows as declared_rows
+from m2clip.errors import UserError, did_you_mean
+from m2clip.parsing import read_mapping
+from m2clip.report import TABLES, declared, results, run_facts, tables
+from m2clip.report import old_claims as claims
+from m2clip.report import old_figures as figures
+from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
+from m2clip.report.numbers import MISSING, Source
+from m2clip.report.results import Results
+from m2clip.report.row import Row
+from m2clip.report.run_facts import Made
+from m2clip.report.ticks import TICKS
+from m2clip.runs import RunKey
+
+
+@dataclass(frozen=True)
+class Traced:
+    """All that a report is made of. made: every run; run_id: of a run in MLflow, or why there is none."""
+
+    results: Results
+    stated: Mapping[str, claims.Claim]
+    made: Mapping[RunKey, Made]
+    run_id: Callable[[RunKey, str | None], str]
+
+
+def load(profile: str | None, run_id: Callable[[RunKey, str | None], str]) -> Traced:
+    """Every declared row, claim and table, also the tables that are not asked for."""
+    chosen, names = declared_rows.profile(profile), declared_rows.rows()
+    asked = declared.read(list(read_mapping(TABLES).get("tables") or {}), names)
+    found = results.read(chosen, asked, names)
+    return Traced(found, claims.read(names), run_facts.all_made(found.rows.values(), chosen), run_id)
+
+
+def lines(traced: Traced, where: str, row: str | None, column: str | None) -> Iterator[str]:
+    """What is printed.
+
+    Raises:
+        UserError: in one line, for a word that means nothing here or more than one thing.
+    """
+    places, known_rows = traced.results.places, traced.results.rows
+    if where in places and (row or where not in known_rows):
+        return _table(traced, where, row, column)
+    if column:
+        raise UserError(f"trace {where}: --column is for a row of a table; {where} is no table with a row")
+    if where in traced.stated and not row:
+        return _claim(traced, where)
+    if parts := figures.parts(where, traced.results):
+        return _figure(traced, where, parts, row)
+    if row and (parts := figures.parts(f"{where}-{row}", traced.results)):
+        return _figure(traced, where, parts, None)
+    if where in known_rows and not row:
+        return _row(traced, where)
+    known = [*places, *figures.names(traced.results), *([] if row else [*traced.stated, *known_rows])]
+    what = "table or figure" if row else "table, figure, claim or row"
+    raise UserError(f"trace {where}: there is no {what} {where}{did_you_mean(where, known)}")
+
+
+def _table(traced: Traced, name: str, row: str | None, column: str | None) -> Iterator[str]:
+    table = tables.make(traced.results.places[name])
+    if row is None:
+        ours = [line.name or f'"{line.label}"' for line in table.lines]
+        raise UserError(f"trace {name}: which row? it has {', '.join(ours)}")
+    wanted = _columns(table, traced.results.tables[name].columns, column)
+    labels = [line.label for line in table.lines]
+    chosen = _matching(name, row, [line.name for line in table.lines], labels)
+    blocks = [group.heading for group in table.groups for _ in group.lines]
+    for at in chosen:
+        line = table.lines[at]
+        yield f"{name}, {line.label}{f' ({blocks[at]})' if blocks[at] else ''}"
+        yield from _cells(
+            traced, line, [(table.columns[place], line.cells[place]) for place in wanted], bool(column)
+        )
+
+
+def _cells(traced: Traced, line: Line, cells: Sequence[tuple[Column, Cell]], missing: bool) -> Iterator[str]:
+    """Cells of a line as the table prints them, what each is made of, and the runs behind them."""
+    told: tuple[Source, ...] = ()
+    for column, cell in cells:
+        if shown(cell) == MISSING:
+            yield from [f"  {column.header}: {MISSING} (not run yet)"] if missing else []
+            continue
+        yield f"  {column.header}: {shown(cell)}{f'  ({column.how})' if column.how and line.name else ''}"
+        if sources(cell) != told:
+            yield from (f"    from {source}" for source in sources(cell))
+        told = sources(cell)
+    behind = dict.fromkeys(source.run for _, cell in cells for source in sources(cell) if source.run)
+    own = traced.results.rows.get(line.name)
+    yield from _runs(traced, behind, [own] if own else [])
+
+
+def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """Lines of a table by a row's name, by its label, or by a part of the label of only one."""
+    if word in names and word:
+        return [names.index(word)]
+    wanted = word.casefold()
+    exact = [at for at, label in enumerate(labels) if label.casefold() == wanted]
+    found = exact or [at for at, label in enumerate(labels) if wanted in label.casefold()]
+    several = list(dict.fromkeys(labels[at] for at in found))
+    if len(several) > 1:
+        own = [", ".join(filter(None, (names[at] for at in found if labels[at] == one))) for one in several]
+        told = [f'"{one}" ({rows})' if rows else f'"{one}"' for one, rows in zip(several, own, strict=True)]
+        raise UserError(f"trace {table}: {word} may be {' or '.join(told)}; say which")
+    if not found:
+        known = [*filter(None, names), *labels]
+        told = list(dict.fromkeys(known))
+        raise UserError(f"trace {table}: there is no row {word}{did_you_mean(word, known)}; known are {told}")
+    return found
+
+
+def _columns(table: Grid, keys: Sequence[str], word: str | None) -> list[int]:
+    """The columns to print: that one, or all that hold numbers."""
+    if word is None:
+        return [
+            at
+            for at, (key, column) in enumerate(zip(keys, table.columns, strict=True))
+            if not column.text and key not in TICKS
+        ]
+    for at, (key, column) in enumerate(zip(keys, table.columns, strict=True)):
+        if word.casefold() in (key, column.key, column.header.casefold()):
+            return [at]
+    raise UserError(
+        f"trace {table.key}: there is no column {word}{did_you_mean(word, keys)}; known are {list(keys)}"
+    )
+
+
+def _claim(traced: Traced, name: str) -> Iterator[str]:
+    claim = traced.stated[name]
+    judged = claims.judge(traced.results, {name: claim})
+    section = claims.section(judged, traced.results)
+    (table,) = (part for part in section.parts if isinstance(part, Grid))
+    (line,) = table.lines
+    yield f"{name}: {claim.says} ({claim.section})"
+    yield f"  {shown(table.cell(name, 'verdict'))}"
+    cells = [pair for pair in zip(table.columns, line.cells, strict=True) if sources(pair[1])]
+    yield from _cells(traced, line, cells, True)
+    yield from _runs(traced, (), [traced.results.rows[row] for row in claim.rows])
+
+
+def _figure(traced: Traced, name: str, parts: Sequence[figures.Part], row: str | None) -> Iterator[str]:
+    """A figure that is drawn from files of the runs, or from the paper's tables."""
+    labels = [part.label for part in parts]
+    chosen = range(len(parts)) if row is None else _matching(name, row, [part.name for part in parts], labels)
+    there = [parts[at] for at in chosen]
+    for part in there:
+        yield f"{name}, {part.label}{f' ({part.name})' if part.name else ''}"
+        yield from (f"    from {source}" for source in part.sources)
+    behind = dict.fromkeys(source.run for part in there for source in part.sources if source.run)
+    yield from _runs(traced, behind, [part.row for part in there if part.row])
+
+
+def _row(traced: Traced, name: str) -> Iterator[str]:
+    row = traced.results.rows[name]
+    yield f"{name}: {row.label}"
+    yield from (f"  {run.key.metrics}" for run in row.measured)
+    yield from _runs(traced, [run.key for run in row.measured], [row])
+
+
+def _runs(traced: Traced, behind: Iterable[RunKey], wanted: Sequence[Row]) -> Iterator[str]:
+    """Each run in full, and those that are missing."""
+    for run in (traced.made[key] for key in behind):
+        yield f"run {run.key}"
+        for name, value in (*run.facts(), ("mlflow", traced.run_id(run.key, run.config_sha))):
+            yield f"  {name:<10} {value}"
+    for row in wanted:
+        for one in row.runs:
+            if not one.metrics:
+                stale = "made with another config" if one.key in row.stale else "not run yet"
+                yield f"run {one.key}: {stale}; dvc repro evaluate@{one.key.row}-{one.key.seed}"
