@@ -7,12 +7,17 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
-from m2clip.report.html.grids import order
-from m2clip.report.html.parts import Cell, Grid, Group, grid
 
 import browser
 import made_up_runs as made
-from m2clip.report.tables.formats import escape_latex, escape_markdown
+from m2clip.report import provenance
+from m2clip.report.grid import Column, Grid, Group, Line, order
+from m2clip.report.numbers import Number
+from m2clip.report.pages import Page
+from m2clip.report.parts import Section
+from m2clip.report.rendering import latex as escape_latex
+from m2clip.report.rendering import markdown as escape_markdown
+from m2clip.report.rendering import render
 from m2clip.rows import rows
 from m2clip.runs import RunKey
 from m2clip.stages import report
@@ -81,6 +86,11 @@ class Reader(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
+def section(page, key):
+    """The HTML of a section, to the start of the next."""
+    return page[page.index(f'<section id="{key}">') :].partition("</section>")[0]
+
+
 def test_one_whole_file_that_asks_nothing_of_a_network(page):
     read = Reader(page)
     assert not read.open
@@ -112,8 +122,9 @@ def test_names_lead_somewhere_and_pictures_have_texts(page):
 
 def test_what_ran_is_said_first(page):
     top = page[: page.index("<nav")]
+    assert f"{len(rows()) - 1} of {len(rows())} runs are here." in top
     assert "Generated data." in top
-    assert f"Profile {made.PROFILE}" in top
+    assert f"profile {made.PROFILE}" in top
     assert "standin-ViT-S-16" in top
     assert f"{made.PROFILE}/te/0" in page, "what has not run is named"
 
@@ -123,7 +134,7 @@ def test_published_and_measured_rows_are_never_in_one_group(page):
         heading = re.search(r"rowgroup.*?<span>(.*?)</span>", body)
         if heading and heading[1].startswith("Published"):
             assert "run-" not in body
-    table = page[page.index('id="table1"') : page.index('id="table2"')]
+    table = section(page, "of-table1")
     assert 'data-sources="published-table1_k400"' in table
     assert "run-main-0" in table
 
@@ -151,19 +162,58 @@ def test_hard_labels_in_every_format(folder, page):
     assert f"\n{expected} & " in latex
 
 
-def test_claims_and_the_audit_stand_between_figures_and_pictures(folder):
-    text = (folder / "index.html").read_text()
-    order = ("figures", "claims", "released-code", "pictures", "sources")
-    places = [text.index(f'<section id="{key}">') for key in order]
-    assert places == sorted(places)
-    claims, audit = text[places[1] : places[2]], text[places[2] : places[3]]
-    behind = {"run-ted-0": claims, "published-table4_components": claims, "run-released-0": audit}
-    for key, part in behind.items():
+def test_each_table_is_a_section_of_the_menu_after_what_was_found(page):
+    read = Reader(page)
+    menu = [
+        a["href"][1:]
+        for a in read.all("a")
+        if a["href"].startswith("#") and not {"class", "data-sources"} & set(a)
+    ]
+    sections = [one["id"] for one in read.all("section")]
+    assert menu == sections and len(sections) == len(set(sections)) > 15
+    first, claims, audit = (section(page, key) for key in ("summary", "claims", "released-code"))
+    assert sections[0] == "summary" and 'id="main"' in first and 'id="verdicts"' in first
+    for key, part in (
+        ("run-ted-0", claims),
+        ("published-table4_components", claims),
+        ("run-released-0", audit),
+    ):
         assert re.search(f'data-sources="[^"]*{key}[ "]', part), key
     assert "ted-over-clip" in claims and "undecided at this size" in claims
     assert "*" not in re.sub(r"<[^>]*>", "", claims) and "<p>- " not in claims
-    assert not re.search(r"<a [^>]*>—</a>", text), "what is missing opens nothing"
+    assert not re.search(r"<a [^>]*>—</a>", page), "what is missing opens nothing"
     assert "Site of the TED-Adapter" in audit and "214" in audit
+
+
+def test_verdicts_are_counted_and_can_be_seen(page):
+    told = re.findall(r'<span class="verdict (\w+)">(?:one seed: )?(\w+)', section(page, "claims"))
+    kinds = {"holds": "good", "does": "bad"}
+    assert told and all(kind == kinds.get(word, "open") for kind, word in told)
+    counts = section(page, "summary").partition('id="verdicts"')[2].partition("<table")[2]
+    summed = Reader(f"<table{counts.partition('</table>')[0]}</table>")
+    assert sum(int(cell) for cell in summed.cells if cell.isdigit()) == len(told)
+
+
+SHOW = """
+const shown = () => [...document.querySelectorAll("main > section")]
+  .filter((one) => one.getBoundingClientRect().height > 0).map((one) => one.id);
+const told = [shown()];
+for (const key of ["of-table1", "source-run-main-0", "of-fig4a"]) {
+  location.hash = key;
+  await new Promise((done) => setTimeout(done, 60));
+  told.push([shown(), document.querySelector("nav [aria-current]")?.hash]);
+}
+return [told, document.documentElement.scrollHeight];
+"""
+
+
+def test_one_section_is_shown_at_a_time(page, tmp_path):
+    (first, *others), height = browser.run(page, SHOW, tmp_path)
+    assert first == ["summary"]
+    assert others == [
+        [["of-table1"], "#of-table1"], [["sources"], "#sources"], [["of-fig4a"], "#of-fig4a"]
+    ]  # fmt: skip
+    assert height < 6000
 
 
 SORT = """
@@ -182,23 +232,32 @@ return [...told, document.activeElement === button];
 """
 
 
-def test_sorting_keeps_groups_apart_and_missing_values_last(page, tmp_path):
+def page_of(table):
+    """A page of one table alone."""
+    only = Section(key="only", title="Only", parts=(table,))
+    page = Page(profile="made", synthetic=False, about="", intro=(), sections=(only,), behind=())
+    return render("index.html.j2", page=page, folder=None, behind=provenance.of_cell)
+
+
+def test_sorting_keeps_groups_apart_and_missing_values_last(tmp_path):
     numbers = ((10.0, None, 9.5, -1.0), (2.0, None, 30.0))
     groups = tuple(
-        Group(f"g{at}", tuple((Cell("x"), Cell("—" if n is None else f"{n:g}", n)) for n in part))
+        Group(f"g{at}", tuple(Line(("x", None if n is None else Number(value=n, digits=1))) for n in part))
         for at, part in enumerate(numbers)
     )
-    table = Grid(key="made", title="Made", headers=("Row", "N"), texts=(True, False), groups=groups)
-    whole = page.replace('<main id="content">', f'<main id="content">{grid(table)}')
+    columns = (Column("row", "Row", text=True), Column("n", "N"))
+    whole = page_of(Grid(key="made", title="Made", columns=columns, groups=groups))
     before, up, down, again, focused = browser.run(whole, SORT, tmp_path)
-    assert before == [["head", "10", "—", "9.5", "-1"], ["head", "2", "—", "30"]]
-    assert up == ["ascending", [["head", "-1", "9.5", "10", "—"], ["head", "2", "30", "—"]]]
-    assert down == ["descending", [["head", "10", "9.5", "-1", "—"], ["head", "30", "2", "—"]]]
+    assert before == [["head", "10.0", "—", "9.5", "-1.0"], ["head", "2.0", "—", "30.0"]]
+    assert up == ["ascending", [["head", "-1.0", "9.5", "10.0", "—"], ["head", "2.0", "30.0", "—"]]]
+    assert down == ["descending", [["head", "10.0", "9.5", "-1.0", "—"], ["head", "30.0", "2.0", "—"]]]
     assert again == ["none", before]
     assert focused
 
 
 OPEN = """
+location.hash = "table4";
+await new Promise((done) => setTimeout(done, 50));
 const links = [...document.querySelectorAll("#table4 + div a.number")];
 const link = links.find((one) => one.dataset.sources === "run-ted-0" && one.dataset.facts.includes("top1"));
 link.focus();
@@ -264,7 +323,9 @@ def test_nothing_is_wider_than_the_window(page, tmp_path, width):
 
 def test_every_cell_of_a_table_tells_the_files_of_its_origin(folder, page):
     with (folder / "provenance.csv").open(newline="") as file:
-        lines = [line for line in csv.DictReader(file) if line["table"] in ("table1", "claims", "audit.md")]
+        lines = [
+            line for line in csv.DictReader(file) if line["table"] in ("table1", "claims.md", "audit.md")
+        ]
     told = [link["data-facts"] for link in Reader(page).all("a") if link.get("class") == "number"]
     files = {value for facts in told for name, value in json.loads(facts) if name == "From"}
     assert len(lines) > 300

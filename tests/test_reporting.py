@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,24 +15,23 @@ import report_files as fake
 from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.parsing import build
+from m2clip.report import columns, declared, results
 from m2clip.report.conclusions import levels
+from m2clip.report.declared import Declared, Spec
 from m2clip.report.differences import difference, label
-from m2clip.report.facts import Parameters
 from m2clip.report.figures.style import wrapped
-from m2clip.report.names import Names
-from m2clip.report.results import Value, load, summary
-from m2clip.report.tables import declared
-from m2clip.report.tables.columns import Context
-from m2clip.report.tables.declared import Spec
-from m2clip.report.tables.formats import Column, Table, escape_latex, escape_markdown, render, shown
-from m2clip.report.tables.making import make_table
+from m2clip.report.grid import Column, Grid, Group, Line, csv_text, shown
+from m2clip.report.numbers import Number
+from m2clip.report.old_claims import context
+from m2clip.report.rendering import latex, markdown, render
+from m2clip.report.row import mean
+from m2clip.report.tables import make
 from m2clip.runs import LogLine, RunKey
 from m2clip.stages import report
 
 ROOT = Path(__file__).parents[1]
 CLIP, SSV2 = fake.ROWS["fake-clip"], fake.ROWS["fake-ssv2"]
 HARD = "a_b & 50% <x>"
-CONTEXT = Context(Names(("k400", "ucf101")), {"k400": {"labels": "4"}}, Parameters([]), rows.Profile())
 
 
 @pytest.fixture(autouse=True)
@@ -71,16 +69,32 @@ def again(root):
     return result.stdout.splitlines()[-1]
 
 
-def table_of(names, seeds=(0,), columns=("label", "top1", "top5", "ucf101", "chance")):
-    found = load(rows.profile("fake"), names, seeds, {"fake-clip": "Fake CLIP"})
-    return make_table("made-up", Spec(title="T", rows=tuple(names), columns=columns), found, CONTEXT)
+def results_of(names, seeds=(0,), **spec):
+    """The report's results of one made-up table of these rows."""
+    fake.declare(seeds=seeds)
+    asked = {"made-up": Spec(title="T", rows=tuple(names), **spec)}
+    return results.read(rows.profile("fake"), Declared(asked, {"fake-clip": "Fake CLIP", "other": "Other"}))
+
+
+def table_of(names, seeds=(0,), columns=("label", "top1", "top5", "ucf101", "chance"), **spec):
+    return make(results_of(names, seeds, columns=columns, **spec).places["made-up"])
+
+
+def formats(table):
+    """As Markdown, CSV and LaTeX."""
+    return {
+        "md": render("table.md.j2", alone=table),
+        "csv": csv_text(table),
+        "tex": render("table.tex.j2", table=table),
+    }
 
 
 def lines(table):
-    return [[shown(cell) for cell in row] for row in table.cells]
+    return [[shown(cell) for cell in line.cells] for line in table.lines]
 
 
 def test_a_run_that_is_not_there_and_nan_are_missing():
+    fake.facts("k400", 4)
     fake.run("main")
     fake.resolve("fake-clip", CLIP)
     assert lines(table_of(["main", "fake-clip", "fake-ssv2"])) == [
@@ -88,7 +102,7 @@ def test_a_run_that_is_not_there_and_nan_are_missing():
         ["Fake CLIP", "—", "—", "—", "25.0"],
         ["fake-ssv2", "—", "—", "—", "—"],
     ]
-    content = render(table_of(["fake-clip"]))
+    content = formats(table_of(["fake-clip"]))
     assert "| Fake CLIP | — | — | — | 25.0 |" in content["md"]
     assert r"Fake CLIP & --- & --- & --- & 25.0 \\" in content["tex"]
     block = "Measured here: Synth-K400; zero-shot on Synth-UCF101"
@@ -96,6 +110,7 @@ def test_a_run_that_is_not_there_and_nan_are_missing():
 
 
 def test_seeds_become_mean_and_deviation():
+    fake.facts("k400", 4)
     for seed, top1 in enumerate((40.0, 50.0, 60.0)):
         fake.run("main", seed=seed, top1=top1, zero_shot=(10.0 + seed, 20.0 + seed))
         fake.run("fake-clip", CLIP, seed=seed, top1=12.0)
@@ -103,7 +118,7 @@ def test_seeds_become_mean_and_deviation():
     assert lines(many)[0] == ["M2-CLIP", "50.0 ± 10.0", "—", "16.0 ± 7.1", "25.0"]
     assert lines(many)[1][1] == "12.0", "nothing of CLIP depends on a seed"
     assert "over seeds" in " ".join(many.all_notes())
-    assert many.seeds == (3, 3)
+    assert [line.seeds for line in many.lines] == [3, 3]
     assert lines(table_of(["main"], seeds=(0, 1, 9)))[0][1] == "45.0 ± 7.1‡"
     alone = table_of(["main"])
     assert lines(alone)[0][1] == "40.0†"
@@ -112,7 +127,6 @@ def test_seeds_become_mean_and_deviation():
 
 
 def test_zero_shot_by_every_protocol():
-    fake.declare(seeds=(0, 1))
     for seed, start in ((0, 10.0), (1, 20.0)):
         fake.run("main", seed=seed)
         path = RunKey("fake", "main", seed).metrics
@@ -125,7 +139,7 @@ def test_zero_shot_by_every_protocol():
         path.write_text(json.dumps(metrics))
     keys = ("ucf101", "ucf101_full", "ucf101_half", "ucf101_no_text_adapter", "hmdb51_half")
     table = table_of(["main"], (0, 1), keys)
-    assert [shown(cell) for cell in table.cells[0]] == [
+    assert lines(table)[0] == [
         "20.0 ± 10.0", "15.0 ± 7.1", "20.0 ± 7.1", "16.0 ± 1.4", "—"
     ]  # fmt: skip
     assert [column.key for column in table.columns][2:4] == [
@@ -135,54 +149,46 @@ def test_zero_shot_by_every_protocol():
 
 
 def test_a_trained_row_near_chance_is_marked_and_its_step_too():
+    fake.facts("k400", 4)
     fake.run("main", top1=34.9)
     fake.run("fake-clip", CLIP, top1=25.0)
-    keys = ("label", "top1", "step")
-    names = ("fake-clip", "main")
-    found = load(rows.profile("fake"), names, (0,), {"fake-clip": "Fake CLIP"})
-    spec = Spec(title="T", rows=names, columns=keys, reference=("fake-clip",))
-    table = make_table("made-up", spec, found, CONTEXT)
+    asked = {"columns": ("label", "top1", "step"), "reference": ("fake-clip",)}
+    table = table_of(["fake-clip", "main"], **asked)
     assert lines(table) == [
         ["Fake CLIP", "25.0", "reference"],
         ["M2-CLIP", "34.9†§", "+9.9†§"],
     ], "who trains nothing is at chance for another reason"
-    notes = " ".join(table.all_notes())
     assert "Chance is 25.0 % on Synth-K400." in table.notes
-    assert "§ within 10 points of chance: it has not learned the labels" in notes
-    content = render(table)
+    assert "§ within 10 points of chance: it has not learned the labels" in " ".join(table.all_notes())
+    content = formats(table)
     assert "34.9†§" in content["md"] and r"34.9$^\dagger$$^\S$" in content["tex"]
     fake.run("main", top1=35.1)
-    again = make_table("made-up", spec, load(rows.profile("fake"), names, (0,), {}), CONTEXT)
-    assert "§" not in render(again)["md"]
-    unknown = replace(CONTEXT, facts={})
-    assert "§" not in render(make_table("made-up", spec, found, unknown))["md"], "chance is not known"
+    assert "§" not in formats(table_of(["fake-clip", "main"], **asked))["md"]
+    fake.run("main", top1=34.9)
+    fake.facts("k400", "")
+    unknown = table_of(["fake-clip", "main"], **asked)
+    assert lines(unknown)[1][1] == "34.9†" and "§" not in formats(unknown)["md"], "chance is not known"
 
 
 def test_the_steps_from_a_reference_near_chance_are_marked():
+    fake.facts("k400", 4)
     fake.run("other", {"decoder": {"heads": ["vc"]}}, top1=26.0)
     fake.run("main", top1=90.0)
-    names = ("other", "main")
-    found = load(rows.profile("fake"), names, (0,), {"other": "Other"})
-    spec = Spec(title="T", rows=names, columns=("label", "top1", "step"), reference=("other",))
-    assert lines(make_table("made-up", spec, found, CONTEXT)) == [
+    asked = {"columns": ("label", "top1", "step"), "reference": ("other",)}
+    assert lines(table_of(["other", "main"], **asked)) == [
         ["Other", "26.0†§", "reference"],
         ["M2-CLIP", "90.0†", "+64.0†§"],
     ]
 
 
 def test_chance_is_told_of_every_set_but_where_a_column_has_it():
-    context = replace(
-        CONTEXT, facts={name: {"labels": labels} for name, labels in
-                        (("k400", "4"), ("ssv2", "8"), ("ucf101", "5"))}
-    )  # fmt: skip
+    for dataset, labels in (("k400", 4), ("ssv2", 8), ("ucf101", 5)):
+        fake.facts(dataset, labels)
     fake.run("main")
     fake.run("fake-ssv2", SSV2)
-    names = ("main", "fake-ssv2")
-    found = load(rows.profile("fake"), names, (0,), {})
 
     def notes(*keys):
-        spec = Spec(title="T", rows=names, columns=("label", *keys))
-        return " ".join(make_table("made-up", spec, found, context).notes)
+        return " ".join(table_of(["main", "fake-ssv2"], columns=("label", *keys)).notes)
 
     sets = ("25.0 % on Synth-K400", "12.5 % on SSv2", "20.0 % on Synth-UCF101")
     assert f"Chance is {sets[0]}, {sets[1]} and {sets[2]}." in notes("top1", "ucf101")
@@ -198,10 +204,10 @@ def test_a_run_of_another_config_is_left_out():
 
 
 def test_escaping():
-    assert escape_markdown(HARD) == r"a\_b \& 50% \<x\>"
-    assert escape_markdown("c|d *e* [f](g) `h`") == r"c\|d \*e\* \[f\](g) \`h\`"
-    assert escape_latex(HARD) == r"a\_b \& 50\% \textless{}x\textgreater{}"
-    assert escape_latex("\\ {~^$#} 1 ± 2 ×") == (
+    assert markdown(HARD) == r"a\_b \& 50% \<x\>"
+    assert markdown("c|d *e* [f](g) `h`") == r"c\|d \*e\* \[f\](g) \`h\`"
+    assert latex(HARD) == r"a\_b \& 50\% \textless{}x\textgreater{}"
+    assert latex("\\ {~^$#} 1 ± 2 ×") == (
         r"\textbackslash{} \{\textasciitilde{}\textasciicircum{}\$\#\} 1 $\pm$ 2 $\times$"
     )
 
@@ -209,13 +215,14 @@ def test_escaping():
 def test_every_format_of_a_table():
     columns = (
         Column("label", "Row", text=True),
-        Column("top1", "Top-1, %", ("", "_std")),
+        Column("top1", "Top-1, %", endings=("", "_std")),
         Column("videos", "Videos"),
     )
-    table = Table(
-        "t", HARD, ("Note 5%.",), columns, ("x",), (2,), ((HARD, Value(1.26, 0.25, 2, mark="‡"), 1008),)
+    cells = (HARD, Number(value=1.26, std=0.25, marks="‡"), Number(value=1008))
+    table = Grid(
+        key="t", title=HARD, notes=("Note 5%.",), columns=columns, groups=(Group("", (Line(cells, "x", 2),)),)
     )
-    content = render(table)
+    content = formats(table)
     assert content["md"].splitlines()[2:5] == [
         "| Row | Top-1, % | Videos |",
         "| --- | ---: | ---: |",
@@ -319,7 +326,7 @@ def test_the_page_links_the_labels_that_are_not_unseen(monkeypatch):
     found = rendered(monkeypatch)
     told = "Of the 5 labels of Synth-UCF101, 1 are among those of Synth-K400"
     page = found["reports/fake/README.md"].decode()
-    assert f"- {told} ([which](data/ucf101_overlap.csv))." in page
+    assert f"{told}." in page and "[ucf101_overlap.csv](data/ucf101_overlap.csv)" in page
     assert f"{told}." in found["reports/fake/index.html"].decode()
     sheet.unlink()
     assert "among those" not in rendered(monkeypatch)["reports/fake/README.md"].decode()
@@ -336,7 +343,7 @@ def test_a_removed_row_leaves_nothing_behind(monkeypatch):
     after = rendered(monkeypatch)
     page = after["reports/fake/index.html"]
     after["reports/fake/index.html"] = re.sub(rb"base64,[^\"]*", b"", page)  # whose letters say nothing
-    left_out = b"Made with another config than the declared one, so left out: `fake/main/0`"
+    left_out = b"Made with another config than the declared one, so left out: fake/main/0."
     assert left_out in after["reports/fake/README.md"]
     assert not any("ssv2" in path or b"ssv2" in content.lower() for path, content in after.items())
     assert "reports/fake/data/k400.csv" in after, "the sheets are not the report's to clear"
@@ -345,14 +352,16 @@ def test_a_removed_row_leaves_nothing_behind(monkeypatch):
 def test_no_run_at_all(monkeypatch):
     fake.resolve("main")
     found = rendered(monkeypatch)
-    assert b"Not run yet: `fake/fake-clip/0`, `fake/main/0`" in found["reports/fake/README.md"]
+    assert b"Not run yet: fake/fake-clip/0; fake/main/0" in found["reports/fake/README.md"]
     assert found["reports/fake/main.json"] == b"{}\n"
 
 
 def test_levels():
+    fake.facts("k400", 4)
     fake.run("main", top1=50.0)
     fake.run("clip", CLIP, top1=26.0)
-    found = levels.levels(load(rows.profile("fake"), ["clip", "main"], [0], {}), CONTEXT)
+    found = results_of(["clip", "main"])
+    found = levels.levels(list(found.rows.values()), context(found))
     verdicts = {level.asked: level.verdict() for level in found}
     assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
     assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
@@ -391,10 +400,29 @@ def test_long_labels_are_broken_where_one_reads_on():
     assert wrapped("unbreakable" * 3, 5) == "unbreakable" * 3
 
 
-def test_summary():
-    assert summary([None, float("nan"), "x", True]) is None
-    assert summary([1, None]) == Value(1.0)
-    assert summary([1.0, 3.0]) == Value(2.0, 2**0.5, 2)
+def test_a_mean_of_what_is_there():
+    assert mean([None, float("nan"), "x", True]) is None
+    assert mean([1, None]) == Number(value=1.0)
+    assert mean([1.0, 3.0]) == Number(value=2.0, std=2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "fields"),
+    [
+        (Number(value=-0.04, signed=True), "0.0", ["-0.0400", "", "", ""]),
+        (
+            Number(value=-1.26, signed=True, interval=(-2.0, 0.5)),
+            "−1.3 [−2.0, +0.5]",
+            ["-1.2600", "-2.0000", "0.5000", ""],
+        ),
+        (Number(value=0.5, std=0.125, digits=3, marks="†"), "0.500 ± 0.125†", ["0.5000", "", "", "0.1250"]),
+        (Number(value=12345), "12,345", ["12345", "", "", ""]),
+        (Number(value=0.0, is_reference=True), "reference", ["0.0000", "", "", ""]),
+    ],
+)
+def test_a_number_is_written_in_one_way(number, text, fields):
+    assert str(number) == text
+    assert [number.fields().get(ending, "") for ending in ("", "_low", "_high", "_std")] == fields
 
 
 def test_the_real_declarations_fit(monkeypatch):
@@ -402,4 +430,4 @@ def test_the_real_declarations_fit(monkeypatch):
     declared.read(rows.params()["tables"], rows.rows())
     for path in (ROOT / "experiments" / "published").glob("*.csv"):
         assert len({len(line) for line in csv.reader(path.read_text(encoding="utf-8").splitlines())}) == 1
-    assert build(Spec, {"title": "T", "rows": ["main"]}).columns == declared.DEFAULT
+    assert build(Spec, {"title": "T", "rows": ["main"]}).columns == columns.DEFAULT
