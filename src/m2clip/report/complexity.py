@@ -11,6 +11,7 @@ from m2clip.report.facts import COMPLEXITY
 from m2clip.report.grid import Column, Grid
 from m2clip.report.results import Results
 from m2clip.report.row import Row
+from m2clip.runs import parameters
 
 NOTE = (
     "Each choice of method, adapters and decoder is counted once; rows that differ in data, frames or "
@@ -42,8 +43,10 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
 
 def _counted(row: Row) -> str:
     """What decides the counts; a row that is not resolved shares them with none."""
-    config = row.config
-    return repr((config.method, config.adapters, config.decoder)) if config else row.name
+    if row.config is None:
+        return row.name
+    kept = {key: value for key, value in parameters(row.config.options).items() if not key.endswith("lr")}
+    return repr((row.config.method, kept))
 
 
 def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str:
