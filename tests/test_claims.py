@@ -506,7 +506,8 @@ def test_the_page_shows_every_claim_and_what_is_missing(monkeypatch):
     assert "nan" not in page
     assert "**Generated data.**" in page
     assert "Generated data" not in claims_page.markdown([], [], _real(), "paper")
-    assert "Claims of the paper](claims.md): " in (folder / "README.md").read_text()
+    readme = (folder / "README.md").read_text()
+    assert "Claims of the paper: " in readme and "(claims.md)" in readme
 
 
 def _real():
