@@ -175,7 +175,7 @@ def test_a_broken_video_is_named_and_the_rest_goes_on(batch, call, save, manifes
     )
     assert code == 1 and err[-1] == "3 of 5 videos cannot be used"
     assert [table[1], table[4]] == [whole[1], whole[4]] and len(table) == 6
-    assert table[3].split() == ["clips/2.mp4", "-", "empty"] and "not a readable video" in table[5]
+    assert table[3].split() == ["clips/2.mp4", "-", "empty"] and "not a video: text" in table[5]
     lines = read(tmp_path / "out.csv")
     assert [bool(line["error"]) for line in lines] == [False, True, True, False, True]
     assert lines[1]["label"] == lines[1]["probability"] == "" and lines[2]["error"] == "empty"

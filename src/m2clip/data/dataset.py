@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from m2clip.config import Data
+from m2clip.data import isolated
 from m2clip.data.frame_cache import Decoded
 from m2clip.data.manifest import Manifest
 from m2clip.data.sampler import Order, Position
@@ -45,7 +46,12 @@ class Videos:
     """The videos of one split, each checked against the manifest."""
 
     def __init__(
-        self, manifest: Manifest, split: str | None, check: bool = True, decoded: Decoded | None = None
+        self,
+        manifest: Manifest,
+        split: str | None,
+        check: bool = True,
+        decoded: Decoded | None = None,
+        isolate: bool = False,
     ) -> None:
         rows = manifest.all_rows() if split is None else manifest.rows(split)
         self.folder = manifest.folder
@@ -53,7 +59,7 @@ class Videos:
         self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
         self.totals = tuple(int(frames) for frames in rows["frames"])
         self.md5s = tuple(rows["md5"])
-        self.check, self.decoded = check, decoded
+        self.check, self.decoded, self.isolate = check, decoded, isolate
         self.checked = torch.zeros(len(self.paths), dtype=torch.bool)
         if check:
             self.checked.share_memory_()  # so that of all workers one alone reads a file for its md5
@@ -74,7 +80,7 @@ class Videos:
         kept = self.decoded.get(self.paths[index], numbers) if self.decoded else None
         if kept is not None:
             return kept
-        frames = read(file, numbers, self.totals[index])
+        frames = (isolated.read if self.isolate else read)(file, numbers, self.totals[index])
         if self.decoded:
             self.decoded.put(self.paths[index], numbers, frames)
         return frames
@@ -155,8 +161,9 @@ class TestVideos(Dataset[Sample | Broken]):
         crops: int = 1,
         check: bool = True,
         decoded: Decoded | None = None,
+        isolate: bool = False,  # decode in a process of its own: no video can end this one
     ) -> None:
-        self.videos = Videos(manifest, split, check, decoded)
+        self.videos = Videos(manifest, split, check, decoded, isolate)
         self.data, self.pixels, self.clips, self.crops = data, pixels, clips, crops
 
     def __len__(self) -> int:

@@ -15,7 +15,8 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from m2clip.data import dataset_root
-from m2clip.data.video import UNREAD, Probe, VideoError, probe
+from m2clip.data.isolated import probe
+from m2clip.data.video import UNREAD, Probe, VideoError
 from m2clip.errors import UserError
 
 Outcome = Probe | str  # what was measured, or why it cannot be used
@@ -38,7 +39,7 @@ def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[
     rest = [path for path in keys if path not in done]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file, _workers(jobs) as workers:
-        results = Parallel(n_jobs=workers, return_as="generator_unordered")(
+        results = Parallel(n_jobs=workers, return_as="generator_unordered", prefer="threads")(
             delayed(_outcome)(folder.absolute(), path) for path in rest
         )
         for path, outcome in _progress(results, len(keys), len(done)):

@@ -48,7 +48,7 @@ def _exact(path: str, *file: int) -> bool:
             container.format.name not in CONTAINERS
             or codec not in CODECS
             or len(container.streams.video) > 1
-            or (stream.duration or container.duration) is None
+            or (stream.duration or container.duration or 0) <= 0
             or _is_padded(stream.width)
         ):
             return False

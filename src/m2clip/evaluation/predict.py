@@ -13,9 +13,10 @@ import torch
 
 from m2clip.config import Evaluate
 from m2clip.data.dataset import Broken, Sample, TestVideos
+from m2clip.data.isolated import probe
 from m2clip.data.loading import collate
 from m2clip.data.manifest import TYPES, VALID, Manifest
-from m2clip.data.video import Probe, VideoError, probe
+from m2clip.data.video import Probe, VideoError
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import Scores, probabilities
 from m2clip.evaluation.trained import TrainedRun
@@ -107,6 +108,7 @@ def _open(run: TrainedRun, file: Path, views: Evaluate) -> Sample | Broken:
         clips=views.clips,
         crops=views.crops,
         check=False,  # it was read a moment ago
+        isolate=True,
     )
     return videos[0]
 
