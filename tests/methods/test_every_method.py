@@ -172,6 +172,21 @@ def test_complexity_counts_the_groups(make_model, method, backbone):
 # Training: processes, microbatches, an interruption
 
 
+def determined(weights):
+    """The weights without the keys' biases of attention, which move every score of a query alike.
+
+    Softmax takes that away, so their gradient is rounding, and AdamW makes a whole step of its sign.
+    """
+    found = {}
+    for name, weight in weights.items():
+        if name.endswith("in_proj_bias"):
+            queries, _, values = weight.chunk(3)
+            found |= {f"{name}: queries": queries, f"{name}: values": values}
+        else:
+            found[name] = weight
+    return found
+
+
 LAUNCH = [sys.executable, "-m", "m2clip.training.launch", "--standalone", "--nproc-per-node", "2"]
 
 
@@ -208,8 +223,8 @@ def test_two_processes_give_the_losses_and_weights_of_one(
     assert tiny_runs.same(first["weights"], second["weights"]) and first["history"] == second["history"]
     for ours, theirs in zip(first["history"], trained.history, strict=True):
         assert ours == pytest.approx(theirs, rel=2e-4, abs=2e-6)
-    for name, weight in weights.items():
-        torch.testing.assert_close(first["weights"][name], weight, rtol=0, atol=2e-4, msg=name)
+    for name, weight in determined(weights).items():
+        torch.testing.assert_close(determined(first["weights"])[name], weight, rtol=0, atol=2e-4, msg=name)
 
 
 def test_two_microbatches_give_the_losses_and_weights_of_one(
@@ -228,8 +243,8 @@ def test_two_microbatches_give_the_losses_and_weights_of_one(
     )
     for ours, theirs in zip(in_two.history, trained.history, strict=True):
         assert ours == pytest.approx(theirs, rel=2e-4, abs=2e-6)
-    for name, weight in weights.items():
-        torch.testing.assert_close(others[name], weight, rtol=0, atol=2e-4, msg=name)
+    for name, weight in determined(weights).items():
+        torch.testing.assert_close(determined(others)[name], weight, rtol=0, atol=2e-4, msg=name)
 
 
 def test_a_resumed_training_has_the_same_bits(make_model, method, backbone, manifest, tmp_path):
