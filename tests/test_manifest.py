@@ -64,7 +64,7 @@ def test_what_is_written(source, tmp_path):
     assert str(tmp_path) not in "".join(invalid)
     assert sorted(content(tmp_path / "out")) == [
         "invalid.csv",
-        "labels.txt",
+        "labels.json",
         "manifest.parquet",
         "videos.txt",
     ]
@@ -78,7 +78,7 @@ def test_same_input_same_bytes_whatever_the_order_and_the_jobs(source, copy, tmp
     (copy / "annotations.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
     prepare(copy, tmp_path / "three")
     assert manifest.digest(tmp_path / "one") == manifest.digest(tmp_path / "three")
-    for name in ("manifest.parquet", "invalid.csv", "labels.txt"):
+    for name in ("manifest.parquet", "invalid.csv", "labels.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "three" / name).read_bytes()
 
 

@@ -170,7 +170,7 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
     edit(profile, "hmdb51: {format: hmdb51, splits: [], names: [spaces]}", "hmdb51: null")
     for dataset in SETS:
         folder = run(monkeypatch, dataset)
-        assert {"manifest.parquet", "labels.txt"} <= content(folder).keys()
+        assert {"manifest.parquet", "labels.json"} <= content(folder).keys()
     with pytest.raises(UserError, match="leaves this dataset out"):
         manifest.read(Path("data/paper/ssv2"))
     assert rows.profile("paper").left_out == ("ssv2", "hmdb51")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from m2clip.data.annotations import Annotations
-from m2clip.data.labels import rename
-from m2clip.data.manifest import TYPES, VALID, Manifest
+from m2clip.data.labels import class_ids_json, rename
+from m2clip.data.manifest import LABELS, TYPES, VALID, Manifest
 from m2clip.data.probing import Outcome, probe_all
 from m2clip.data.summary import summarise, told
 from m2clip.data.video import Probe
@@ -51,7 +51,7 @@ def prepare(
     _replace(folder / "invalid.csv", lambda path: invalid.to_csv(path, index=False, lineterminator="\n"))
     if real:
         summary = summarise(annotations, table)
-        _replace(folder / "summary.json", lambda path: _write_lines(path, (json.dumps(summary, indent=2),)))
+        _replace(folder / "summary.json", lambda path: _write(path, json.dumps(summary, indent=2) + "\n"))
         print("\n".join(told(real.name, summary)), flush=True)
         if annotations.held is False:
             print(
@@ -68,9 +68,9 @@ def prepare(
             f"{folder / 'invalid.csv'}; mend them, or set prepare.max_invalid to {share + 5e-5:.4f} in the "
             "profile"
         )
-    _replace(folder / "labels.txt", lambda path: _write_lines(path, annotations.labels))
+    _replace(folder / LABELS, lambda path: _write(path, class_ids_json(annotations.labels)))
     place = real.place if real else _place(annotations.folder, folder)
-    _replace(folder / "videos.txt", lambda path: _write_lines(path, (place,)))
+    _replace(folder / "videos.txt", lambda path: _write(path, f"{place}\n"))
     _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
     if not real:
         log.unlink(missing_ok=True)
@@ -81,7 +81,7 @@ def leave_out(folder: Path) -> None:
     """Write the manifest of a dataset that a profile does without: no video, no label, no place."""
     folder.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(columns=list(TYPES)).astype(TYPES)
-    _replace(folder / "labels.txt", lambda path: _write_lines(path, ()))
+    _replace(folder / LABELS, lambda path: _write(path, class_ids_json(())))
     _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
 
 
@@ -133,8 +133,8 @@ def _place(videos: Path, folder: Path) -> str:
     return Path(os.path.relpath(videos, folder)).as_posix()
 
 
-def _write_lines(path: Path, lines: tuple[str, ...]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:

@@ -1,36 +1,61 @@
 """Labels: files with one a line in class-id order, ways to write them, and what two sets have in common."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2clip.data.texts import check_label, read_json, read_text, shown
 from m2clip.errors import UserError, did_you_mean
 
+DIGITS = 10  # a class id has fewer
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Labels from a file with one a line, in class-id order."""
-    labels = tuple(line.strip() for line in read_text(path).splitlines())
-    for row, label in enumerate(labels, start=1):
-        if not label:
-            raise UserError(f"{path}, line {row}: empty; expected one label a line")
-        if label in labels[: row - 1]:
-            raise UserError(f"{path}, line {row}: {label!r} is there already")
-    if not labels:
+    """Labels from a file with one a line, in class-id order.
+
+    Raises:
+        UserError: naming file and line.
+    """
+    lines = [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]
+    labels: dict[str, None] = {}
+    for row, label in enumerate(lines, start=1):
+        where = f"{path}, line {row}"
+        if not label and len(lines) > 1:
+            raise UserError(f"{where}: empty; expected one label a line")
+        if label in labels:
+            raise UserError(f"{where}: {shown(label)} is there already")
+        labels[check_label(label, where)] = None
+    if not any(labels):
         raise UserError(f"{path}: no labels")
-    return labels
+    return tuple(labels)
 
 
-def read_text(path: Path) -> str:
-    """The content of an annotation file."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such annotation file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+def read_class_ids(path: Path) -> tuple[str, ...]:
+    """Labels in class-id order from a JSON object `{label: class id}`, where an id may be a text.
+
+    Raises:
+        UserError: naming file and label; the ids must be all numbers from 0.
+    """
+    by_id: dict[int, str] = {}
+    for label, value in read_json(path, dict).items():
+        number = str(value)
+        if not (number.isascii() and number.isdecimal() and len(number) < DIGITS) or int(number) in by_id:
+            raise UserError(
+                f"{path}: {shown(label)}: expected a class id of its own, a whole number from 0, got "
+                f"{shown(value)}"
+            )
+        by_id[int(number)] = check_label(label, str(path))
+    if sorted(by_id) != list(range(len(by_id))):
+        raise UserError(f"{path}: class ids must be all numbers from 0 to {len(by_id) - 1}")
+    return tuple(by_id[number] for number in range(len(by_id)))
+
+
+def class_ids_json(labels: Sequence[str]) -> str:
+    """What read_class_ids reads: whatever characters a label has, its id stays its own."""
+    return json.dumps({label: class_id for class_id, label in enumerate(labels)}, indent=1) + "\n"
 
 
 def strip_parentheses(label: str) -> str:

@@ -1,8 +1,13 @@
 """The manifest of a dataset: every annotated video, what it measures, its md5 and whether it can be used.
 
-A folder with `manifest.parquet` (a row a video, in the order of their paths), `labels.txt` (in class-id
-order), `invalid.csv` (the videos that cannot be used, and why) and `videos.txt` (where the videos lie: a path
-from there, or `$` and the variable that names a folder). A real dataset has `summary.json` too.
+A folder with these files:
+
+    manifest.parquet   a row a video, in the order of their paths
+    labels.json        labels and their class ids
+    invalid.csv        the videos that cannot be used, and why
+    videos.txt         where the videos lie: a path from there, or `$` and the variable that names a folder
+    summary.json       of a real dataset: counts of its splits
+
 The same videos and annotations give the same bytes.
 """
 
@@ -14,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from m2clip.data import dataset_root
-from m2clip.data.labels import read_labels
+from m2clip.data.labels import read_class_ids, read_labels
 from m2clip.errors import UserError, did_you_mean
 
 TYPES = {
@@ -31,6 +36,7 @@ TYPES = {
     "status": "str",
 }
 VALID = "valid"
+LABELS = "labels.json"
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,23 @@ def read(folder: Path) -> Manifest:
         raise UserError(
             f"{file}: not a manifest ({str(error).splitlines()[0]}); run `dvc repro -f prepare`"
         ) from None
-    return Manifest(videos, read_labels(folder / "labels.txt"), table)
+    known = labels(folder)
+    rows = table[["class_id", "label"]].drop_duplicates()
+    for class_id, label in zip(rows["class_id"], rows["label"], strict=True):
+        if not 0 <= class_id < len(known) or known[class_id] != label:
+            raise UserError(
+                f"{folder}: {file.name} has the label {label!r} for class id {class_id}, the list of labels "
+                "another; run `dvc repro -f prepare`"
+            )
+    return Manifest(videos, known, table)
+
+
+def labels(folder: Path) -> tuple[str, ...]:
+    """The labels of the dataset in a folder, in class-id order."""
+    before = folder / "labels.txt"  # in folders that were prepared before there was labels.json
+    if before.exists() and not (folder / LABELS).exists():
+        return read_labels(before)
+    return read_class_ids(folder / LABELS)
 
 
 def digest(folder: Path) -> str:

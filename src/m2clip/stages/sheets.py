@@ -15,7 +15,7 @@ from PIL import Image
 
 from m2clip import rows
 from m2clip.data import manifest
-from m2clip.data.labels import overlap, read_labels
+from m2clip.data.labels import overlap
 from m2clip.errors import UserError, did_you_mean, guarded
 from m2clip.report import data_sheet, facts
 from m2clip.report.figures import contact_sheet, style
@@ -64,7 +64,7 @@ def _overlap(profile: str, labels: Sequence[str], others: Sequence[str]) -> pd.D
     lines = [
         (shared.label, other, shared.other, shared.match)
         for other in others
-        for shared in overlap(labels, read_labels(Path("data") / profile / other / "labels.txt"))
+        for shared in overlap(labels, manifest.labels(Path("data") / profile / other))
     ]
     return pd.DataFrame(lines, columns=["label", "training_set", "its_label", "match"])
 
@@ -73,7 +73,7 @@ def _classes(profile: rows.Profile, dataset: str, data: manifest.Manifest) -> pd
     """A line for every test video of a synthetic zero-shot set; zero-shot is of models trained on K400."""
     lines: list[tuple[str, int, str, str, str]] = []
     if dataset in profile.synthetic and dataset in WITH_VERBS:
-        labels = read_labels(Path("data") / profile.name / "k400" / "labels.txt")
+        labels = manifest.labels(Path("data") / profile.name / "k400")
         trained = {told_by(label).verb for label in labels}
         videos = data.all_rows()
         for path, class_id, label in zip(videos["path"], videos["class_id"], videos["label"], strict=True):

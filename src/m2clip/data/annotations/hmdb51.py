@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m2clip.data.annotations.files import find, lists_beside
 from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_ids
-from m2clip.data.labels import read_text
+from m2clip.data.texts import check_name, read_lines, shown
 from m2clip.errors import UserError
 
 ARCHIVE = "testTrainMulti_7030_splits"  # the folder that the archive of the annotations unpacks to
@@ -64,17 +64,16 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
 def _read_list(file: Path, number: int, splits: dict[str, list[str]]) -> None:
     """Add what one list says to the splits of each video of a label."""
     here: set[str] = set()
-    for line_number, line in enumerate(read_text(file).splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, _, use = line.strip().rpartition(" ")
+    for line_number, line in read_lines(file):
+        name, _, use = line.rpartition(" ")
         where = f"{file}, line {line_number}"
         if not name or use not in USES:
-            raise UserError(f"{where}: expected `name.avi` and 0, 1 or 2, got {line.strip()!r}")
-        if name.strip() in here:
-            raise UserError(f"{where}: {name.strip()} is there already")
-        here.add(name.strip())
-        of = splits.setdefault(name.strip(), [])
+            raise UserError(f"{where}: expected `name.avi` and 0, 1 or 2, got {shown(line)}")
+        name = check_name(name.strip(), where, "name")
+        if name in here:
+            raise UserError(f"{where}: {name} is there already")
+        here.add(name)
+        of = splits.setdefault(name, [])
         if kind := USES[use]:
             of.append(f"{kind}{number}")
     if not here:

@@ -5,14 +5,12 @@ slalom or crosscountry)" and "skiing crosscountry". Which CSV has which split is
 the file's name. The held-out test list came without labels at first; such rows are only counted.
 """
 
-import csv
-import io
 from collections import Counter
 from pathlib import Path
 
 from m2clip.data.annotations.files import find
 from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_ids
-from m2clip.data.labels import read_text
+from m2clip.data.texts import check_label, check_name, read_csv, shown
 from m2clip.errors import UserError
 
 COLUMNS = ("youtube_id", "time_start", "time_end", "split")
@@ -41,6 +39,8 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
     unlabelled: Counter[str] = Counter()
     for file in files:
         _read_file(file, entries, unlabelled)
+    if not entries:
+        raise UserError(f"{where}: no video with a label in {', '.join(file.name for file in files[:5])}")
     labels = tuple(sorted({label for label, _ in entries.values()}))
     held = assert_labels(labels, "kinetics400", where)
     ids = class_ids(labels)
@@ -62,20 +62,21 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
 
 def _read_file(file: Path, entries: dict[str, Entry], unlabelled: Counter[str]) -> None:
     """Add the rows of a CSV; the same row may be in two files, and once without its label."""
-    reader = csv.DictReader(io.StringIO(read_text(file)))
-    columns = reader.fieldnames or []
+    rows = read_csv(file)
+    _, columns = next(rows, (1, []))
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         raise UserError(
             f"{file}, row 1: no column {missing[0]}; expected label,{','.join(COLUMNS)}; where other CSVs "
             "lie beside the annotations, put these into a folder of their own"
         )
-    for row in reader:
-        where = f"{file}, row {reader.line_num}"
-        if None in row or None in row.values():
+    for number, values in rows:
+        where = f"{file}, row {number}"
+        if len(values) != len(columns):
             raise UserError(f"{where}: expected {len(columns)} values")
+        row = dict(zip(columns, values, strict=True))
         path, split = _path(row, where), _split(row["split"], where)
-        label = row.get("label", "").strip()
+        label = check_label(row.get("label", "").strip(), where)
         if not label:
             if split != "test":
                 raise UserError(f"{where}: label is empty")
@@ -92,14 +93,14 @@ def _path(row: dict[str, str], where: str) -> str:
     except ValueError:
         raise UserError(
             f"{where}: time_start and time_end: expected whole seconds, got "
-            f"{row['time_start']!r} and {row['time_end']!r}"
+            f"{shown(row['time_start'])} and {shown(row['time_end'])}"
         ) from None
     if not row["youtube_id"]:
         raise UserError(f"{where}: youtube_id is empty")
-    return f"{row['youtube_id']}_{start:06d}_{end:06d}.mp4"
+    return f"{check_name(row['youtube_id'], where, 'youtube_id')}_{start:06d}_{end:06d}.mp4"
 
 
 def _split(name: str, where: str) -> str:
     if name.strip() not in SPLITS:
-        raise UserError(f"{where}: split: expected one of {', '.join(SPLITS)}, got {name!r}")
+        raise UserError(f"{where}: split: expected one of {', '.join(SPLITS)}, got {shown(name)}")
     return SPLITS[name.strip()]

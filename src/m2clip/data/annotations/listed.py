@@ -4,10 +4,11 @@ The file's name is the split (`test1.txt` too). What follows the last tab, else 
 its text, or its class id where `labels.txt` beside it has one label a line. Paths are relative to the videos.
 """
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from m2clip.data.annotations.records import Annotations, Record, class_id, class_ids
-from m2clip.data.labels import read_labels, read_text
+from m2clip.data.labels import DIGITS, read_labels
+from m2clip.data.texts import check_label, check_path, read_lines, shown
 from m2clip.errors import UserError
 
 NAMES = {"val": "validation"}
@@ -62,24 +63,18 @@ def _number(label: str, ids: dict[str, int], where: str) -> int:
     """The class id of a label, or of its number."""
     if label in ids or not label.isdecimal():
         return class_id(label, ids, where)
-    if int(label) >= len(ids):
-        raise UserError(f"{where}: class id {label}, where {LABELS} ends at {len(ids) - 1}")
+    if len(label) > DIGITS or int(label) >= len(ids):
+        raise UserError(f"{where}: class id {shown(label)[1:-1]}, where {LABELS} ends at {len(ids) - 1}")
     return int(label)
 
 
 def _lines(file: Path) -> list[tuple[int, str, str]]:
     """Number, path and label of every line with something on it."""
     lines = []
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        if not line.strip():
-            continue
-        path, _, label = (
-            line.strip().rpartition("\t") if "\t" in line.strip() else line.strip().partition(" ")
-        )
+    for number, line in read_lines(file):
+        where = f"{file}, line {number}"
+        path, _, label = line.rpartition("\t") if "\t" in line else line.partition(" ")
         if not path.strip() or not label.strip():
-            raise UserError(f"{file}, line {number}: expected a path and a label, got {line.strip()!r}")
-        pure = PurePosixPath(path.strip())
-        if pure.is_absolute() or ".." in pure.parts:
-            raise UserError(f"{file}, line {number}: {pure} must be relative to the videos and inside them")
-        lines.append((number, pure.as_posix(), label.strip()))
+            raise UserError(f"{where}: expected a path and a label, got {shown(line)}")
+        lines.append((number, check_path(path.strip(), where), check_label(label.strip(), where)))
     return lines

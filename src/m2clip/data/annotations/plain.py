@@ -5,12 +5,11 @@
 occur, sorted. The synthetic datasets have this format, and so can anyone's own.
 """
 
-import csv
-import io
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from m2clip.data.annotations.records import Annotations, Record, class_id, class_ids
-from m2clip.data.labels import read_labels, read_text
+from m2clip.data.labels import read_labels
+from m2clip.data.texts import check_label, check_path, read_csv, shown
 from m2clip.errors import UserError
 
 HEADER = ["path", "label", "split"]
@@ -44,22 +43,22 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
 
 def _rows(file: Path) -> list[tuple[str, str, str, str]]:
     """Where it stands, path, label and split of every row, each checked by itself."""
-    reader = csv.reader(io.StringIO(read_text(file)))
-    header = next(reader, [])
+    rows = read_csv(file)
+    _, header = next(rows, (1, []))
     if header != HEADER:
-        raise UserError(f"{file}, row 1: expected the header {','.join(HEADER)}, got {','.join(header)!r}")
-    rows = []
-    for values in reader:
-        where = f"{file}, row {reader.line_num}"
+        raise UserError(
+            f"{file}, row 1: expected the header {','.join(HEADER)}, got {shown(','.join(header))}"
+        )
+    found = []
+    for number, values in rows:
+        where = f"{file}, row {number}"
         if len(values) != len(HEADER):
             raise UserError(f"{where}: expected {len(HEADER)} values, got {len(values)}")
         for name, value in zip(HEADER, values, strict=True):
             if not value.strip():
                 raise UserError(f"{where}: {name} is empty")
         path, label, split = (value.strip() for value in values)
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise UserError(f"{where}: {path} must be relative to the videos and inside them")
-        rows.append((where, PurePosixPath(path).as_posix(), label, split))
-    if not rows:
+        found.append((where, check_path(path, where), check_label(label, where), split))
+    if not found:
         raise UserError(f"{file}: no videos")
-    return rows
+    return found

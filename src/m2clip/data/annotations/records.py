@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2clip.data.labels import read_labels, strip_parentheses
+from m2clip.data.texts import SHOWN, shown
 from m2clip.errors import UserError, did_you_mean
 
 LISTS = Path("experiments/labels")
@@ -43,7 +44,8 @@ def class_ids(labels: Sequence[str]) -> dict[str, int]:
 def class_id(label: str, known: dict[str, int], where: str) -> int:
     """The class id of a label, or a UserError that starts with `where` (file and row)."""
     if label not in known:
-        raise UserError(f"{where}: label {label!r} is not in the list of labels{did_you_mean(label, known)}")
+        close = did_you_mean(label, known) if len(label) <= SHOWN else ""
+        raise UserError(f"{where}: label {shown(label)} is not in the list of labels{close}")
     return known[label]
 
 
@@ -68,7 +70,8 @@ def assert_labels(labels: Sequence[str], name: str, file: Path, *, ordered: bool
     if len(mine) != len(published):
         if len(set(mine) & set(published)) < MOST * max(len(mine), len(published)):
             return False
-        lacking = [f"{label!r} is not there" for label in published if label not in mine]
+        there = set(mine)
+        lacking = [f"{label!r} is not there" for label in published if label not in there]
         strange = [f"{label!r} is not in the list" for label in mine if label not in published]
         raise UserError(
             f"{file}: {len(mine)} labels, where {path} has {len(published)}: {(lacking + strange)[0]}; "

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from m2clip.data.annotations.files import find, lists_beside
 from m2clip.data.annotations.records import Annotations, Record, assert_labels, class_id, class_ids
-from m2clip.data.labels import read_text
+from m2clip.data.texts import check_path, read_lines, shown
 from m2clip.errors import UserError
 
 ARCHIVE = "ucfTrainTestlist"  # the folder that the archive of the annotations unpacks to
@@ -53,11 +53,12 @@ def read(folder: Path, annotations: Path | None = None) -> Annotations:
 def _labels(file: Path) -> tuple[str, ...]:
     """`1 ApplyEyeMakeup`: ids in order from 1."""
     labels: list[str] = []
-    for number, line in _lines(file):
+    for number, line in read_lines(file):
         class_number, _, label = line.partition(" ")
         if class_number != str(len(labels) + 1) or not label or label in labels:
             raise UserError(
-                f"{file}, line {number}: expected `{len(labels) + 1} Label` with another label, got {line!r}"
+                f"{file}, line {number}: expected `{len(labels) + 1} Label` with another label, "
+                f"got {shown(line)}"
             )
         labels.append(label)
     if not labels:
@@ -71,15 +72,16 @@ def _read_list(file: Path, ids: dict[str, int], splits: dict[str, list[str]]) ->
     if not digits.isdecimal():
         raise UserError(f"{file}: expected a name such as {kind}list01.txt")
     split, other = f"{kind}{int(digits)}", f"{'train' if kind == 'test' else 'test'}{int(digits)}"
-    for number, line in _lines(file):
+    for number, line in read_lines(file):
         where = f"{file}, line {number}"
         path, _, written = line.partition(" ")
-        if len(PurePosixPath(path).parts) != 2:
-            raise UserError(f"{where}: expected `Label/name.avi`, got {path!r}")
+        if len(PurePosixPath(check_path(path, where)).parts) != 2:
+            raise UserError(f"{where}: expected `Label/name.avi`, got {shown(path)}")
         expected = class_id(_label(path), ids, where) + 1
         if (written or kind == "train") and written.strip() != str(expected):
             raise UserError(
-                f"{where}: class id {written.strip() or 'missing'}, where classInd.txt has {expected}"
+                f"{where}: class id {shown(written.strip())[1:-1] or 'missing'}, where classInd.txt has "
+                f"{expected}"
             )
         of = splits.setdefault(path, [])
         if split in of or other in of:
@@ -89,9 +91,3 @@ def _read_list(file: Path, ids: dict[str, int], splits: dict[str, list[str]]) ->
 
 def _label(path: str) -> str:
     return PurePosixPath(path).parent.name
-
-
-def _lines(file: Path) -> list[tuple[int, str]]:
-    """Lines with something on them, counted from 1."""
-    lines = enumerate(read_text(file).splitlines(), start=1)
-    return [(number, line.strip()) for number, line in lines if line.strip()]
