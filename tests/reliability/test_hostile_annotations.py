@@ -166,9 +166,7 @@ CASES = {
 def test_hostile_files_are_refused_in_one_line(copy, case):
     name, pattern, content, expected = CASES[case]
     folder = copy(name)
-    changed = [
-        file for file in folder.rglob("*") if fnmatch.fnmatch(file.relative_to(folder).as_posix(), pattern)
-    ]
+    changed = list(folder.glob(pattern))
     assert changed
     for file in changed:
         file.write_text(content, encoding="utf-8")
