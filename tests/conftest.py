@@ -93,3 +93,19 @@ def typed(monkeypatch, capfd):
         return ended.value.code, out, [line for line in err.split("\n") if line]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """Made-up runs of all rows but `te`, a hard label of a row and one of a class, rendered once."""
+    import made_up_runs as made
+    from m2clip.stages import report
+
+    root = tmp_path_factory.mktemp("rendered")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr("sys.argv", ["report", made.PROFILE])
+        patch.setattr(made, "LABELS", [made.HARD, *made.LABELS[1:]])
+        made.whole(root, without=("te",), labels={"ted": made.HARD})
+        report.main()
+    return root

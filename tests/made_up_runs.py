@@ -28,6 +28,7 @@ PROFILE = "embedded"
 COPIED = ("experiments/profiles", "experiments/published", "experiments/backbone")
 LABELS = [f"label {number}" for number in range(6)]
 VIDEOS = 60
+HARD = "<b>&|_%$#{}\\\"'</script>"  # a label that looks like markup
 TRAINING = {"k400": 240_436, "ssv2": 168_913}  # videos
 
 
@@ -72,6 +73,39 @@ def resolve():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(content, sort_keys=False))
     return found
+
+
+INPUTS = {"videos": "11", "backbone": "22", "method": "33"}
+
+
+def from_where(row, config, seed=0):
+    """Where a run comes from, as the stages write it."""
+    key = RunKey(PROFILE, row, seed)
+    told = {"commit": f"{row}-{seed}", "dirty": seed == 1, "command": f"train {row} {seed}"}
+    told |= {"machine": {"system": "Made up", "processor": "none", "cores": 3}, "device": "cpu"}
+    told |= {"seconds": 60.5, "started": "2026-01-01T00:00:00+00:00", "inputs": INPUTS}
+    sha = runs.digest(runs.read_config(key.train_config))
+    key.provenance.write_text(json.dumps(told | {"config_sha": sha}))
+    evaluated = {"commit": f"e-{row}", "dirty": False, "command": f"evaluate {row}", "seconds": 7.0}
+    key.evaluation.write_text(json.dumps(evaluated | {"inputs": {config.data.dataset: "11"}}))
+
+
+def whole(root, seeds=(0,), without=(), labels=()):
+    """All that a report is made of, in a folder: every row run with each seed, but for some."""
+    declare(root)
+    edit("experiments/tables.yaml", lambda content: content["labels"].update(labels))
+    edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
+    configs = resolve()
+    for row, config in configs.items():
+        for seed in seeds if row not in without else ():
+            run(row, config, seed)
+            from_where(row, config, seed)
+    complexity(configs)
+    facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
+    for dataset in rows.DATASETS:
+        sheet(dataset, f"dataset,labels\n{dataset},40\n")
+    for dataset in ("ucf101", "hmdb51"):
+        classes(dataset)
 
 
 def classes(dataset):
@@ -153,8 +187,8 @@ def results():
     return read_results(profile, read_declared(rows.params()["tables"], rows.rows()))
 
 
-def grid(name):
-    """One table, made anew; and of each row by name its cells by the key of their column."""
-    made = make(results().places[name])
+def grid(name, found=None):
+    """One table, of results read anew or given; and of each row its cells by the key of their column."""
+    made = make((found or results()).places[name])
     keys = [column.key for column in made.columns]
     return made, {line.name: dict(zip(keys, line.cells, strict=True)) for line in made.lines if line.name}

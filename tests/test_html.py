@@ -19,39 +19,14 @@ from m2clip.report.rendering import latex as escape_latex
 from m2clip.report.rendering import markdown as escape_markdown
 from m2clip.report.rendering import render
 from m2clip.rows import rows
-from m2clip.runs import RunKey
-from m2clip.stages import report
 
-HARD = "<b>&|_%$#{}\\\"'</script>"
+HARD = made.HARD
 VOID = {"meta", "img", "input", "br", "link"}
 
 
-def from_where(row):
-    """Where a run comes from, as the stages write it."""
-    key = RunKey(made.PROFILE, row, 0)
-    told = {"commit": "feed-0", "command": f"train {row}", "machine": {"system": "Made up", "cores": 3}}
-    key.provenance.write_text(json.dumps(told | {"seconds": 60.5}))
-    key.evaluation.write_text(json.dumps({"commit": "beef-0", "command": f"evaluate {row}", "seconds": 7.0}))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """All rows but `te`, with hard labels of a row and of classes, rendered by the stage."""
-    root = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.setattr("sys.argv", ["report", made.PROFILE])
-        patch.setattr(made, "LABELS", [HARD, *made.LABELS[1:]])
-        made.declare(root)
-        made.edit("experiments/tables.yaml", lambda content: content["labels"].update({"ted": HARD}))
-        configs = made.resolve()
-        for row in rows():
-            if row != "te":
-                made.run(row, configs[row])
-                from_where(row)
-        made.complexity(configs)
-        report.main()
-    return root / "reports" / made.PROFILE
+@pytest.fixture(scope="session")
+def folder(rendered):
+    return rendered / "reports" / made.PROFILE
 
 
 @pytest.fixture(scope="module")
@@ -279,8 +254,8 @@ def test_a_number_opens_its_provenance(page, tmp_path):
     assert told["bold"] is None
     for name in (
         f"experiments/runs/{made.PROFILE}/ted/0/metrics.json: supervised.top1", "ted.train.yaml", "Seed",
-        "Commitfeed-0, evaluated beef-0", "train ted; evaluate ted", "training 60.5 s, evaluation 7.0 s",
-        "Made up, 3 cores", "`m2clip trace ted`",
+        "Committed-0, evaluated e-ted", "train ted 0; evaluate ted", "training 60.5 s, evaluation 7.0 s",
+        "Made up, none, 3 cores", "`m2clip trace ted`",
     ):  # fmt: skip
         assert name in told["text"], name
 

@@ -13,10 +13,9 @@ import pytest
 import yaml
 
 import made_up_runs as made
-from m2clip import cli, rows, runs
+from m2clip import cli
 from m2clip.errors import UserError
 from m2clip.report import old_claims as claims
-from m2clip.report import old_figures as figures
 from m2clip.report import pages, provenance, trace
 from m2clip.report.grid import Grid, shown, sources
 from m2clip.report.tables import made as made_tables
@@ -24,42 +23,40 @@ from m2clip.runs import RunKey
 
 SEEDS = [0, 1, 2]
 UNSEEN = ("ucf101", "hmdb51")
-INPUTS = {"videos": "11", "backbone": "22", "method": "33"}
 
 
-@pytest.fixture(autouse=True)
-def root(tmp_path, monkeypatch):
-    """The real declarations, in a folder of their own."""
+@pytest.fixture(scope="module")
+def one_seed(tmp_path_factory):
+    """A folder with every row run with one seed, which no test changes; and what is traced of it."""
+    root = tmp_path_factory.mktemp("one_seed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        made.whole(root)
+        return root, trace.load(None, lambda key, sha: "not here")
+
+
+@pytest.fixture
+def traced(one_seed, monkeypatch):
+    """What is traced of every row with one seed, in its folder."""
+    root, found = one_seed
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("DVC_ROOT", str(root))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return found
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs of some seeds in a folder of their own, and what is traced of them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    made.declare(tmp_path)
-    return tmp_path
 
+    def make(seeds=(0,), without=()):
+        made.whole(tmp_path, seeds, without)
+        return trace.load(None, lambda key, sha: "not here")
 
-def run(seeds=SEEDS, without=()):
-    """Made-up runs of all rows, with where they come from; the world as the command sees it."""
-    made.edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
-    configs = made.resolve()
-    for row, config in configs.items():
-        for seed in seeds if row not in without else ():
-            made.run(row, config, seed)
-            key = RunKey(made.PROFILE, row, seed)
-            told = {"commit": f"{row}-{seed}", "dirty": seed == 1, "command": f"train {row} {seed}"}
-            told |= {"machine": {"system": "Made up", "processor": "none", "cores": 3}, "device": "cpu"}
-            told |= {"seconds": 60.5, "started": "2026-01-01T00:00:00+00:00", "inputs": INPUTS}
-            sha = runs.digest(runs.read_config(key.train_config))
-            key.provenance.write_text(json.dumps(told | {"config_sha": sha}))
-            evaluated = {"commit": f"e-{row}", "dirty": False, "command": f"evaluate {row}", "seconds": 7.0}
-            key.evaluation.write_text(json.dumps(evaluated | {"inputs": {config.data.dataset: "11"}}))
-    made.complexity(configs)
-    sheets = Path("reports") / made.PROFILE / "data"
-    sheets.mkdir(parents=True, exist_ok=True)
-    for dataset in rows.DATASETS:
-        (sheets / f"{dataset}.csv").write_text(f"dataset,labels\n{dataset},40\n")
-    for dataset in UNSEEN:
-        made.classes(dataset)
-    return trace.load(None, lambda key, sha: "not here")
+    return make
 
 
 @dataclass
@@ -305,7 +302,7 @@ AGAIN = {
 
 
 @pytest.mark.parametrize("seeds", [[0], SEEDS])
-def test_every_cell_of_every_table_is_made_again_from_its_files(seeds):
+def test_every_cell_of_every_table_is_made_again_from_its_files(run, seeds):
     traced = run(seeds, without=("frames-16",))
     followed = 0
     for table in made_tables(traced.results):
@@ -316,13 +313,13 @@ def test_every_cell_of_every_table_is_made_again_from_its_files(seeds):
     assert followed > 600
 
 
-def test_a_run_s_facts_are_those_of_its_files():
-    made_by = run().made[RunKey(made.PROFILE, "te", 1)]
+def test_a_run_s_facts_are_those_of_its_files(run):
+    made_by = run(SEEDS).made[RunKey(made.PROFILE, "te", 1)]
     assert (made_by.commit, made_by.evaluation_commit) == ("te-1-dirty", "e-te")
     assert made_by.differences == ("adapters.visual.temporal_difference=false", "train.lr=0.01")
     assert (made_by.seconds, made_by.evaluation_seconds) == (60.5, 7.0)
     assert made_by.machine == "Made up, none, 3 cores, on cpu"
-    assert made_by.inputs == INPUTS | {"k400": "11"}
+    assert made_by.inputs == made.INPUTS | {"k400": "11"}
 
 
 def of_claims(traced):
@@ -335,7 +332,7 @@ def of_claims(traced):
     return section, found
 
 
-def test_every_claim_is_made_of_the_runs_that_it_compares():
+def test_every_claim_is_made_of_the_runs_that_it_compares(run):
     traced, checked = run([0, 1]), 0
     for name, told in of_claims(traced)[1].items():
         claim, origin = traced.stated[name], told["difference"]
@@ -349,8 +346,8 @@ def test_every_claim_is_made_of_the_runs_that_it_compares():
     assert checked > 20
 
 
-def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines():
-    traced, checked = run([0]), 0
+def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines(traced):
+    checked = 0
     for name, told in of_claims(traced)[1].items():
         printed, origin = traced.stated[name].published, told["paper_difference"]
         assert bool(origin.sources) == (printed is not None)
@@ -362,8 +359,8 @@ def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines():
     assert checked > 10
 
 
-def test_every_cost_of_the_audit_is_the_step_of_its_runs():
-    traced, checked = run([0]), 0
+def test_every_cost_of_the_audit_is_the_step_of_its_runs(traced):
+    checked = 0
     section = claims.audit(traced.results, [0])
     for origin in (one for part in section.parts if isinstance(part, Grid) for one in origins(part)):
         if not origin.sources:
@@ -377,8 +374,7 @@ def test_every_cost_of_the_audit_is_the_step_of_its_runs():
     assert checked > 20
 
 
-def test_the_listing_has_every_number():
-    traced = run([0])
+def test_the_listing_has_every_number(traced):
     tables = pages.of_tables(traced.results, made_tables(traced.results), [])
     sections = [*tables, of_claims(traced)[0], claims.audit(traced.results, [0])]
     lines = list(csv.DictReader(provenance.csv_text(sections, traced.made).splitlines()))
@@ -407,8 +403,7 @@ def told_by(monkeypatch, capsys, *words):
     return left.value.code, said.out or said.err
 
 
-def test_trace_prints_the_number_of_the_table_and_its_run(monkeypatch, capsys):
-    run([0])
+def test_trace_prints_the_number_of_the_table_and_its_run(traced, monkeypatch, capsys):
     code, told = told_by(monkeypatch, capsys, "table4", "TED-Adapter")
     assert code == 0
     _, lines = made.grid("table4")
@@ -428,7 +423,7 @@ def test_trace_prints_the_number_of_the_table_and_its_run(monkeypatch, capsys):
     assert "Step" not in told
 
 
-def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys):
+def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(run, monkeypatch, capsys):
     traced = run([0], without=("frames-16",))
     te = of_claims(traced)[1]["both-over-te"]
     _, told = told_by(monkeypatch, capsys, "both-over-te")
@@ -467,15 +462,22 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(monkeypatch, capsys
         (("fig4a-reversed", "nothing"), "trace fig4a-reversed: there is no row nothing"),
         (("fig4a-revers",), "did you mean fig4a-reversed?"),
         (("table4", "ted", "--column", "top11"), "there is no column top11 (did you mean top1?)"),
-        (("main", "--profile", "embeded"), "there is no profile embeded (did you mean embedded?)"),
     ],
 )
-def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told):
-    run([0])
+def test_trace_of_what_is_not_there_is_one_line(traced, words, told):
+    where, *more = words
+    column = more[more.index("--column") + 1] if "--column" in more else None
+    row = more[0] if more[:1] not in ([], ["--column"]) else None
+    with pytest.raises(UserError) as raised:
+        list(trace.lines(traced, where, row, column))
+    assert told in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_mistake_on_the_command_line_is_one_line(traced, monkeypatch, capsys):
+    words = ("main", "--profile", "embeded")
     code, said = told_by(monkeypatch, capsys, *words)
-    assert code == 1
-    assert told in said
-    assert len(said.strip().splitlines()) == 1
+    assert code == 1 and len(said.strip().splitlines()) == 1
+    assert "there is no profile embeded (did you mean embedded?)" in said
 
 
 @pytest.mark.parametrize(
@@ -490,34 +492,32 @@ def test_trace_of_what_is_not_there_is_one_line(monkeypatch, capsys, words, told
         (("temporal_difference",), ["data/embedded/runs/main/0/adapters.safetensors"]),
     ],
 )
-def test_trace_of_a_figure_names_the_files_it_is_drawn_from(monkeypatch, capsys, words, files):
-    run([0])
-    code, told = told_by(monkeypatch, capsys, *words)
-    assert code == 0
-    found = [line.removeprefix("    from ") for line in told.splitlines() if line.startswith("    from ")]
+def test_trace_of_a_figure_names_the_files_it_is_drawn_from(traced, words, files):
+    told = list(trace.lines(traced, *words, *[None] * (3 - len(words))))
+    found = [line.removeprefix("    from ") for line in told if line.startswith("    from ")]
     assert len(found) == len(files)
     for line, file in zip(found, files, strict=True):
         assert line.endswith(file)
-    assert "  commit " in told
+    assert any(line.startswith("  commit ") for line in told)
 
 
-def test_trace_follows_every_figure_that_the_page_shows(monkeypatch, capsys):
-    traced, followed = run([0]), 0
-    for figure in figures.draw(traced.results, Path("drawn")):
-        row = traced.results.tables[figure.table].rows[:1] if figure.name in traced.results.tables else ()
-        assert told_by(monkeypatch, capsys, figure.name, *row)[0] == 0, figure.name
+def test_trace_follows_every_figure_that_the_page_shows(rendered, monkeypatch):
+    monkeypatch.chdir(rendered)
+    traced, followed = trace.load(None, lambda key, sha: ""), 0
+    for file in sorted((rendered / "reports" / made.PROFILE / "figures").glob("*.pdf")):
+        row = traced.results.tables[file.stem].rows[0] if file.stem in traced.results.tables else None
+        assert list(trace.lines(traced, file.stem, row, None)), file.stem
         followed += 1
     assert followed > 10
 
 
-def test_trace_of_the_published_figure_names_its_lines(monkeypatch, capsys):
-    run([0])
-    _, told = told_by(monkeypatch, capsys, "fig1-published", "Vita")
+def test_trace_of_the_published_figure_names_its_lines(traced):
+    told = "\n".join(trace.lines(traced, "fig1-published", "Vita", None))
     assert "experiments/published/table1_k400.csv: line 17, top1" in told
     assert "experiments/published/table3_zero_shot.csv: line 9, ucf101" in told
 
 
-def test_trace_finds_the_run_in_mlflow(monkeypatch, capsys):
+def test_trace_finds_the_run_in_mlflow(run, monkeypatch, capsys):
     run([0])
     from m2clip.tracking.mirror import sync
     from m2clip.tracking.store import Store, run_id
@@ -532,18 +532,16 @@ def test_trace_finds_the_run_in_mlflow(monkeypatch, capsys):
     assert run_id(key, "another").startswith("not in the MLflow store")
 
 
-def test_trace_loads_no_torch():
+def test_trace_loads_no_torch(traced):
     program = (
         "import sys; from m2clip.report import trace; trace.load('embedded', str);"
         "sys.exit('torch' in sys.modules)"
     )
-    run([0])
     subprocess.run(
         [sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(made.ROOT / "src"), "PATH": ""}
     )
 
 
-def test_words_that_mean_nothing_raise_before_anything_is_printed():
-    traced = run([0])
+def test_words_that_mean_nothing_raise_before_anything_is_printed(traced):
     with pytest.raises(UserError, match="trace nothing"):
-        list(trace.lines(traced, "nothing", None, None))
+        trace.lines(traced, "nothing", None, None)
