@@ -50,14 +50,14 @@ class DropPath(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout on a feature of each video."""
+    """Dropout on what is computed of each video."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, D) -> (B, D)."""
+        """(B, ...) -> (B, ...)."""
         if not self.training or not self.rate:
             return x
         return x * per_video(x, lambda n: F.dropout(x.new_ones(n, *x.shape[1:]), self.rate))

@@ -43,15 +43,26 @@ def transformer_block(width: int) -> Any:
 class Bottleneck(nn.Module):
     """W_up act(W_dn x), zero at the start; the residual connection around it is the method's business."""
 
-    def __init__(self, width: int, bottleneck: int, act: Callable[[], nn.Module] = nn.GELU) -> None:
+    def __init__(
+        self,
+        width: int,
+        bottleneck: int,
+        act: Callable[[], nn.Module] = nn.GELU,
+        dropout: float = 0.0,
+        std: float | None = None,
+    ) -> None:
+        """`dropout` is before W_up; with `std` W_dn is normal of this deviation, else PyTorch's."""
         super().__init__()
         self.down, self.act, self.up = nn.Linear(width, bottleneck), act(), nn.Linear(bottleneck, width)
+        self.dropout = Dropout(dropout)
+        if std is not None:
+            small_weights(self.down, std)
         nn.init.zeros_(self.up.weight)
         nn.init.zeros_(self.up.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) -> (..., D)."""
-        return self.up(self.act(self.down(x)))
+        """(B, ..., D) -> (B, ..., D)."""
+        return self.up(self.dropout(self.act(self.down(x))))
 
 
 class LinearHead(nn.Module):
