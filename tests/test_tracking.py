@@ -221,6 +221,37 @@ def test_runs_are_called_by_how_they_differ(monkeypatch):
     assert content.name(RunKey("nowhere", "main", 1), train) == "main/1"
 
 
+def test_experiments_that_are_in_git_alone_are_rebuilt_too(here):
+    def git(*words):
+        ask = ["git", "-c", "user.name=A", "-c", "user.email=a@b", *words]
+        return subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
+
+    key = RunKey("exps", "main", 0)
+    (here / "params.yaml").write_text("profile: exps\n")
+    write(key)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    base = git("rev-parse", "HEAD")
+    write(key, config=OTHER, scale=2.0)
+    told = json.loads(key.provenance.read_text())
+    key.provenance.write_text(json.dumps(told | {"dvc_experiment": "brave-run"}))
+    git("commit", "-qam", "two")
+    git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/brave-run", "HEAD")
+    git("update-ref", "refs/exps/exec/EXEC_HEAD", base)
+    git("reset", "-q", "--hard", base)
+    assert sync("exps").new == 2 and sync("exps").unchanged == 2
+    found, _ = stored(key)
+    assert {run.data.params["train.lr"]: run.data.tags.get("dvc_exp") for run in found} == {
+        "0.001": None,
+        "0.01": "brave-run",
+    }
+    (curve,) = [
+        Store("exps").curve(run, "train/loss") for run in found if run.data.params["train.lr"] == "0.01"
+    ]
+    assert curve[10] == 2 / 10
+
+
 def test_a_store_of_an_older_layout_is_made_again(here):
     key = RunKey("older", "main", 0)
     write(key)

@@ -5,18 +5,22 @@ stored curve that contradicts history.csv belongs to a training whose result is 
 config): that run goes to MLflow's bin and is made again from the files.
 """
 
+import contextlib
 import hashlib
 import math
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from m2clip import runs
 from m2clip.errors import UserError
 from m2clip.runs import LogLine, RunKey
-from m2clip.tracking import content, models, page
+from m2clip.tracking import content, experiments, models, page
 from m2clip.tracking.content import LAYOUT, LOSS, Result, same
 from m2clip.tracking.store import (
+    BACKGROUND,
     HIDDEN,
     PROCESS,
     Point,
@@ -47,6 +51,9 @@ class Synced:
 def sync(profile: str | None = None, tables: Mapping[str, Iterable[str]] | None = None) -> Synced:
     """Complete or rebuild the MLflow store from the files of every run of a profile, or of all profiles.
 
+    These are the runs in the working folder and those of `dvc exp` in git; where two have the same configs,
+    the one in the working folder counts.
+
     Args:
         profile: None for all of them.
         tables: names of the tables that show a row, by row; each becomes a tag `table.<name>`. None leaves
@@ -56,28 +63,40 @@ def sync(profile: str | None = None, tables: Mapping[str, Iterable[str]] | None 
         UserError: when a file cannot be read or the store cannot be reached.
     """
     counts = {"new": 0, "completed": 0, "unchanged": 0}
-    skipped = []
+    skipped: list[str] = []
     stores: dict[str, Store] = {}
-    for key in runs.found(profile):
-        result = content.read(key, tables)
-        try:
-            if isinstance(result, Result):
-                if key.profile not in stores:
-                    stores[key.profile] = Store(key.profile)
-                    page.prepare(stores[key.profile])
-                store = stores[key.profile]
-                counts[_mirror(store, result)] += 1
-            else:
-                skipped.append(result)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(f"MLflow store {without_password(location())}: {reason(error)}") from error
+    seen = set()
+    with tempfile.TemporaryDirectory() as folder:
+        here = (Path.cwd(), runs.found(profile))
+        for place, keys in (here, *experiments.unpack(Path(folder), profile)):
+            for key in keys:
+                with contextlib.chdir(place):
+                    result = content.read(key, tables)
+                if isinstance(result, str):
+                    skipped += [result] if place == here[0] else []
+                elif (identity := (key, result.tags["config_sha"], result.tags["evaluate_sha"])) not in seen:
+                    seen.add(identity)
+                    counts[_put(stores, result, place)] += 1
     return Synced(**counts, skipped=tuple(skipped))
 
 
+def _put(stores: dict[str, Store], result: Result, place: Path) -> str:
+    """Mirror a result whose files are below `place`."""
+    profile = result.key.profile
+    try:
+        if profile not in stores:
+            stores[profile] = Store(profile)
+            page.prepare(stores[profile])
+        with contextlib.chdir(place):
+            return _mirror(stores[profile], result)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"MLflow store {without_password(location())}: {reason(error)}") from error
+
+
 def complete(key: RunKey) -> None:
-    """Complete the MLflow run of a key from its files.
+    """Complete the MLflow run of a key from its files, in a process that nobody waits for.
 
     Raises:
         UserError: when a file cannot be read or is not there, or the store cannot be reached.
@@ -85,7 +104,7 @@ def complete(key: RunKey) -> None:
     result = content.read(key, None)
     if isinstance(result, str):
         raise UserError(result)
-    _mirror(Store(key.profile), result)
+    _mirror(Store(key.profile, BACKGROUND), result)
 
 
 def _mirror(store: Store, result: Result) -> str:

@@ -64,7 +64,7 @@ def _save(folder: Path, weights: Path, result: Result, model_id: str) -> None:
         if file.is_file() and file.stat().st_size <= BACKBONE_MB * 2**20:
             shutil.copyfile(file, data / file.name)
     answer = [ColSpec(DataType.string, column) for column in ("video", "label")]
-    answer += [ColSpec(DataType.double, "probability"), ColSpec(DataType.string, "error", required=False)]
+    answer += [ColSpec(DataType.double, "probability"), ColSpec(DataType.string, "error")]
     asked = [ParamSpec("top", DataType.long, 5), ParamSpec("labels", DataType.string, [], (-1,))]
     video = [ColSpec(DataType.string, "video")]
     signature = ModelSignature(Schema(video), Schema(answer), ParamSchema(asked))

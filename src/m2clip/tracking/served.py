@@ -48,15 +48,15 @@ class Served:
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """The likeliest labels of the videos in the column `video`, one line a label, the best first.
 
-        A video that cannot be read gives one line with an error.
+        A video that cannot be read gives one line with an error and no label.
         """
         asked = params or {}
         labels = tuple(asked.get("labels", ())) or None
         files = [Path(path) for path in model_input["video"]]
         found = answers(self._run, files, labels, int(asked.get("top", 5)), Evaluate())
-        lines: list[tuple[str, str | None, float | None, str | None]] = []
+        lines: list[tuple[str, str, float, str]] = []
         for file, answer in zip(files, found, strict=True):
-            lines += [(str(file), each.label, each.probability, None) for each in answer.labels]
+            lines += [(str(file), each.label, each.probability, "") for each in answer.labels]
             if answer.error:
-                lines.append((str(file), None, None, answer.error))
+                lines.append((str(file), "", 0.0, answer.error))
         return pd.DataFrame(lines, columns=["video", "label", "probability", "error"])

@@ -27,10 +27,12 @@ from m2clip.errors import UserError
 from m2clip.paths import root
 from m2clip.runs import RunKey
 
-LOCK_SECONDS = 30
+LOCK_SECONDS = 60.0  # that a user waits for other writers
+BACKGROUND = 3600.0  # that a process waits which nobody waits for
 ANSWER_SECONDS = 5  # that a store may take to answer at all
 METRICS, TAGS = 900, 90  # in one call; MLflow takes 1000 and 100
 SQLITE = "sqlite:///"
+SERVERS = ("http://", "https://", "databricks")
 HIDDEN = "mlflow.m2clip."  # tags that MLflow's pages do not show
 PROCESS = f"{HIDDEN}process"
 
@@ -57,33 +59,40 @@ def location() -> str:
 class Store:
     """The experiment of one profile.
 
+    Args:
+        profile: of the runs.
+        patience: seconds to wait for other writers; None: LOCK_SECONDS.
+
     Raises:
         UserError: when the store cannot be reached, within seconds.
     """
 
-    def __init__(self, profile: str) -> None:
+    def __init__(self, profile: str, patience: float | None = None) -> None:
         uri = location()
-        database = Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
-        self._lock = FileLock(f"{database or root() / 'mlflow.db'}.lock", timeout=LOCK_SECONDS)
+        database = (
+            Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else root() / "mlflow.db"
+        )
+        self._lock = FileLock(f"{database}.lock", timeout=LOCK_SECONDS if patience is None else patience)
         quiet()
         check(uri)
         with self.alone():
             self.client = _client(uri, own="MLFLOW_TRACKING_URI" not in os.environ)
-            self.experiment = self._experiment(experiment_name(profile), database)
+            artifacts = None if uri.startswith(SERVERS) else database.parent / "mlartifacts"
+            self.experiment = self._experiment(experiment_name(profile), artifacts)
 
     def alone(self) -> contextlib.AbstractContextManager[Any]:
         """Hold the store against other processes of this repository."""
         return self._lock
 
-    def _experiment(self, name: str, database: Path | None) -> str:
-        """Get or create: two machines may both find it missing on a server."""
+    def _experiment(self, name: str, artifacts: Path | None) -> str:
+        """Get or create: two machines may both find it missing. A server keeps artifacts where it wants."""
         from mlflow.exceptions import MlflowException
 
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            artifacts = (database.parent / "mlartifacts" / name).as_uri() if database else None
+            folder = (artifacts / name).as_uri() if artifacts else None
             try:
-                return self.client.create_experiment(name, artifact_location=artifacts)
+                return self.client.create_experiment(name, artifact_location=folder)
             except MlflowException:
                 found = self.client.get_experiment_by_name(name)
                 if found is None:
@@ -267,6 +276,7 @@ def quiet() -> None:
     settings = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     }

@@ -24,10 +24,11 @@ from m2clip.runs import RunKey
 from m2clip.tracking import content, mirror
 from m2clip.tracking.content import LOSS
 from m2clip.tracking.live import READY
-from m2clip.tracking.store import PROCESS, Point, Store, alive, quiet, reason, this_process
+from m2clip.tracking.store import BACKGROUND, PROCESS, Point, Store, alive, quiet, reason, this_process
 
 PAUSE = 2.0  # seconds between writes
 RETRY = 30.0  # seconds after a failure
+SPOKEN = 3  # file descriptor of what the training hears, once stdout is put aside
 
 Message = Mapping[str, Any]
 
@@ -35,6 +36,8 @@ Message = Mapping[str, Any]
 def main() -> None:
     """Write until the run is closed; exit code 1 where something is missing."""
     key = RunKey(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    os.dup2(1, SPOKEN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no warning
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     start = inbox.get()
@@ -57,7 +60,7 @@ def _read(inbox: "queue.SimpleQueue[Message]") -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    os.write(SPOKEN, text.encode() + b"\n")
 
 
 def attempt(action: Callable[[], object], say: Callable[[str], None]) -> bool:
@@ -106,7 +109,7 @@ class LiveWriter:
 
     def _connect(self) -> None:
         """Find the unfinished run of this key and config, else any of it, else make one."""
-        self._store = store = self._store or Store(self._key.profile)
+        self._store = store = self._store or Store(self._key.profile, BACKGROUND)
         with store.alone():
             sha = self._tags["config_sha"]
             runs = [run for run in store.runs(self._key) if run.data.tags.get("config_sha") == sha]
