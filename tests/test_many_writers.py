@@ -170,7 +170,7 @@ def test_the_page_is_served_on_loopback_alone(here):
     write(RunKey("many", "main", 0), CONFIG)
     sync("many")
     port = free_port()
-    program = f"from m2clip.tracking import page; page.serve({port}, '1')"
+    program = f"from m2clip.tracking import page, store; page.serve({port}, store.Store('many'))"
     with running(sys.executable, "-c", program) as process:
         answers(f"http://127.0.0.1:{port}/health", process)
         lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

@@ -393,7 +393,7 @@ def no_database(folder):
 
 BROKEN = {
     silent: "timed out", nobody: "refused", held: "could not be acquired", locked: "locked",
-    folder_instead: "is a folder", files_instead: "is not a folder", no_database: "not a database",
+    folder_instead: "is a folder", files_instead: "cannot be a store", no_database: "not a database",
 }  # fmt: skip
 
 
@@ -469,7 +469,7 @@ def test_the_saved_view_and_its_link(here):
 
 def test_a_port_in_use_is_said_before_anything_starts(here):
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(UserError, match="in use"):
-        page.serve(server.getsockname()[1], "1")
+        page.serve(server.getsockname()[1], Store("view"))
 
 
 def test_weights_become_a_model_once_and_new_ones_another(here):

@@ -22,7 +22,7 @@ def main() -> None:
             shown.setdefault(row, []).append(name)
     print(sync(tables=shown))
     if arguments.serve:
-        page.serve(arguments.serve, Store(rows.profile().name).experiment)
+        page.serve(arguments.serve, Store(rows.profile().name))
 
 
 if __name__ == "__main__":

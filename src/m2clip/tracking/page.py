@@ -37,9 +37,9 @@ def view() -> dict[str, Any]:
     """The runs table as it opens: row, seed, dataset, accuracies; then where a run comes from."""
     widths = {"attributes.`Run Name`": 200}
     widths |= {"tags.`row`": 170, "tags.`seed`": 60, "tags.`dataset`": 80}
-    widths |= {f"metrics.`{name}`": 160 for name in METRICS}
-    widths |= {"runDateAndNestInfo": 140, "duration": 85}
-    widths |= {"attributes.`Dataset`": 260, "attributes.`Models`": 150, "attributes.`Source`": 160}
+    widths |= {f"metrics.`{name}`": 155 for name in METRICS}
+    widths |= {"runDateAndNestInfo": 130, "duration": 80}
+    widths |= {"attributes.`Source`": 150, "attributes.`Models`": 130, "attributes.`Dataset`": 240}
     return {
         "selectedColumns": [column for column in widths if "`" in column],
         "columnOrder": list(widths),
@@ -53,15 +53,16 @@ def link(server: str, experiment: str) -> str:
     return f"{server}/#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
 
 
-def serve(port: int, experiment: str) -> None:
+def serve(port: int, store: Store) -> None:
     """Show the store on this machine alone until Ctrl-C; a server that holds the store needs no other.
 
     Raises:
         UserError: when the port is taken or the server does not start.
     """
     uri = location()
+    prepare(store)
     if uri.startswith(("http://", "https://")):
-        print(f"MLflow: {link(uri.rstrip('/'), experiment)}")
+        print(f"MLflow: {link(uri.rstrip('/'), store.experiment)}")
         return
     _check_free(port)
     server = f"http://{HOST}:{port}"
@@ -77,7 +78,7 @@ def serve(port: int, experiment: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _wait(process, server)
-        print(f"\nMLflow: {link(server, experiment)}\nCtrl-C ends it", flush=True)
+        print(f"\nMLflow: {link(server, store.experiment)}\nCtrl-C ends it", flush=True)
         process.wait()
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # the server has workers

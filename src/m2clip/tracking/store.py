@@ -220,7 +220,7 @@ def check(uri: str) -> None:
                 socket.create_connection((parts.hostname, port), timeout=ANSWER_SECONDS).close()
         elif parts.scheme in ("", "file"):
             raise UserError(
-                "is not a folder of files; name sqlite:///FILE, http(s)://HOST or a database in "
+                "a folder of files cannot be a store; name sqlite:///FILE, http(s)://HOST or a database in "
                 "MLFLOW_TRACKING_URI"
             )
     except urllib.error.HTTPError:
@@ -243,7 +243,8 @@ def _check_file(path: Path) -> None:
 
 def reason(error: BaseException) -> str:
     """An error as the end of one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return " ".join(str(cause).split())[:200] or type(error).__name__
 
 
 def without_password(uri: str) -> str:

@@ -28,7 +28,6 @@ from m2clip.tracking.store import BACKGROUND, PROCESS, Point, Store, alive, quie
 
 PAUSE = 2.0  # seconds between writes
 RETRY = 30.0  # seconds after a failure
-SPOKEN = 3  # file descriptor of what the training hears, once stdout is put aside
 
 Message = Mapping[str, Any]
 
@@ -36,16 +35,17 @@ Message = Mapping[str, Any]
 def main() -> None:
     """Write until the run is closed; exit code 1 where something is missing."""
     key = RunKey(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-    os.dup2(1, SPOKEN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print is no warning
+    say = _speaker()
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     start = inbox.get()
     quiet()
     import mlflow  # noqa: F401  it takes seconds, which are not the store's
 
-    _say(READY.decode())
-    written = LiveWriter(key, start).follow(inbox) if start else attempt(lambda: mirror.complete(key), _say)
+    say(READY.decode())
+    written = (
+        LiveWriter(key, start, say).follow(inbox) if start else attempt(lambda: mirror.complete(key), say)
+    )
     os._exit(0 if written else 1)  # without waiting for what MLflow may have left running
 
 
@@ -59,11 +59,14 @@ def _read(inbox: "queue.SimpleQueue[Message]") -> None:
         os._exit(1)
 
 
-def _say(text: str) -> None:
-    os.write(SPOKEN, text.encode() + b"\n")
+def _speaker() -> Callable[[str], object]:
+    """A function that says a line to the training; what libraries print from now on goes nowhere."""
+    spoken = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return lambda text: os.write(spoken, text.encode() + b"\n")
 
 
-def attempt(action: Callable[[], object], say: Callable[[str], None]) -> bool:
+def attempt(action: Callable[[], object], say: Callable[[str], object]) -> bool:
     """Do it; a failure is said and no more."""
     try:
         action()
@@ -76,7 +79,7 @@ def attempt(action: Callable[[], object], say: Callable[[str], None]) -> bool:
 class LiveWriter:
     """Collects the log steps of a training and writes them in batches."""
 
-    def __init__(self, key: RunKey, start: Message, say: Callable[[str], None] = _say) -> None:
+    def __init__(self, key: RunKey, start: Message, say: Callable[[str], object]) -> None:
         self._key, self._config, self._say = key, start["config"], say
         given = dict(start["tags"])
         source = content.source_tags(given.pop("command", None), given.pop("commit", None))
