@@ -29,7 +29,6 @@ TABLES = {
         "main": {
             "title": "Made up",
             "rows": ["fake-clip", "main", "fake-ssv2"],
-            "figures": ["curves", "confusion"],
         }
     },
 }

@@ -19,10 +19,10 @@ from m2clip.data.manifest import TYPES, Manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.adapters import TemporalDifference
-from m2clip.report import data_sheet, page
+from m2clip.report import data_sheet
 from m2clip.report.figures import contact_sheet, fig4a_reversed, gains, style, temporal_difference
 from m2clip.runs import RunKey
-from m2clip.stages import pictures
+from m2clip.stages import pictures, report
 from m2clip.synthetic.worlds import PAIRS, SMALL
 
 KEY = RunKey("tiny", "main", 0)
@@ -104,17 +104,18 @@ def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):
         temporal_difference.read("tiny")
 
 
-def test_the_readme_shows_the_picture_and_says_where_there_is_none(tmp_path, monkeypatch):
+def test_the_page_shows_the_picture_and_says_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    report = SimpleNamespace(profile="tiny")
-    assert "No run has been drawn yet." in page._pictures(report)
+    folder = Path("reports/tiny")
+    assert report._pictures("tiny", folder).parts == ("No run has been drawn yet.",)
     path = temporal_difference.folder("tiny") / f"{temporal_difference.NAME}.json"
     temporal_difference.write(temporal_difference.NONE, path)
-    assert "No adapter of this row" in page._pictures(report)
-    temporal_difference.write(temporal_difference.Picture("A caption", 'what "it" shows'), path)
-    told = page._pictures(report)
-    assert '<img src="pictures/temporal_difference.png" alt="what &quot;it&quot; shows">' in told
-    assert "A caption" in told
+    assert report._pictures("tiny", folder).parts == (temporal_difference.NONE.alt,)
+    temporal_difference.write(temporal_difference.Picture("A caption", "what it shows"), path)
+    (part,) = report._pictures("tiny", folder).parts
+    assert (part.file.as_posix(), part.caption, part.alt) == (
+        "pictures/temporal_difference.png", "A caption", "what it shows",
+    )  # fmt: skip
 
 
 def matrix_of(counts, labels):
@@ -202,5 +203,9 @@ def test_the_scale_of_temporal_difference_has_even_steps():
     assert len(panels) == 2 * 2, "each frame alone, and below it with the norms"
     assert len(set(np.diff(ticks))) == 1 and ticks[0] == 0 and ticks[-1] >= 9.7
     assert "z_D" not in bar.get_xlabel() + temporal_difference.describe([strip], "x").caption
-    overlays = [ax.get_images()[1].get_alpha() for ax in panels if len(ax.get_images()) == 2]
-    assert len(overlays) == 2 and overlays[0].min() == 0 and overlays[1].max() == temporal_difference.OPACITY
+    overlays = [ax.get_images()[1].get_array()[..., 3] for ax in panels if len(ax.get_images()) == 2]
+    assert (
+        len(overlays) == 2
+        and overlays[0].min() == 0
+        and overlays[1].max() == pytest.approx(temporal_difference.OPACITY)
+    )

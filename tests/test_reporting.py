@@ -288,13 +288,13 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     assert again(tmp_path) == "[]", "no torch, MLflow or DVC is loaded"
     assert files() == first
     check_figures(first)
-    figures = ("curves", "confusion-main", "confusion-fake-ssv2")
+    figures = ("curves", "confusion-main", "confusion-fake-ssv2", "gains-main")
     assert {Path(path).name for path in first} == {
         "k400.csv", "README.md", "audit.md", "claims.md", "claims.csv", "provenance.csv", "index.html",
         "main.json",
         "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
         *(f"main.{ending}" for ending in ("md", "csv", "tex")),
-        *(f"{name}.png" for name in figures), *(f"{name}.pdf" for name in figures),
+        *(f"{name}{ending}" for name in figures for ending in (".png", "-dark.png", ".pdf", ".csv")),
     }  # fmt: skip
     assert json.loads(first["reports/fake/main.json"]) == {"k400_top1": 50.0, "ucf101_top1": 20.0}
     curves = first["reports/fake/plots/main_curves.csv"].decode().splitlines()

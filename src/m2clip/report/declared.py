@@ -25,7 +25,6 @@ class Spec:
     note: str = ""
     reference: tuple[str, ...] = ()
     published: str = ""
-    figures: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
 
 

@@ -4,11 +4,12 @@ import csv
 import io
 import json
 
+import pandas as pd
+
 from m2clip.report.accuracy import zero_shot
 from m2clip.report.figures.confusion import counts
-from m2clip.report.figures.old_curves import history
 from m2clip.report.names import DATASETS, HEADS
-from m2clip.report.row import Row, is_number
+from m2clip.report.row import Row
 
 
 def metrics(row: Row) -> str:
@@ -23,16 +24,9 @@ def metrics(row: Row) -> str:
 
 def curves(row: Row) -> str:
     """step, loss and every head, means over seeds; a head that was not trained is an empty column."""
-    lines = history(row)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    names = ("loss", *HEADS)
-    writer.writerow(("step", *names))
-    if lines is not None:
-        for step, group in lines.groupby("step"):
-            means = {name: float(group[name].mean()) for name in names if name in group}
-            writer.writerow((step, *map(_number, (means.get(name) for name in names))))
-    return stream.getvalue()
+    logged = [{"step": line.step, **line.values} for run in row.runs for line in run.history or ()]
+    means = pd.DataFrame(logged, columns=["step", "loss", *HEADS]).groupby("step").mean()
+    return means.to_csv(float_format="%.6g", lineterminator="\n")
 
 
 def predictions(row: Row) -> str:
@@ -46,7 +40,3 @@ def predictions(row: Row) -> str:
             for predicted, count in zip(matrix.columns, cells, strict=True):
                 writer.writerows([(actual, predicted)] * int(count))
     return stream.getvalue()
-
-
-def _number(value: float | None) -> str:
-    return f"{value:.6g}" if is_number(value) else ""

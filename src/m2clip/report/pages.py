@@ -19,7 +19,7 @@ from m2clip.report.run_facts import Made
 from m2clip.rows import MAIN
 
 if TYPE_CHECKING:
-    from m2clip.report.old_figures import Figure
+    from m2clip.report.figures.all_figures import Figure
 
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
 SYNTHETIC = (

@@ -8,7 +8,7 @@ from m2clip.errors import UserError, did_you_mean
 from m2clip.parsing import read_mapping
 from m2clip.report import TABLES, declared, results, run_facts, tables
 from m2clip.report import old_claims as claims
-from m2clip.report import old_figures as figures
+from m2clip.report.figures import all_figures as figures
 from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
 from m2clip.report.numbers import MISSING, Source
 from m2clip.report.results import Results

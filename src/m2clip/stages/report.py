@@ -21,7 +21,7 @@ from m2clip.report import (
     tables,
 )  # fmt: skip
 from m2clip.report import old_claims as claims
-from m2clip.report import old_figures as figures
+from m2clip.report.figures import all_figures as figures
 from m2clip.report.figures import temporal_difference
 from m2clip.report.parts import Picture, Section
 from m2clip.report.rendering import render

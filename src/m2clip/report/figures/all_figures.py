@@ -2,8 +2,9 @@
 
 TABLE: the table of experiments/tables.yaml below which it stands.
 CAPTION: what one has to know to read it.
-frame(results): what is drawn as a data frame, with `row`, `label` and a tuple of `sources` in every line;
-    empty where nothing can be drawn. Or frames(results, rows): several, by the name of their files.
+frame(results): what is drawn as a data frame, with `row`, `label` and a tuple of `sources` in every line.
+    Or frames(results, rows): several, by the name of their files.
+NEEDS: columns of it; where no line has all of them there is nothing to draw.
 draw(frame): a figure of Matplotlib.
 alt(frame): the same in words, for who does not see it.
 EMPTY: why there is none, where that is not for want of a run.
@@ -131,7 +132,7 @@ def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -
     """Light and dark; nothing but the reason where the frame is empty."""
     from m2clip.report.figures import style
 
-    if frame.empty:
+    if frame.empty or frame.dropna(subset=module.NEEDS).empty:
         return Figure(name, module.TABLE, None, why=getattr(module, "EMPTY", "has no run yet"))
     folder.mkdir(parents=True, exist_ok=True)
     written = frame.assign(sources=["; ".join(map(str, sources)) for sources in frame["sources"]])

@@ -1,7 +1,10 @@
 """What several figures put into their data frames: a row's name, its sources and its numbers."""
 
 import math
+import re
 from typing import Any
+
+import pandas as pd
 
 from m2clip.report import accuracy
 from m2clip.report.numbers import Number
@@ -30,3 +33,12 @@ def top1(number: Number | None, row: Row, dataset: str | None, name: str = "top1
     below, above = reach or (math.nan, math.nan)
     middle = value(number)
     return {name: middle, f"{name}_low": middle - below, f"{name}_high": middle + above}
+
+
+def listed(frame: pd.DataFrame, words: str, by: str = "") -> str:
+    """Every line that has all of its numbers in words such as `{label} {top1:.1f} %`, under headings `by`."""
+    if by:
+        parts = frame.groupby(by, sort=False)
+        return " ".join(f"{heading}: {listed(part, words)}" for heading, part in parts)
+    there = frame.dropna(subset=re.findall(r"{(\w+)", words)).to_dict("records")
+    return "; ".join(words.format_map(line) for line in there) + "." if there else "no run yet."

@@ -16,7 +16,7 @@ from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
-TABLE = "main"
+TABLE, NEEDS = "main", ["percent"]
 CAPTION = (
     "For what the videos of each label are taken; the diagonal is right. Of more than 40 labels those that "
     "are recognised least, and the rest as one column."

@@ -5,25 +5,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from m2clip.report.figures import style
+from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, HEADS, MM
 from m2clip.report.names import HEADS as HEAD_NAMES
 from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
-TABLE = "main"
+TABLE, NEEDS = "main", ["loss"]
 CAPTION = (
     "Loss of each head while training, before its weight: thin as logged (one batch), thick a running mean. "
     "The learning rate falls to zero, which levels any curve at its end."
 )
 SMOOTH = 0.1  # share of the log lines in a running mean
-ACROSS = 2
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -32,72 +29,76 @@ def frame(results: Results) -> pd.DataFrame:
 
 
 def history(results: Results, rows: Sequence[Row]) -> pd.DataFrame:
-    """What the training of rows logged: title, seed, step, head and its loss before the weight."""
-    lines = []
+    """What the training of rows logged: title, seed, step, head and its loss before the weight.
+
+    smooth: a running mean over the log lines of the mean over seeds.
+    """
+    lines: list[dict[str, Any]] = []
     for row in rows:
         of: dict[str, Any] = {"row": row.name, "label": row.label, "title": results.title(row)}
-        runs = [run for run in row.runs if run.history]
-        if not runs:
-            lines.append(of | {"sources": (), "seed": 0, "step": 0, "head": "", "loss": math.nan})
-        for run in runs:
+        if not any(run.history for run in row.runs):
+            of |= {"sources": tuple(Source(run.key.history, "", run.key) for run in row.measured)}
+            lines.append({**of, "seed": 0, "step": 0, "head": "", "loss": math.nan})
+        for run in row.runs:
             of |= {"sources": (Source(run.key.history, "", run.key),), "seed": run.key.seed}
             lines += [
-                of | {"step": line.step, "head": HEAD_NAMES[head], "loss": line.values[head]}
+                {**of, "step": line.step, "head": name, "loss": line.values[head]}
                 for line in run.history or ()
-                for head in HEAD_NAMES
+                for head, name in HEAD_NAMES.items()
                 if head in line.values
             ]
     found = pd.DataFrame(lines)
-    return found[:0] if found.empty or found["loss"].isna().all() else found
+    for _, curve in found.groupby(["row", "head"]) if lines else ():
+        mean = curve.groupby("step")["loss"].mean()
+        smooth = mean.rolling(max(1, round(SMOOTH * len(mean))), center=True, min_periods=1).mean()
+        found.loc[curve.index, "smooth"] = curve["step"].map(smooth)
+    return found
 
 
 def alt(frame: pd.DataFrame) -> str:
-    """Where each head's loss ends."""
-    told = []
-    for title, part in frame.groupby("title", sort=False):
-        last = part[part["step"] >= 0.9 * part["step"].max()].groupby("head", sort=False)["loss"].mean()
-        ends = ", ".join(f"{head} {loss:.2f}" for head, loss in last.items() if head)
-        told.append(f"{title}: {ends or style.NO_RUN}")
-    return f"Mean loss of each head over the last tenth of training. {'; '.join(told)}."
+    """Where each curve ends."""
+    last = frame.groupby(["title", "head"], sort=False).tail(1)
+    return f"Loss at the end of training. {cells.listed(last, '{head} {smooth:.2f}', by='title')}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two panels a line; the names of the heads stand above."""
-    titles = list(dict.fromkeys(frame["title"]))
-    down, across = -(-len(titles) // ACROSS), min(ACROSS, len(titles))
-    size = (COLUMN, (10 + 46 * down) * MM)
-    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True, layout="constrained")
-    for ax, title in zip(axes.flat, titles, strict=False):
-        part = frame[frame["title"] == title].dropna(subset=["loss"])
-        _panel(ax, part)
-        ax.set_title(style.wrapped(title, 26), loc="left")
-        ax.tick_params(labelleft=True)
-        if part.empty:
-            style.say(ax, style.NO_RUN)
-    for ax in axes.flat[len(titles) :]:
-        ax.set_visible(False)
-    axes[0, 0].set_ylim(bottom=0)
-    figure.supxlabel("step")
-    figure.supylabel("loss")
-    heads = [head for head in HEADS if head in set(frame["head"])]
-    lines = [Line2D([], [], color=HEADS[head], label=head) for head in heads]
-    figure.legend(
-        handles=lines, loc="outside upper center", ncols=len(lines) or 1, handlelength=1.2, columnspacing=1.2
+    """Two panels a line, the heads in one legend."""
+    grid = panels(
+        frame,
+        col="title",
+        hue="head",
+        palette=HEADS,
+        hue_order=[*HEADS],
+        linewidth=1.2,
+        facet_kws={"sharex": False},
     )
+    for title, ax in grid.axes_dict.items():
+        seeds = frame[frame["title"] == title].dropna(subset=["loss"])
+        sns.lineplot(
+            seeds, x="step", y="loss", hue="head", palette=HEADS, units="seed", estimator=None, linewidth=0.4,
+            alpha=0.35, legend=False, ax=ax,
+        )  # fmt: skip
+        if seeds.empty:
+            style.say(ax, style.NO_RUN)
+    return finished(grid, columns=4)
+
+
+def panels(frame: pd.DataFrame, col: str, **given: Any) -> sns.FacetGrid:
+    """Smoothed losses in two columns as wide as a paper's."""
+    return sns.relplot(
+        frame, x="step", y="smooth", col=col, col_wrap=2, kind="line", estimator=None, errorbar=None,
+        height=44 * MM, aspect=COLUMN / 2 / (44 * MM), **given,
+    )  # fmt: skip
+
+
+def finished(grid: sns.FacetGrid, columns: int) -> Figure:
+    """With its legend above the panels and the axes named."""
+    figure, lines = grid.figure, -(-len(grid.legend.get_texts()) // columns)
+    for title, ax in grid.axes_dict.items():
+        ax.set_title("")
+        ax.set_title(style.wrapped(title, 28), loc="left")
+    grid.set(ylim=(0, None)).set_axis_labels("step", "loss")
+    figure.set_size_inches(COLUMN, figure.get_figheight() + lines * 5 * MM)
+    sns.move_legend(grid, "upper center", ncol=columns, title=None, columnspacing=1.2, handlelength=1.4)
+    figure.tight_layout(rect=(0, 0, 1, 1 - lines * 5 * MM / figure.get_figheight()))
     return figure
-
-
-def _panel(ax: Axes, part: pd.DataFrame) -> None:
-    """One thin line for each seed, one thick running mean over all."""
-    for head, lines in part.groupby("head", sort=False):
-        for _, seed in lines.groupby("seed"):
-            ax.plot(seed["step"], seed["loss"], color=HEADS[str(head)], linewidth=0.4, alpha=0.35)
-        smooth = smoothed(lines)
-        ax.plot(smooth.index, smooth, color=HEADS[str(head)], linewidth=1.2)
-    ax.locator_params(axis="x", nbins=4)
-
-
-def smoothed(lines: pd.DataFrame) -> "pd.Series[float]":
-    """A running mean over the log lines of the mean over seeds, by step."""
-    mean = lines.groupby("step")["loss"].mean()
-    return mean.rolling(max(1, round(SMOOTH * len(mean))), center=True, min_periods=1).mean()

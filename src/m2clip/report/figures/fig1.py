@@ -19,7 +19,7 @@ CAPTION = (
     "itself has none and is a small circle."
 )
 SETS = ("ucf101", "hmdb51")
-NUMBERS = ["supervised", "zero_shot", "parameters_m"]  # without one of them there is no circle
+NEEDS = ["supervised", "zero_shot", "parameters_m"]
 SMALLEST = 10.0  # square points of a circle
 
 
@@ -40,18 +40,15 @@ def frame(results: Results) -> pd.DataFrame:
                     "parameters_m": cells.value(count),
                 }
             )
-    found = pd.DataFrame(lines)
-    return found[:0] if found.empty or found.dropna(subset=NUMBERS).empty else found
+    return pd.DataFrame(lines)
 
 
 def alt(frame: pd.DataFrame) -> str:
     """Both coordinates of every circle."""
-    told = [
-        f"{one.label} {one.supervised:.1f} % supervised and {one.zero_shot:.1f} % zero-shot on "
-        f"{one.zero_shot_set}, {one.parameters_m:.3g} M parameters"
-        for one in frame.dropna(subset=NUMBERS).itertuples()
-    ]
-    return f"Zero-shot against supervised top-1: {'; '.join(told)}."
+    words = (
+        "{label} {supervised:.1f} % supervised, {zero_shot:.1f} % zero-shot, {parameters_m:.3g} M parameters"
+    )
+    return f"Zero-shot against supervised top-1. {cells.listed(frame, words, by='zero_shot_set')}"
 
 
 def draw(frame: pd.DataFrame, scale: float = 3.0, sizes: tuple[int, ...] = (5, 15)) -> Figure:
@@ -69,8 +66,8 @@ def draw(frame: pd.DataFrame, scale: float = 3.0, sizes: tuple[int, ...] = (5, 1
     figure, axes = plt.subplots(len(sets), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
     parts = [frame[frame["zero_shot_set"] == name] for name in sets]
     for ax, part in zip(axes.flat, parts, strict=True):
-        _circles(ax, part.dropna(subset=NUMBERS), palette)
-        missing = part.loc[part[NUMBERS].isna().any(axis=1), "label"]
+        _circles(ax, part.dropna(subset=NEEDS), palette)
+        missing = part.loc[part[NEEDS].isna().any(axis=1), "label"]
         ax.set_title(f"zero-shot {part['zero_shot_set'].iloc[0]}", loc="left")
         words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", 44) if len(missing) else ""
         ax.text(0.02, 0.02, words, transform=ax.transAxes)
@@ -89,7 +86,7 @@ def draw(frame: pd.DataFrame, scale: float = 3.0, sizes: tuple[int, ...] = (5, 1
     )  # fmt: skip
     figure.canvas.draw()  # labels need the final layout
     for ax, part in zip(axes.flat, parts, strict=True):
-        there = part.dropna(subset=NUMBERS)
+        there = part.dropna(subset=NEEDS)
         points = there[["supervised", "zero_shot"]].to_numpy(float)
         names = there["label"].tolist()
         label_points(ax, points, names, there["area"].to_numpy(float), _bars(there))

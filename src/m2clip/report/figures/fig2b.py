@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -11,11 +12,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from m2clip.report.correlation import sources
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, DIVERGING, MM
 from m2clip.report.results import Results
 
-TABLE = "fig2b"
+TABLE, NEEDS = "fig2b", ["correlation"]
 MADE = {"mean": "correlation", "mean_size": "correlation_size", "largest_size": "correlation_largest"}
 LEFT, HEAD, FOOT = 7 * MM, 8 * MM, 30 * MM  # room beside, above and below a map
 CAPTION = (
@@ -28,16 +30,12 @@ CAPTION = (
 def frame(results: Results) -> pd.DataFrame:
     """A line for each row and pair of labels, and of the row what is made of all pairs of two labels."""
     place = results.places[TABLE]
-    found = place.correlations
-    lines = []
-    for row in place.rows if found else ():
-        assert found is not None
-        whole = found.maps.get(row.name)
-        of = cells.of(row, found.number(row)) | {
-            name: cells.value(found.number(row, key)) for name, key in MADE.items()
-        }
-        del of["seeds"]
-        for (at, one), (other_at, other) in product(enumerate(found.labels), repeat=2):
+    found, lines = place.correlations, []
+    for row in place.rows:
+        whole = found.maps.get(row.name) if found else None
+        of: dict[str, Any] = {"row": row.name, "label": row.label, "sources": tuple(sources([row]))}
+        of |= {name: cells.value(found.number(row, key) if found else None) for name, key in MADE.items()}
+        for (at, one), (other_at, other) in product(enumerate(found.labels if found else [""]), repeat=2):
             pair = {"at": at + 1, "one": one, "other_at": other_at + 1, "other": other}
             value = math.nan if whole is None else float(whole[at, other_at])
             lines.append({**of, **pair, "correlation": value})
@@ -48,14 +46,10 @@ def alt(frame: pd.DataFrame) -> str:
     """What is made of each map, and its most alike pair."""
     told = []
     for label, part in frame.groupby("label", sort=False):
-        pairs = part[part["at"] < part["other_at"]].dropna(subset=["correlation"])
-        if pairs.empty:
-            told.append(f"{label}: {style.NO_RUN}")
-            continue
-        most = pairs.sort_values("correlation", kind="stable").iloc[-1]
-        between = f"{most['correlation']:.2f} between {most['one']} and {most['other']}"
-        told.append(f"{label}: {levels(part)}; highest {between}")
-    return f"Correlation of label features. {'. '.join(told)}."
+        pairs = part[part["at"] < part["other_at"]].sort_values("correlation", na_position="first")
+        highest = cells.listed(pairs[-1:], "highest {correlation:.2f} between {one} and {other}")
+        told.append(f"{label}: {levels(part)}; {highest}")
+    return f"Correlation of label features. {' '.join(told)}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -105,6 +99,5 @@ def number_axis(ax: Axes, count: int) -> None:
 
 def levels(part: pd.DataFrame) -> str:
     """`mean r −0.062, mean |r| 0.247, largest |r| 0.70`, off the diagonal of one row's map."""
-    one = part.iloc[0]
-    mean = f"{one['mean']:.3f}".replace("-", "−")
-    return f"mean r {mean}, mean |r| {one['mean_size']:.3f}, largest |r| {one['largest_size']:.2f}"
+    words = "mean r {mean:.3f}, mean |r| {mean_size:.3f}, largest |r| {largest_size:.2f}"
+    return cells.listed(part[:1], words).removesuffix(".").replace("-", "−")

@@ -8,12 +8,12 @@ from m2clip.report.figures import style
 from m2clip.report.figures.fig2b import alt, colour_bar, frame, heat, levels, number_axis
 from m2clip.report.figures.style import MM, PAGE
 
-TABLE = "fig2b"
+TABLE, NEEDS = "fig2b", ["correlation"]
 CAPTION = "The maps of Figure 2b with the names of the labels, numbered along the bottom as at the side."
 CELL, LETTER = 2.9 * MM, 1.5 * MM  # of a label, so that its name fits
 HEAD, FOOT, GAP, BAR = 15 * MM, 5 * MM, 4 * MM, 15 * MM  # title above, numbers below, room beside, colour bar
 
-__all__ = ["CAPTION", "TABLE", "alt", "draw", "frame"]
+__all__ = ["CAPTION", "NEEDS", "TABLE", "alt", "draw", "frame"]
 
 
 def draw(frame: pd.DataFrame) -> Figure:

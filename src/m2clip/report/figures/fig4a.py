@@ -6,9 +6,9 @@ from m2clip.report.figures import steps
 from m2clip.report.figures.steps import CAPTION, alt, draw
 from m2clip.report.results import Results
 
-TABLE = "fig4a"
+TABLE, NEEDS = "fig4a", ["step"]
 
-__all__ = ["CAPTION", "TABLE", "alt", "draw", "frame"]
+__all__ = ["CAPTION", "NEEDS", "TABLE", "alt", "draw", "frame"]
 
 
 def frame(results: Results) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from m2clip.report.figures import style
+from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts
 from m2clip.report.figures.steps import heights
 from m2clip.report.figures.style import BLUE, COLUMN, MM, ORANGE
@@ -21,7 +21,7 @@ from m2clip.report.results import Results
 from m2clip.report.row import Row
 from m2clip.synthetic.worlds import EVERY_PAIR
 
-TABLE = "fig4a"
+TABLE, NEEDS = "fig4a", ["right"]
 CAPTION = (
     "What the test videos of labels are taken for that differ from one another by the direction of time "
     "alone: of all rows, and pair by pair of the row that steps are counted from. A model that sees no order "
@@ -38,12 +38,11 @@ def frame(results: Results) -> pd.DataFrame:
     there = [row for row in results.places[TABLE].rows if row.dataset == DATASET]
     lines = [_line(row, "by row", row.label, EVERY_PAIR) for row in there]
     found = [row for row, line in zip(there, lines, strict=True) if not math.isnan(line["right"])]
-    if not found:
-        return pd.DataFrame()
-    first = (row for row in found if results.places[TABLE].reference(row) in found)
-    one = next((results.places[TABLE].reference(row) for row in first), None) or found[-1]
-    pairs = [_line(one, f"{one.label}, by pair", f"{a} /\n{b}", [(a, b)]) for a, b in EVERY_PAIR]
-    return pd.DataFrame([*lines, *(line for line in pairs if not math.isnan(line["right"]))])
+    references = [one for row in found if (one := results.places[TABLE].reference(row)) in found]
+    for one in [*references, *found[::-1]][:1]:
+        pairs = [_line(one, f"{one.label}, by pair", f"{a} /\n{b}", [(a, b)]) for a, b in EVERY_PAIR]
+        lines += [line for line in pairs if not math.isnan(line["right"])]
+    return pd.DataFrame(lines)
 
 
 def _line(row: Row, part: str, name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -73,11 +72,9 @@ def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = EVERY_PAIR) 
 
 def alt(frame: pd.DataFrame) -> str:
     """The shares of each row."""
-    told = [
-        f"{one.label} {one.right:.0f} % right, {one.reverse:.0f} % taken for the reverse"
-        for one in frame[frame["part"] == "by row"].dropna(subset=["right"]).itertuples()
-    ]
-    return f"Labels that are each other's reverse in time: {'; '.join(told)}."
+    words = "{name} {right:.0f} % right, {reverse:.0f} % taken for the reverse"
+    told = cells.listed(frame[frame["part"] == "by row"], words)
+    return f"Labels that are each other's reverse in time: {told}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -11,7 +11,7 @@ from m2clip.report.results import Results
 from m2clip.report.ticks import text_adapters
 from m2clip.rows import MAIN
 
-TABLE = "fig4b"
+TABLE, NEEDS = "fig4b", ["top1"]
 CAPTION = "The two panels have scales of their own, neither of which begins at zero."
 UNSEEN = "ucf101"
 
@@ -33,18 +33,15 @@ def frame(results: Results) -> pd.DataFrame:
                     "explored": row.name == MAIN and results.places[TABLE].reference(row) is None,
                 }
             )
-    found = pd.DataFrame(lines)
-    return found[:0] if found.empty or found["top1"].isna().all() else found
+    return pd.DataFrame(lines)
 
 
 def alt(frame: pd.DataFrame) -> str:
     """Both panels."""
-    told = []
-    for panel, part in frame.sort_values("text_adapters").groupby("panel", sort=False):
-        there = part.dropna(subset=["top1"]).itertuples()
-        values = ", ".join(f"{one.top1:.1f} % with {one.text_adapters:.0f}" for one in there)
-        told.append(f"{panel}: {values or style.NO_RUN}")
-    return f"Top-1 by the number of text adapters. {'. '.join(told)}."
+    told = cells.listed(
+        frame.sort_values("text_adapters"), "{top1:.1f} % with {text_adapters:.0f}", by="panel"
+    )
+    return f"Top-1 by the number of text adapters. {told}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -1,22 +1,21 @@
 """Figure 4c, the training: the loss of each head in a panel of its own, a line for each row with it."""
 
+import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from m2clip.report.figures import style
-from m2clip.report.figures.curves import SMOOTH, history, smoothed
-from m2clip.report.figures.style import COLUMN, HEADS, MM
+from m2clip.report.figures import cells, style
+from m2clip.report.figures.curves import SMOOTH, finished, history, panels
+from m2clip.report.figures.style import HEADS
 from m2clip.report.results import Results
 
-TABLE = "fig4c"
+TABLE, NEEDS = "fig4c", ["loss"]
 CAPTION = (
     f"The loss of each head before its weight, a running mean over {SMOOTH:.0%} of the log lines, of the "
     "rows that train the head. A row that trains more heads is a thinner line, so that it hides no other. "
     "Each panel has its own scale."
 )
-THICK, THIN = 2.4, 0.6  # points
+WIDTHS = (2.4, 0.6)  # points, of the first row of the table and of the last
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -27,38 +26,19 @@ def frame(results: Results) -> pd.DataFrame:
 
 def alt(frame: pd.DataFrame) -> str:
     """Where each row's loss ends, head by head."""
-    told = []
-    for head, part in frame.dropna(subset=["loss"]).groupby("head", sort=False):
-        ends = ", ".join(
-            f"{label} {smoothed(one).iloc[-1]:.2f}" for label, one in part.groupby("label", sort=False)
-        )
-        told.append(f"{head}: {ends}")
-    return f"Loss at the end of training by head. {'; '.join(told)}."
+    last = frame.groupby(["head", "label"], sort=False).tail(1)
+    return f"Loss at the end of training by head. {cells.listed(last, '{label} {smooth:.2f}', by='head')}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two by two panels; the first row of the table is the thickest line."""
+    """Two by two panels."""
     labels = list(dict.fromkeys(frame["label"]))
-    palette = style.colours(labels)
-    falls = (THICK - THIN) / max(1, len(labels) - 1)
-    widths = {label: THICK - at * falls for at, label in enumerate(labels)}
-    size = (COLUMN, (82 + 3 * len(labels)) * MM)
-    figure, axes = plt.subplots(2, 2, figsize=size, sharex=True, layout="constrained")
-    for ax, head in zip(axes.flat, HEADS, strict=True):
-        part = frame[frame["head"] == head].dropna(subset=["loss"])
-        for label, lines in part.groupby("label", sort=False):
-            smooth = smoothed(lines)
-            ax.plot(smooth.index, smooth, color=palette[str(label)], linewidth=widths[str(label)])
-        if part.empty:
+    sizes = dict(zip(labels, np.linspace(*WIDTHS, len(labels)), strict=True))
+    grid = panels(
+        frame, col="head", col_order=[*HEADS], hue="label", palette=style.colours(labels), hue_order=labels,
+        size="label", sizes=sizes, size_order=labels, facet_kws={"sharey": False},
+    )  # fmt: skip
+    for ax in grid.axes.flat:
+        if not len(ax.lines):
             style.say(ax, "trained by no row")
-        ax.set_title(head, loc="left")
-        ax.set_ylim(bottom=0)
-        ax.locator_params(axis="x", nbins=4)
-    figure.supxlabel("step")
-    figure.supylabel("loss")
-    handles = [
-        Line2D([], [], color=palette[label], linewidth=widths[label], label=style.wrapped(label, 52))
-        for label in labels
-    ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2, handlelength=1.4)
-    return figure
+    return finished(grid, columns=2)

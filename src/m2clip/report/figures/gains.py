@@ -14,7 +14,7 @@ from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
-TABLE = "main"
+TABLE, NEEDS = "main", ["trained"]
 CAPTION = (
     "Of each label the share of its test videos that is right, under CLIP and after training. Of more than "
     "40 labels the 20 with the largest gain and the 20 with the smallest."

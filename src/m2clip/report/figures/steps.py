@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -40,8 +41,7 @@ def frame(results: Results, table: str) -> pd.DataFrame:
         step = results.step(row, place.reference(row))
         panel = f"Measured {results.names.dataset(row.dataset or '')}"
         lines.append({"panel": panel, **_line(row, step), "published": False})
-    found = pd.DataFrame(lines)
-    return found[:0] if found.empty or found["step"].isna().all() else found
+    return pd.DataFrame(lines)
 
 
 def _line(row: Row, step: Number | None) -> dict[str, object]:
@@ -53,11 +53,8 @@ def _line(row: Row, step: Number | None) -> dict[str, object]:
 
 def alt(frame: pd.DataFrame) -> str:
     """The paper's steps, then ours."""
-    told = []
-    for panel, part in frame.dropna(subset=["step"]).groupby("panel", sort=False):
-        steps = ", ".join(f"{one.label} {signed(float(one.step))}" for one in part.itertuples())  # type: ignore[arg-type]
-        told.append(f"{panel}: {steps}")
-    return f"Steps in top-1 from the reference, in points. {'. '.join(told)}."
+    words = cells.listed(frame, "{label} {step:+.1f}", by="panel").replace("-", "−")
+    return f"Steps in top-1 from the reference, in points. {words}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -75,7 +72,7 @@ def draw(frame: pd.DataFrame) -> Figure:
         ax.set_title(panel.replace(" ", "\n", 1))
     axes[0, 0].set_yticks(places, shown)
     axes[0, 0].set_ylim(total, 0)
-    axes[0, len(panels) // 2].set_xlabel("step in top-1, points")
+    figure.supxlabel("step in top-1, points")
     return figure
 
 
@@ -105,29 +102,19 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
         return
     ax.axvline(0, color=style.GREY, linewidth=0.6, zorder=0)
     ax.grid(axis="y")
-    low, high = (there[end].fillna(there["step"]) for end in ("low", "high"))
-    _limits(ax, there, at)
-
-
-def _limits(ax: Axes, there: pd.DataFrame, at: dict[str, float]) -> None:
-    """Those of all steps but one that is far beyond all others: an arrow and its number stand at the edge."""
-    reach = there[["step", "low", "high"]].abs().max(axis=1).sort_values()
-    largest, next_largest = reach.iloc[-1], reach.iloc[-2] if len(reach) > 1 else 0.0
     ax.margins(x=0.12)
-    if largest > FAR * next_largest > 0:
-        far, others = there.loc[reach.index[-1]], there.drop(index=reach.index[-1])
-        ends = [0.0, *others[["step", "low", "high"]].stack()]
-        pad = 0.15 * (max(ends) - min(ends))
-        ax.set_xlim(min(ends) - pad, max(ends) + pad)
-        side, way = (0, "<") if far["step"] < 0 else (1, ">")
-        where = ax.get_yaxis_transform()
-        ax.plot(side, at[far["label"]], way, transform=where, color=style.BLUE, markersize=4, clip_on=False)
-        ax.text(
-            side,
-            at[far["label"]],
-            signed(far["step"]),
-            transform=where,
-            va="bottom",
-            ha=("left", "right")[side],
-        )
-    ax.locator_params(axis="x", nbins=3, steps=[1, 2, 5, 10])
+    ends = there[["low", "high"]].T.fillna(there["step"]).T
+    reach = ends.abs().max(axis=1).sort_values()
+    if len(reach) > 1 and reach.iloc[-1] > FAR * reach.iloc[-2] > 0:
+        _leave_out(ax, there.loc[reach.index[-1]], ends.drop(index=reach.index[-1]), at)
+    ax.locator_params(axis="x", nbins=4, steps=[1, 2, 5, 10])
+
+
+def _leave_out(ax: Axes, far: Any, others: pd.DataFrame, at: dict[str, float]) -> None:
+    """Of a step that would squash all others an arrow and its number at the edge."""
+    low, high = min(0.0, others["low"].min()), max(0.0, others["high"].max())
+    ax.set_xlim(low - 0.15 * (high - low), high + 0.15 * (high - low))
+    x, marker, side = (0, "<", "left") if far["step"] < 0 else (1, ">", "right")
+    where, y = ax.get_yaxis_transform(), at[far["label"]]
+    ax.plot(x, y, marker, transform=where, color=style.BLUE, markersize=4, clip_on=False)
+    ax.text(x, y - 0.1, signed(far["step"]), transform=where, va="bottom", ha=side)

@@ -37,20 +37,13 @@ DIVERGING, SEQUENTIAL = "RdBu_r", "Blues"
 NO_RUN = "no run yet"
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
-    **dict.fromkeys(
-        ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 7
-    ),
-    **dict.fromkeys(("legend.fontsize", "legend.title_fontsize", "figure.labelsize"), 7),
-    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("font.size", "figure.labelsize", "legend.title_fontsize"), 7),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width", "hatch.linewidth"), 0.6),
     **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 2.5),
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
     "axes.axisbelow": True,
-    "axes.unicode_minus": True,
     "grid.linewidth": 0.4,
-    "hatch.linewidth": 0.5,
     "grid.color": "#dddddd",
-    "legend.frameon": False,
     "pdf.fonttype": 42,
     "figure.dpi": 100,
     "savefig.dpi": 300,
@@ -70,7 +63,9 @@ def paper(*, dark: bool = False) -> Iterator[None]:
     """The style of a paper, or of the page's dark version, for all that is drawn inside; closes it."""
     mpl.use("agg")
     with mpl.rc_context():
-        sns.set_theme(style="ticks", rc=RC | (DARK if dark else {}))
+        sns.set_theme(
+            "paper", "ticks", font_scale=0.76, rc=RC | (DARK if dark else {})
+        )  # letters of 7 points
         try:
             yield
         finally:

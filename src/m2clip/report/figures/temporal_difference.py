@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ NAME = "temporal_difference"
 SIDE = 30 * MM  # for the labels
 TOP, GAP, FOOT = 5 * MM, 1.6 * MM, 14 * MM  # above the strips, between two, for the scale below
 STEPS = 6  # of the scale, about
-MAP, OPACITY = "YlOrRd", 0.75  # where the step is the highest; nothing is laid over the lowest
+MAP, OPACITY = "YlOrRd", 0.75  # of the highest step; nothing is laid over the lowest
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,10 @@ def draw(strips: Sequence[Strip]) -> Figure:
     height = TOP + len(strips) * (2 * side + GAP) + FOOT
     largest = max(float(strip.norms.max()) for strip in strips) or 1.0
     bounds = MaxNLocator(STEPS, steps=[1, 2, 5, 10]).tick_values(0, largest)
-    colours = plt.get_cmap(MAP, len(bounds) - 1)
-    scale = BoundaryNorm(bounds, colours.N)
+    shades = plt.get_cmap(MAP)(np.linspace(0.2, 1, len(bounds) - 1))
+    colours, scale = ListedColormap(shades[:, :3]), BoundaryNorm(bounds, len(shades))
+    shades[:, 3] = np.linspace(0, OPACITY, len(shades))
+    overlay = ListedColormap(shades)
     figure = plt.figure(figsize=(PAGE, height))
     for line, strip in enumerate(strips):
         y = height - TOP - line * (2 * side + GAP)
@@ -91,13 +93,11 @@ def draw(strips: Sequence[Strip]) -> Figure:
                     ax.imshow(frame, extent=(0, 1, 0, 1))
                     continue
                 ax.imshow(frame.mean(axis=-1), cmap="gray", vmin=0, vmax=255, extent=(0, 1, 0, 1))
-                step = np.clip(np.digitize(norms, bounds) - 1, 0, colours.N - 1)
-                opacity = OPACITY * step / max(1, colours.N - 1)
-                ax.imshow(colours(scale(norms)), extent=(0, 1, 0, 1), alpha=opacity)
+                ax.imshow(overlay(scale(norms)), extent=(0, 1, 0, 1))
     ends(figure, count, SIDE)
     ax = style.place(figure, SIDE, height - 10.6 * MM, 50 * MM, 1.6 * MM)
     bar = figure.colorbar(plt.cm.ScalarMappable(scale, colours), cax=ax, orientation="horizontal")
-    bar.set_label("what the temporal difference adds to a patch (length of the vector)")
+    bar.set_label("what the temporal difference adds to a patch (length of the vector)", loc="left")
     bar.outline.set_visible(False)
     return figure
 
