@@ -72,7 +72,7 @@ def _pretraining(row: Row, place: "TableRows") -> Text | None:
     return Text(Path(row.config.backbone.pretrained).stem, tuple(row.settings("backbone.pretrained")))
 
 
-def _views(row: Row, place: "TableRows") -> Text | None:
+def views(row: Row) -> Text | None:
     """Frames x crops x clips, as evaluated."""
     counts = row.same(lambda run: [get_path(run.metrics, "supervised", key) for key in VIEWS]) or [None]
     keys = (f"supervised.{key}" for key in VIEWS)
@@ -203,7 +203,8 @@ COLUMNS: dict[str, Column] = {
     "dataset": Column(key="dataset", header="Dataset", text=True, read=_dataset),
     "pretraining": Column(key="pretraining", header="Pre-training", text=True, read=_pretraining),
     "views": Column(
-        key="views", header="Frames × crops × clips", read=_views, printed=lambda line, _: line.views()
+        key="views", header="Frames × crops × clips",
+        read=lambda row, _: views(row), printed=lambda line, _: line.views(),
     ),
     "top1": Column(
         key="top1", header="Top-1, %", endings=SPREAD, how=SEEDS, over_seeds="top-1",

@@ -101,14 +101,6 @@ class Text:
         return {"": self.text}
 
 
-Cell = Number | Text | None
-
-
-def shown(cell: Cell | str) -> str:
-    """A cell as one reads it; what is missing is a dash."""
-    return str(cell) if cell is not None and str(cell) else MISSING
-
-
 def signed(number: float, digits: int = 1) -> str:
     """`+1.0`, `−1.0`, and `0.0` without a sign."""
     text = f"{number:+.{digits}f}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2clip.report import facts, grid, overlap, published
+from m2clip.report.columns import views
 from m2clip.report.grid import Cell, Column, Grid, shown
 from m2clip.report.names import DATASETS
 from m2clip.report.numbers import MISSING, Number
@@ -215,7 +216,7 @@ def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
             results.names.dataset(row.dataset) if row.dataset else None,
             ", ".join(str(run.key.seed) for run in row.measured),
             *_recipe(row),
-            _views(row),
+            views(row),
             ", ".join(_minutes(get_path(run.provenance, "seconds")) for run in row.measured),
             ", ".join(dict.fromkeys(_commit(run.provenance) for run in row.measured)),
         )
@@ -256,13 +257,6 @@ def _recipe(row: Row) -> list[str]:
         [f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"] if train.steps else ["0", MISSING, MISSING]
     )
     return [*numbers, "CLIP's" if tau is None else f"{tau:g}"]
-
-
-def _views(row: Row) -> str | None:
-    counts = row.same(
-        lambda run: [get_path(run.metrics, "supervised", key) for key in ("frames", "crops", "clips")]
-    )
-    return None if counts is None or None in counts else " × ".join(map(str, counts))
 
 
 def _minutes(seconds: Any) -> str:
