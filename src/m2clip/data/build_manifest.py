@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 from m2clip.data.annotations import Annotations
 from m2clip.data.labels import class_ids_json, rename
 from m2clip.data.manifest import LABELS, TYPES, VALID, Manifest
-from m2clip.data.probing import Outcome, probe_all
+from m2clip.data.probing import Outcome, cannot_write, make_folder, probe_all
 from m2clip.data.summary import summarise, told
 from m2clip.data.video import Probe
 from m2clip.errors import UserError, did_you_mean
@@ -45,7 +46,7 @@ def prepare(
         UserError: more than that are unusable; `invalid.csv` is written all the same.
     """
     log = real.log if real else folder / LOG
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     outcomes = probe_all(annotations.folder, [record.path for record in annotations.records], log, jobs)
     table, invalid = _tables(annotations, outcomes)
     _replace(folder / "invalid.csv", lambda path: invalid.to_csv(path, index=False, lineterminator="\n"))
@@ -79,7 +80,7 @@ def prepare(
 
 def leave_out(folder: Path) -> None:
     """Write the manifest of a dataset that a profile does without: no video, no label, no place."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     table = pd.DataFrame(columns=list(TYPES)).astype(TYPES)
     _replace(folder / LABELS, lambda path: _write(path, class_ids_json(())))
     _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
@@ -138,9 +139,18 @@ def _write(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file in one go: it is either the old one or the whole new one."""
+    """Write a file in one go: it is either the old one or the whole new one.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     beside = path.with_name(f".{path.name}.tmp")
-    write(beside)
-    with beside.open("rb") as file:
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        write(beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise cannot_write(path, error) from None

@@ -21,6 +21,7 @@ from m2clip.data.video import Frames, Probe, VideoError
 
 SECONDS, SECONDS_A_MEGABYTE = 60.0, 2.0  # for a file of that size
 MEMORY = 3 << 30  # bytes that a decoder may take beyond what its libraries do
+TAKES = "decoding it takes"  # how the reason begins where a limit of this machine was reached
 PROGRAM = "import sys; sys.path[:] = {path!r}; from m2clip.data.isolated import serve; serve({end})"
 
 
@@ -76,7 +77,7 @@ class _Process:
             self.process.wait()
             raise VideoError(path, _death(self.process.returncode)) from None
         self.end()
-        raise VideoError(path, f"decoding it takes longer than {seconds:.0f} seconds")
+        raise VideoError(path, f"{TAKES} longer than {seconds:.0f} seconds")
 
     def end(self) -> None:
         self.process.kill()
@@ -118,6 +119,8 @@ def close() -> None:
 
 
 def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return f"{TAKES} more memory than there is, or something else killed it (SIGKILL)"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     return f"damaged: decoding it crashes ({name})"
 
@@ -143,7 +146,7 @@ def _answer(function: Any, given: list[Any]) -> Any:
     try:
         return function(*given)
     except MemoryError:
-        return VideoError(given[0], f"decoding it takes more than {MEMORY >> 30} GiB of memory")
+        return VideoError(given[0], f"{TAKES} more than {MEMORY >> 30} GiB of memory")
     except Exception as error:
         return error
 

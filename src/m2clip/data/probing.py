@@ -8,18 +8,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from m2clip.data import dataset_root
-from m2clip.data.isolated import probe
+from m2clip.data.isolated import TAKES, probe
 from m2clip.data.video import UNREAD, Probe, VideoError
 from m2clip.errors import UserError
 
 Outcome = Probe | str  # what was measured, or why it cannot be used
+PROBING = 2  # counts the changes of what a probe finds; outcomes of an earlier count are not remembered
 CLUSTER = "M2CLIP_DASK"  # address of a Dask scheduler
 Key = tuple[str, int, int]  # path, size and time of change: what tells a file that was probed before
 
@@ -37,16 +38,40 @@ def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[
     known = _remembered(log)
     done = {path: known[key] for path, key in keys.items() if key in known}
     rest = [path for path in keys if path not in done]
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file, _workers(jobs) as workers:
+    with _append_to(log) as file, _workers(jobs) as workers:
         results = Parallel(n_jobs=workers, return_as="generator_unordered", prefer="threads")(
             delayed(_outcome)(folder.absolute(), path) for path in rest
         )
         for path, outcome in _progress(results, len(keys), len(done)):
             done[path] = outcome
-            if not str(outcome).startswith(UNREAD):  # a disk that failed may do better the next time
-                _remember(file, keys[path], outcome)
+            if not str(outcome).startswith((UNREAD, TAKES)):  # disk or machine may do better the next time
+                _remember(file, log, keys[path], outcome)
     return done
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """The line about a full or read-only disk."""
+    return UserError(f"{path}: cannot be written: {error.strerror or error}; what was done before is kept")
+
+
+def _append_to(log: Path) -> FileIO:
+    make_folder(log.parent)
+    try:
+        return log.open("ab", buffering=0)  # so that closing it has nothing left to write
+    except OSError as error:
+        raise cannot_write(log, error) from None
 
 
 @contextmanager
@@ -91,20 +116,24 @@ def _key(folder: Path, path: str) -> Key:
 
 def _remembered(log: Path) -> dict[Key, Outcome]:
     known: dict[Key, Outcome] = {}
-    if not log.exists():
+    if not log.is_file():
         return known
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in log.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:  # the line that was being written at the stop
+            if entry["probing"] != PROBING:
+                continue
+            key, outcome = tuple(entry["key"]), entry["outcome"]
+            known[key] = outcome if isinstance(outcome, str) else Probe(**outcome)
+        except (ValueError, KeyError, TypeError):  # the line that was being written at the stop
             continue
-        outcome = entry["outcome"]
-        known[tuple(entry["key"])] = outcome if isinstance(outcome, str) else Probe(**outcome)
     return known
 
 
-def _remember(file: TextIO, key: Key, outcome: Outcome) -> None:
+def _remember(file: FileIO, log: Path, key: Key, outcome: Outcome) -> None:
     plain = outcome if isinstance(outcome, str) else asdict(outcome)
-    # A newline first, since the last line may be half of one.
-    file.write("\n" + json.dumps({"key": key, "outcome": plain}))
-    file.flush()
+    try:
+        # A newline first, since the last line may be half of one.
+        file.write(b"\n" + json.dumps({"probing": PROBING, "key": key, "outcome": plain}).encode())
+    except OSError as error:
+        raise cannot_write(log, error) from None

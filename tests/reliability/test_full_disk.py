@@ -1,0 +1,134 @@
+"""A full or read-only disk: one line and nothing half-written in `prepare`; nothing but time with a cache."""
+
+import errno
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import video_files
+from m2clip.data import annotations, build_manifest, dataset, probing
+from m2clip.data.frame_cache import Decoded
+from m2clip.errors import UserError
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+READ_ONLY = OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    for number in range(3):
+        video_files.write(folder / f"{number}.mp4", 20)
+    lines = "".join(f"{number}.mp4,label,train\n" for number in range(3))
+    (folder / "annotations.csv").write_text(f"path,label,split\n{lines}")
+    return folder
+
+
+def prepare(source, out):
+    return build_manifest.prepare(annotations.read("plain", source), out, 1, 0)
+
+
+def fail(error):
+    def do(*arguments, **more):
+        raise error
+
+    return do
+
+
+WRITES = {
+    "the folder": (Path, "mkdir"),
+    "invalid.csv": (pd.DataFrame, "to_csv"),
+    "manifest.parquet": (pd.DataFrame, "to_parquet"),
+    "labels.json": (Path, "write_text"),
+}
+
+
+@pytest.mark.parametrize("error", [FULL, READ_ONLY], ids=["full", "read-only"])
+@pytest.mark.parametrize("what", WRITES)
+def test_prepare_says_what_it_cannot_write(source, tmp_path, monkeypatch, what, error):
+    monkeypatch.setattr(*WRITES[what], fail(error))
+    with pytest.raises(UserError, match=f"cannot be written: {error.strerror}") as caught:
+        prepare(source, tmp_path / "out")
+    assert "\n" not in str(caught.value) and (what == "the folder" or what in str(caught.value))
+    monkeypatch.undo()
+    left = [file.name for file in (tmp_path / "out").glob("*")]
+    assert "manifest.parquet" not in left and not any(name.endswith(".tmp") for name in left)
+    assert len(prepare(source, tmp_path / "out").table) == 3
+
+
+def test_a_disk_that_fills_while_videos_are_probed(source, tmp_path, monkeypatch):
+    """What was measured before is not measured again."""
+    plain, probed = probing._remember, []
+
+    def remember(file, log, key, outcome):
+        probed.append(key[0])
+        if len(probed) == 3:
+            raise probing.cannot_write(log, FULL)
+        plain(file, log, key, outcome)
+
+    monkeypatch.setattr(probing, "_remember", remember)
+    with pytest.raises(UserError, match=r"probes\.jsonl: cannot be written: No space left on device"):
+        prepare(source, tmp_path / "out")
+    probed.clear()
+    assert len(prepare(source, tmp_path / "out").table) == 3
+    assert len(probed) == 1
+
+
+def test_the_real_disk_that_is_always_full(source):
+    """Linux has one."""
+    with pytest.raises(UserError, match="/dev/full: cannot be written: No space left on device"):
+        probing.probe_all(source, ["0.mp4"], Path("/dev/full"), 1)
+
+
+@pytest.fixture
+def prepared(source, tmp_path):
+    return prepare(source, tmp_path / "out")
+
+
+def told(capfd):
+    return capfd.readouterr().err.count("no more decoded frames are kept")
+
+
+def videos(prepared, cache):
+    return dataset.Videos(prepared, "train", decoded=Decoded(cache, prepared))
+
+
+def test_a_cache_in_a_place_that_cannot_be_a_folder(prepared, tmp_path, capfd):
+    (tmp_path / "file").touch()
+    capfd.readouterr()
+    found = videos(prepared, tmp_path / "file/cache")
+    assert len(found.frames(0, [0, 1])) == len(found.frames(1, [0, 1])) == 2
+    assert told(capfd) == 1
+
+
+def test_a_read_only_cache_is_still_read(prepared, tmp_path, monkeypatch, capfd):
+    right = videos(prepared, tmp_path / "cache").frames(0, [3, 5])
+    plain = os.open
+
+    def read_only(path, flags, *more):
+        if flags & os.O_RDWR:
+            raise READ_ONLY
+        return plain(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    capfd.readouterr()
+    again = videos(prepared, tmp_path / "cache")
+    monkeypatch.setattr(dataset, "read", lambda *asked: pytest.fail("decoded again"))
+    assert (again.frames(0, [3, 5]) == right).all()
+    monkeypatch.undo()
+    assert len(again.frames(1, [0])) == 1
+    assert told(capfd) == 1
+    assert again.decoded.get("1.mp4", [0]) is None
+
+
+def test_a_full_cache_is_told_once_and_read_on(prepared, tmp_path, monkeypatch, capfd):
+    found = videos(prepared, tmp_path / "cache")
+    kept = found.frames(0, [3])
+    monkeypatch.setattr(os, "pwrite", fail(FULL))
+    capfd.readouterr()
+    for index in (1, 2):
+        assert len(found.frames(index, [0])) == 1
+    assert told(capfd) == 1
+    assert (found.decoded.get("0.mp4", [3]) == kept).all()
