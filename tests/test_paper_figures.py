@@ -27,7 +27,6 @@ from m2clip.report.figures import (
     fig4c,
     fig4c_heads,
     labels,
-    steps,
     style,
 )  # fmt: skip
 from m2clip.report.numbers import Source
@@ -240,20 +239,20 @@ def steps_frame(values):
 
 def test_the_interval_of_a_step_is_drawn_from_its_low_to_its_high_end():
     with style.paper():
-        ax = steps.draw(steps_frame([0.0, 2.0, -3.0])).axes[0]
+        ax = fig4a.draw(steps_frame([0.0, 2.0, -3.0])).axes[0]
         ends = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
     assert [1.0, 3.0] in ends and [-4.0, -2.0] in ends
 
 
 def test_one_step_does_not_squash_the_others():
     with style.paper():
-        ax = steps.draw(steps_frame([0.0, 2.0, -3.0, -40.0])).axes[0]
+        ax = fig4a.draw(steps_frame([0.0, 2.0, -3.0, -40.0])).axes[0]
         low, high = ax.get_xlim()
         texts = [text.get_text() for text in ax.texts]
     assert -8 < low < -4 and 3 < high < 8
     assert texts == ["−40.0"], "its number stands at the edge"
     with style.paper():
-        assert steps.draw(steps_frame([0.0, 2.0, -3.0])).axes[0].texts[:] == []
+        assert fig4a.draw(steps_frame([0.0, 2.0, -3.0])).axes[0].texts[:] == []
 
 
 def test_a_row_of_ones_own_is_a_step():

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts
-from m2clip.report.figures.steps import heights
+from m2clip.report.figures.fig4a import heights
 from m2clip.report.figures.style import BLUE, COLUMN, MM, ORANGE
 from m2clip.report.numbers import Source
 from m2clip.report.results import Results

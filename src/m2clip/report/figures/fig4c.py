@@ -1,16 +1,16 @@
-"""Figure 4c: the multi-task decoder, head by head."""
+"""Figure 4c: the multi-task decoder, head by head; drawn as Figure 4a."""
 
 import pandas as pd
 
-from m2clip.report.figures import steps
-from m2clip.report.figures.steps import CAPTION, alt, draw
+from m2clip.report.figures import fig4a
+from m2clip.report.figures.fig4a import CAPTION, NEEDS, alt, draw
 from m2clip.report.results import Results
 
-TABLE, NEEDS = "fig4c", ["step"]
+TABLE = "fig4c"
 
-__all__ = ["CAPTION", "NEEDS", "TABLE", "alt", "draw", "frame"]
+__all__ = ["CAPTION", "NEEDS", "TABLE", "alt", "draw"]
 
 
 def frame(results: Results) -> pd.DataFrame:
-    """A line for each panel and row."""
-    return steps.frame(results, TABLE)
+    """As of Figure 4a."""
+    return fig4a.frame(results, TABLE)
