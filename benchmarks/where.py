@@ -19,7 +19,7 @@ import torch
 from m2clip import provenance, rows, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.data.loading import test_batches, train_batches
 from m2clip.evaluation.recognition import score
 from m2clip.models.factory import build_model, device_name, pixels_of
@@ -56,13 +56,13 @@ def parts(row: str) -> list[tuple[str, float, str]]:
     pixels = pixels_of(model)
     found: list[tuple[str, float, str]] = []
     with tempfile.TemporaryDirectory() as folder:
-        kept = Decoded(Path(folder), dataset)
+        kept = FrameCache(Path(folder), dataset)
         for name, decoded in (("decoded anew", None), ("decoded and kept", kept), ("kept", kept)):
-            videos = TrainVideos(dataset, "train", config.data, pixels, 0, decoded=decoded)
+            videos = TrainVideos(dataset, "train", config.data, pixels, 0, cache=decoded)
             batches = train_batches(videos, start=0, steps=STEPS, batch=config.train.batch, workers=0)
             seconds = cpu(lambda batches=batches: list(batches))
             found.append((f"read a batch, {name}", seconds / STEPS, "step"))
-            test = TestVideos(dataset, "test", config.data, pixels, decoded=decoded)
+            test = TestVideos(dataset, "test", config.data, pixels, cache=decoded)
             test.videos.paths = test.videos.paths[:VIDEOS]
             seconds = cpu(lambda test=test: list(test_batches(test, batch=config.evaluate.batch, workers=0)))
             found.append((f"read a test video, {name}", seconds / VIDEOS, "video"))

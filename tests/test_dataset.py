@@ -14,7 +14,7 @@ import video_files
 from m2clip.config import Data
 from m2clip.data import annotations, build_manifest, dataset, loading
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.data.loading import test_batches as all_batches
 from m2clip.data.loading import train_batches
 from m2clip.data.sampler import Batches, Order
@@ -236,7 +236,7 @@ def test_without_the_check_only_the_number_of_frames_counts(damaged):
 
 
 def kept_set(prepared, folder):
-    return TrainVideos(prepared, "train", DATA, PIXELS, 0, decoded=Decoded(folder, prepared))
+    return TrainVideos(prepared, "train", DATA, PIXELS, 0, cache=FrameCache(folder, prepared))
 
 
 def test_frames_are_decoded_once_and_the_same(prepared, tmp_path, monkeypatch):
@@ -268,7 +268,7 @@ def test_kept_frames_belong_to_their_manifest_and_check_the_file(prepared, damag
     kept_set(prepared, tmp_path / "kept")[0, 3]
     assert kept_set(damaged, tmp_path / "kept")[0, 3].reason == "missing"
     table = prepared.table.assign(md5=list(reversed(prepared.table["md5"])))
-    assert Decoded(tmp_path, replace(prepared, table=table)).files != Decoded(tmp_path, prepared).files
+    assert FrameCache(tmp_path, replace(prepared, table=table)).files != FrameCache(tmp_path, prepared).files
 
 
 def test_a_large_dataset_or_a_full_disk_keeps_nothing(prepared, tmp_path, monkeypatch):

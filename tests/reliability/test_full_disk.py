@@ -9,7 +9,7 @@ import pytest
 
 import video_files
 from m2clip.data import annotations, build_manifest, dataset, probing
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.errors import UserError
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -92,7 +92,7 @@ def told(capfd):
 
 
 def videos(prepared, cache):
-    return dataset.Videos(prepared, "train", decoded=Decoded(cache, prepared))
+    return dataset.Videos(prepared, "train", cache=FrameCache(cache, prepared))
 
 
 def test_a_cache_in_a_place_that_cannot_be_a_folder(prepared, tmp_path, capfd):
@@ -120,7 +120,7 @@ def test_a_read_only_cache_is_still_read(prepared, tmp_path, monkeypatch, capfd)
     monkeypatch.undo()
     assert len(again.frames(1, [0])) == 1
     assert told(capfd) == 1
-    assert again.decoded.get("1.mp4", [0]) is None
+    assert again.cache.get("1.mp4", [0]) is None
 
 
 def test_a_full_cache_is_told_once_and_read_on(prepared, tmp_path, monkeypatch, capfd):
@@ -131,4 +131,4 @@ def test_a_full_cache_is_told_once_and_read_on(prepared, tmp_path, monkeypatch, 
     for index in (1, 2):
         assert len(found.frames(index, [0])) == 1
     assert told(capfd) == 1
-    assert (found.decoded.get("0.mp4", [3]) == kept).all()
+    assert (found.cache.get("0.mp4", [3]) == kept).all()

@@ -1,4 +1,4 @@
-"""From annotations to a manifest: every video is probed, none stops it."""
+"""Write the manifest of a dataset: probe every annotated video, and list those that cannot be used."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from m2clip.data.annotations import Annotations
 from m2clip.data.labels import class_ids_json, rename
 from m2clip.data.manifest import LABELS, TYPES, VALID, Manifest
 from m2clip.data.probing import Outcome, cannot_write, make_folder, probe_all
-from m2clip.data.summary import summarise, told
+from m2clip.data.summary import lines_of, summarise
 from m2clip.data.video import Probe
 from m2clip.errors import UserError, did_you_mean
 
@@ -23,11 +23,11 @@ LOG = "probes.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Real:
-    """What is kept of a dataset whose videos are not made here."""
+    """A dataset that the user has, in contrast to a generated one."""
 
     name: str
-    place: str  # what videos.txt says: `$` and the variable that names the folder
-    log: Path  # outcomes of probing, kept when all is done: it takes hours, and changes nothing by itself
+    place: str  # for videos.txt: `$` and the environment variable that names the folder of the videos
+    log: Path  # outcomes of probing; kept afterwards, since probing takes hours
 
 
 def prepare(
@@ -39,11 +39,12 @@ def prepare(
         annotations: the dataset as annotated.
         folder: where the manifest goes.
         jobs: processes that probe.
-        max_invalid: the largest share of unusable videos that is put up with, from 0 to 1.
-        real: of a dataset whose videos are not made here; summary.json is written and told.
+        max_invalid: the largest allowed fraction of unusable videos, from 0 to 1.
+        real: for a user's dataset: its summary.json is written and printed.
 
     Raises:
-        UserError: more than that are unusable; `invalid.csv` is written all the same.
+        UserError: too many videos are unusable (`invalid.csv` is written all the same), or the disk is full
+            or read-only.
     """
     log = real.log if real else folder / LOG
     make_folder(folder)
@@ -53,7 +54,7 @@ def prepare(
     if real:
         summary = summarise(annotations, table)
         _replace(folder / "summary.json", lambda path: _write(path, json.dumps(summary, indent=2) + "\n"))
-        print("\n".join(told(real.name, summary)), flush=True)
+        print("\n".join(lines_of(real.name, summary)), flush=True)
         if annotations.held is False:
             print(
                 f"{real.name}: its {len(annotations.labels)} labels are not the publisher's, so class ids "
@@ -79,7 +80,7 @@ def prepare(
 
 
 def leave_out(folder: Path) -> None:
-    """Write the manifest of a dataset that a profile does without: no video, no label, no place."""
+    """Write an empty manifest, without videos.txt, for a dataset that the profile leaves out."""
     make_folder(folder)
     table = pd.DataFrame(columns=list(TYPES)).astype(TYPES)
     _replace(folder / LABELS, lambda path: _write(path, class_ids_json(())))
@@ -87,9 +88,9 @@ def leave_out(folder: Path) -> None:
 
 
 def select(annotations: Annotations, splits: tuple[str, ...], names: tuple[str, ...]) -> Annotations:
-    """The videos of some splits, all where none is named, and labels written in another way.
+    """Keep the videos of some splits (of all where none is named), and rename the labels.
 
-    Class ids stay as the publisher's annotations have set them.
+    Class ids stay those of the annotations.
     """
     known = {name for record in annotations.records for name in record.splits}
     for split in splits:
@@ -108,7 +109,7 @@ def select(annotations: Annotations, splits: tuple[str, ...], names: tuple[str, 
 
 
 def _tables(annotations: Annotations, outcomes: dict[str, Outcome]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table of the manifest, and that of the videos that cannot be used."""
+    """The rows of the manifest and the rows of invalid.csv."""
     nothing = Probe(frames=0, fps=0.0, width=0, height=0, duration=0.0, md5="")
     table, invalid = [], []
     for record in sorted(annotations.records, key=lambda record: record.path):

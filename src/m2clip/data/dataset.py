@@ -1,8 +1,8 @@
 """Videos as tensors: random views in training, all views in testing.
 
-What a training video looks like is a function of (seed, epoch, path), so it depends neither on the number
-of workers nor on where training was resumed. A video that cannot be used is never replaced by another: in
-training the sample says why it is missing, in testing the loader stops (DESIGN, decisions 11 and 12).
+The frames and the augmentation of a training video are functions of (seed, epoch, path). So they depend
+neither on the number of workers nor on where training was resumed. A video that cannot be used is never
+replaced by another one: training leaves it out and says why, evaluation stops.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from m2clip.config import Data
 from m2clip.data import isolated
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
 from m2clip.data.sampler import Order, Position
 from m2clip.data.sampling import test_clips, train_clip
@@ -50,7 +50,7 @@ class Videos:
         manifest: Manifest,
         split: str | None,
         check: bool = True,
-        decoded: Decoded | None = None,
+        cache: FrameCache | None = None,
         isolate: bool = False,
     ) -> None:
         rows = manifest.all_rows() if split is None else manifest.rows(split)
@@ -59,7 +59,7 @@ class Videos:
         self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
         self.totals = tuple(int(frames) for frames in rows["frames"])
         self.md5s = tuple(rows["md5"])
-        self.check, self.decoded, self.isolate = check, decoded, isolate
+        self.check, self.cache, self.isolate = check, cache, isolate
         self.checked = torch.zeros(len(self.paths), dtype=torch.bool)
         if check:
             self.checked.share_memory_()  # so that of all workers one alone reads a file for its md5
@@ -77,12 +77,12 @@ class Videos:
         if self.check and not self.checked[index]:
             verify(file, self.md5s[index])
             self.checked[index] = True
-        kept = self.decoded.get(self.paths[index], numbers) if self.decoded else None
+        kept = self.cache.get(self.paths[index], numbers) if self.cache else None
         if kept is not None:
             return kept
         frames = (isolated.read if self.isolate else read)(file, numbers, self.totals[index])
-        if self.decoded:
-            self.decoded.put(self.paths[index], numbers, frames)
+        if self.cache:
+            self.cache.put(self.paths[index], numbers, frames)
         return frames
 
 
@@ -98,7 +98,7 @@ class TrainVideos(Dataset[Sample | Broken]):
         seed: int,
         *,
         check: bool = True,
-        decoded: Decoded | None = None,
+        cache: FrameCache | None = None,
     ) -> None:
         """Take the valid videos of a split.
 
@@ -110,9 +110,9 @@ class TrainVideos(Dataset[Sample | Broken]):
             seed: of the run.
             check: compare each file's md5 with the manifest at its first use; costs a reading of the file,
                 once for this process and all its workers.
-            decoded: where decoded frames are kept.
+            cache: where decoded frames are kept, or None.
         """
-        self.videos = Videos(manifest, split, check, decoded)
+        self.videos = Videos(manifest, split, check, cache)
         self.data, self.pixels, self.seed = data, pixels, seed
         self.order = Order(seed, self.videos.paths)
 
@@ -160,10 +160,10 @@ class TestVideos(Dataset[Sample | Broken]):
         clips: int = 1,
         crops: int = 1,
         check: bool = True,
-        decoded: Decoded | None = None,
+        cache: FrameCache | None = None,
         isolate: bool = False,  # decode in a process of its own: no video can end this one
     ) -> None:
-        self.videos = Videos(manifest, split, check, decoded, isolate)
+        self.videos = Videos(manifest, split, check, cache, isolate)
         self.data, self.pixels, self.clips, self.crops = data, pixels, clips, crops
 
     def __len__(self) -> int:

@@ -1,7 +1,6 @@
-"""Where the videos of real datasets lie: named by environment variables, or by lines of `.env` in the root.
+"""The folders of the users' videos, from environment variables or from `.env` in the root of the repository.
 
-Nothing that is tracked holds a path of one machine: a manifest names the variable, and whoever reads videos
-asks here.
+No tracked file has a path of one machine: a manifest names the variable, and this module looks it up.
 """
 
 import os

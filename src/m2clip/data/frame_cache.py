@@ -25,7 +25,7 @@ WORD = 4  # bytes of a CRC
 DECODING = 2  # counts the changes of video.py after which some file gives other frames than before
 
 
-class Decoded:
+class FrameCache:
     """The decoded frames of a dataset, shared by all processes of a machine."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -42,7 +42,7 @@ class Decoded:
         }
         key = sha256(f"{manifest.digest()} {decoder()} {DECODING}".encode()).hexdigest()[:16]
         self.files = (folder / f"{key}.frames", folder / f"{key}.crc")
-        self.writable = torch.ones(1, dtype=torch.bool).share_memory_()  # one for all workers: told once
+        self.writable = torch.ones(1, dtype=torch.bool).share_memory_()  # shared by all workers
         self._open: tuple[int, int] | None = None
         if self.used:
             self._open = self._opened()

@@ -1,4 +1,4 @@
-"""Labels: files with one a line in class-id order, ways to write them, and what two sets have in common."""
+"""Labels and class ids: reading and writing them, renaming labels, and labels that two datasets share."""
 
 import json
 import re
@@ -76,11 +76,11 @@ STEPS: dict[str, Callable[[str], str]] = {
 
 
 def rename(labels: Sequence[str], steps: Sequence[str]) -> tuple[str, ...]:
-    """Labels as the text tower is to read them, in the same class-id order.
+    """Labels rewritten for the text tower, in the same class-id order.
 
     Args:
         labels: as the publisher wrote them.
-        steps: names out of STEPS, done one after the other.
+        steps: keys of STEPS, applied in this order.
 
     Raises:
         UserError: there is no such step, or two labels become the same.
@@ -110,10 +110,10 @@ class Shared:
 
 
 def overlap(labels: Sequence[str], others: Sequence[str]) -> list[Shared]:
-    """The labels that are among others, written in whatever way.
+    """The labels that a second set has too, whatever their spelling.
 
-    Case, CamelCase, underscores and punctuation do not count; forms of a word do: "ride horse" is not found
-    in "riding horse", so that this is the least overlap, not all of it.
+    Case, CamelCase, underscores and punctuation are ignored. Forms of a word are not: "ride horse" does not
+    match "riding horse". So there may be more overlap than is found.
     """
     texts = {other: _words(other) for other in others}
     found = []

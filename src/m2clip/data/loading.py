@@ -1,4 +1,4 @@
-"""Batches from datasets, decoded by worker processes; the same bits for any number of them."""
+"""Batches of videos, decoded by worker processes; the number of workers changes no bit."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,8 +61,8 @@ def train_batches(
 ) -> Iterator[Batch]:
     """What a process loads for steps `start` to `steps` - 1: its share of each part, `parts` a step.
 
-    A broken video is left out of its batch, which is then smaller; the batch names it, and each is told
-    once on stderr.
+    A broken video is left out of its batch, which is then smaller. The batch names it, and each broken video
+    is printed once to stderr.
 
     Args:
         videos: what to train on.
@@ -130,7 +130,7 @@ test_batches.__test__ = False  # type: ignore[attr-defined]  # its name is no te
 
 
 def collate(samples: Sequence[Sample | Broken]) -> Batch:
-    """Stack what can be used, name what cannot."""
+    """A batch of the usable samples; `dropped` lists the others."""
     usable = [sample for sample in samples if isinstance(sample, Sample)]
     return Batch(
         videos=torch.stack([sample.video for sample in usable]) if usable else torch.empty(0),

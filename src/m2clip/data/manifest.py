@@ -1,4 +1,4 @@
-"""The manifest of a dataset: every annotated video, what it measures, its md5 and whether it can be used.
+"""The manifest of a dataset: size, duration, md5 and status of every annotated video.
 
 A folder with these files:
 

@@ -1,6 +1,7 @@
-"""Measure many videos in parallel; go on after a stop where it was.
+"""Probe many videos in parallel. After an interruption, go on where it stopped.
 
-On this machine's cores, or with M2CLIP_DASK=tcp://scheduler:8786 on a Dask cluster that sees the same folder.
+This runs on the cores of this machine, or on a Dask cluster that sees the same folder, whose address is in
+M2CLIP_DASK (tcp://scheduler:8786).
 """
 
 import json
@@ -31,8 +32,11 @@ def probe_all(folder: Path, paths: Iterable[str], log: Path, jobs: int) -> dict[
     Args:
         folder: what paths are relative to.
         paths: the videos.
-        log: file that remembers outcomes, so that a stopped call goes on; whoever is done removes it.
+        log: file of outcomes, from which an interrupted call goes on; the caller removes it.
         jobs: processes.
+
+    Raises:
+        UserError: the log cannot be written, or the cluster cannot be reached.
     """
     keys = {path: _key(folder, path) for path in paths}
     known = _remembered(log)
@@ -76,7 +80,7 @@ def _append_to(log: Path) -> FileIO:
 
 @contextmanager
 def _workers(jobs: int) -> Iterator[int]:
-    """How many processes there are: `jobs` here, or all of the cluster, where one is named."""
+    """The number of processes: `jobs` on this machine, or -1 (all) on the cluster if one is set."""
     address = dataset_root.setting(CLUSTER)
     if address is None:
         yield jobs

@@ -1,9 +1,9 @@
-"""The endless order of training videos, as a function: nothing to save, nothing to restore.
+"""The order of training videos, computed from the seed: a checkpoint need not keep it.
 
-Step k takes positions k * batch to (k + 1) * batch - 1 of an endless sequence in which every epoch is its
-own permutation. A batch may lie across the border of two epochs. Where gradients are accumulated it is cut
-into parts, and where several processes train each part into their shares: part first, process second, so
-that neither batches nor parts depend on the number of processes.
+Training reads an endless sequence of videos, in which every epoch is a new permutation. Step k takes the
+positions k * batch to (k + 1) * batch - 1, which may lie in two epochs. With gradient accumulation a batch is
+cut into parts (microbatches), and with several processes each part into shares (shards): parts first, shares
+second, so that neither batches nor parts depend on the number of processes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Order:
     paths: tuple[str, ...]
 
     def at(self, position: int) -> Position:
-        """Epoch and index of the video at a place of the endless sequence."""
+        """Epoch and index of the video at a position of the sequence."""
         epoch, place = divmod(position, len(self.paths))
         return epoch, _permutation(self, epoch)[place]
 

@@ -1,6 +1,6 @@
-"""Which frames make a view: pure functions from numbers to frame numbers.
+"""Which frames of a video a view has: from the number of frames to T frame numbers.
 
-Any video of at least one frame gives T frames; a short one repeats some.
+A video with fewer than T frames repeats some.
 """
 
 import numpy as np
@@ -19,10 +19,10 @@ def segments(
 ) -> Indices:
     """Sparse sampling of TSN: the video is cut into T equal segments and gives one frame of each.
 
-    In training (with a generator) a random one, in testing the middle one. Several test clips, which
-    neither TSN nor the released code knows, lie evenly inside the segments. The paper says "sparse
-    sampling" and no more. The released code cuts total - 1 instead of total, rounds the borders and counts
-    them to both sides, so that a frame may come twice.
+    In training (with a generator) that frame is random, in testing it is the middle one. With several test
+    clips, their frames are spread evenly over each segment; TSN and the released code have one clip. The
+    paper says "sparse sampling" and no more. The released code divides total - 1 frames instead of total and
+    rounds the borders; a border belongs to both of its segments, so a frame may be drawn twice.
 
     Args:
         total: frames of the video.
@@ -50,8 +50,8 @@ def dense(
     """Dense sampling of I3D: T frames, `stride` apart; what lies beyond the end is the last frame.
 
     In training (with a generator) from a random start, in testing from the middle, or, with several clips,
-    from starts spread evenly from the first possible to the last. This is the released code on K400, but
-    for one thing: in training it fills a short video with the last frame that the stride met.
+    from starts spread evenly from the first possible to the last. The released code does the same on K400,
+    with one difference: in training it pads a short video with the last frame that the stride reached.
 
     Args:
         total: frames of the video.

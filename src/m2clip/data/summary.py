@@ -1,8 +1,8 @@
-"""What was found of a real dataset, beside what its publisher counted.
+"""Counts of a user's dataset, beside the publisher's.
 
-Papers differ by the videos they tested on: copies of K400's validation list have from 19,787 to 19,906. So
-each split has a digest of the names of its usable videos, which is the same wherever and in whatever folders
-they lie.
+Papers tested on different subsets: copies of K400's validation list have from 19,787 to 19,906 videos. So
+each split gets a digest of the names of its usable videos. Two copies with the same digest have the same
+videos, whatever folders these are in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,8 +58,8 @@ def _file(path: Path) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": sha256(content).hexdigest()}
 
 
-def told(dataset: str, summary: Mapping[str, Any]) -> Sequence[str]:
-    """The summary in lines for a person: one for the dataset, one a split."""
+def lines_of(dataset: str, summary: Mapping[str, Any]) -> Sequence[str]:
+    """The summary as text: one line for the dataset, one for each split."""
     lines = [
         _line(dataset if name == "all" else f"  {name}", part) for name, part in summary["videos"].items()
     ]

@@ -1,7 +1,7 @@
 """From decoded frames to what the backbone expects: augment, resize, crop, normalise.
 
-One draw for a whole view: all its frames are augmented, resized, cropped and flipped alike, so that nothing
-moves that did not move. Cropping comes before the conversion to float, since bytes are four times cheaper.
+All frames of a view get the same random augmentation, size, crop and flip, so that no motion is added.
+Frames are cropped before they become floats, since bytes are four times cheaper.
 """
 
 import math

@@ -13,7 +13,7 @@ from m2clip import paths, provenance, runs
 from m2clip.config import Evaluate
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, class_accuracy, confusion, score, top
@@ -134,7 +134,7 @@ def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None)
     sampled = replace(run.config.data, frames=config.frames or run.config.data.frames)
     return TestVideos(
         data, split, sampled, pixels_of(run.model), clips=config.clips, crops=config.crops,
-        decoded=Decoded(paths.frames(), data),
+        cache=FrameCache(paths.frames(), data),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from m2clip import backbones, paths, provenance, runs
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
-from m2clip.data.frame_cache import Decoded
+from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
@@ -45,8 +45,8 @@ def main() -> None:
     tags = {"commit": source["commit"], "command": source["command"], "device": named(fabric)}
     with live(key, content, tags) if fabric.is_global_zero else nullcontext() as run:
         if config.train.steps:
-            decoded = Decoded(paths.frames(), dataset)
-            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, decoded=decoded)
+            cache = FrameCache(paths.frames(), dataset)
+            videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, cache=cache)
             log = run.log if run else ignore
             trained = train(model, videos, config, key.seed, checkpoints, log, fabric)
     if not fabric.is_global_zero:

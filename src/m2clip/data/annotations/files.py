@@ -1,7 +1,7 @@
-"""Where the videos of a dataset lie: found by their names, whichever folders they were sorted into.
+"""Find the files of a dataset by their names.
 
-A dataset is downloaded as one folder, one folder a label, or one a split; the publisher's file names are the
-same in all of them, but for the ending.
+Copies of a dataset have all videos in one folder, or a folder for each label or split. The names of the files
+are the publisher's in all of them, except for the ending.
 """
 
 import os

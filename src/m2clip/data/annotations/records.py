@@ -1,4 +1,4 @@
-"""What every reader of annotations returns, and the mistakes all of them share."""
+"""What every reader of annotations returns, and checks that several readers share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Annotations:
     extra: tuple[str, ...] = ()  # videos of the folder that no annotation names
     unlabelled: Mapping[str, int] = field(default_factory=dict)  # annotated without a label, by split
     known: Mapping[str, int] = field(default_factory=dict)  # the publisher's number of videos, by split
-    held: bool | None = None  # whether labels were held to the published list; None: the format has none
+    held: bool | None = None  # whether labels equal the published list; None: the format has no such list
 
 
 def class_ids(labels: Sequence[str]) -> dict[str, int]:
@@ -50,10 +50,10 @@ def class_id(label: str, known: dict[str, int], where: str) -> int:
 
 
 def assert_labels(labels: Sequence[str], name: str, file: Path, *, ordered: bool = True) -> bool:
-    """Hold labels to the published list of the dataset in experiments/labels; False where they are another's.
+    """Compare labels with the published list in experiments/labels; False if they are of another dataset.
 
-    They are the dataset's where there are as many, or where most are in the list: a list with a label less
-    has other class ids from there on.
+    Labels count as the published ones if there are equally many or if most of them are in the list. Then they
+    must be equal: a list that lacks one label has other class ids after it.
 
     Args:
         labels: as the annotations have them, in class-id order.
