@@ -5,9 +5,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 READY := $(VENV)/.ready
 
-.PHONY: help setup repro smoke test ui backbone
+.PHONY: help setup repro smoke test test-all ui backbone
 help:            ## what there is
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -18,8 +18,8 @@ $(READY): requirements.txt pyproject.toml
 
 setup: $(READY) ## the environment in .venv
 
-repro: setup     ## `dvc repro`, rows side by side: all of it; PROFILE=paper for another profile, ROWS="clip main" for some rows
-	PYTHONPATH=src python -m m2clip.stages.side_by_side $(PROFILE) $(if $(ROWS),--rows $(ROWS))
+repro: setup     ## videos, training, evaluation, report; PROFILE=paper for another profile, ROWS="clip main" for some rows
+	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS))
 	PYTHONPATH=src python -m m2clip.stages.readme
 
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes
@@ -31,9 +31,12 @@ test: setup      ## lint, types, tests
 	mypy
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
+test-all: test   ## those and the slow ones: a second clone, queues, servers
+	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m slow
+
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
 
 backbone: setup  ## train the synthetic CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
-	file=$$(PYTHONPATH=src python -m m2clip.stages.beside --backbone $(PROFILE)) && stage=$$file:backbone && \
-	dvc unfreeze $$stage && { dvc repro --force --single-item $$stage; code=$$?; dvc freeze $$stage; exit $$code; }
+	PYTHONPATH=src python -m m2clip.stages.backbone $(PROFILE)
+	$(if $(filter-out embedded,$(PROFILE)),,dvc commit --force experiments/backbone/dvc.yaml)

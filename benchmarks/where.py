@@ -86,7 +86,7 @@ def recorded() -> pd.DataFrame:
     """Wall seconds of the stages of all runs of the profile, as their provenance says."""
     lines = []
     for key in runs.found(rows.profile().name):
-        for stage, file in (("train", key.provenance), ("evaluate", key.evaluation)):
+        for stage, file in (("train", key.provenance), ("evaluate", key.evaluation_provenance)):
             if file.exists():
                 lines.append((stage, key.row, pd.read_json(file, typ="series")["seconds"]))
     return pd.DataFrame(lines, columns=["stage", "row", "seconds"])

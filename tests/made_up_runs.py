@@ -75,7 +75,7 @@ def resolve():
     return found
 
 
-INPUTS = {"videos": "11", "backbone": "22", "method": "33"}
+INPUTS = {"videos": "11", "backbone": "22", "code": "33"}
 
 
 def from_where(row, config, seed=0):
@@ -87,7 +87,8 @@ def from_where(row, config, seed=0):
     sha = runs.digest(runs.read_config(key.train_config))
     key.provenance.write_text(json.dumps(told | {"config_sha": sha}))
     evaluated = {"commit": f"e-{row}", "dirty": False, "command": f"evaluate {row}", "seconds": 7.0}
-    key.evaluation.write_text(json.dumps(evaluated | {"inputs": {config.data.dataset: "11"}}))
+    told = evaluated | {"inputs": {config.data.dataset: "11"}}
+    key.evaluation_provenance.write_text(json.dumps(told))
 
 
 def whole(root, seeds=(0,), without=(), labels=()):
@@ -126,7 +127,8 @@ def sheet(dataset, text):
 def run(row, config, seed=0):
     """All files of one run that the report reads; what is right is drawn from the row's name."""
     key = RunKey(PROFILE, row, seed)
-    key.folder.mkdir(parents=True, exist_ok=True)
+    for folder in (key.training, key.evaluation):
+        folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng([*row.encode(), seed])
     head = "vc" if "vc" in config.options.heads else "eq11"
     hits = random.random(VIDEOS) < 0.7

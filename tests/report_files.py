@@ -70,7 +70,8 @@ def run(row, over=None, seed=0, top1=50.0, zero_shot=(10.0, 20.0, 30.0)):
     """All files of one run."""
     config, train = resolve(row, over)
     key = RunKey("fake", row, seed)
-    key.folder.mkdir(parents=True, exist_ok=True)
+    for folder in (key.training, key.evaluation):
+        folder.mkdir(parents=True, exist_ok=True)
     supervised = {"dataset": config.data.dataset, "videos": 6, "frames": 4, "crops": 1, "clips": 2}
     supervised |= {"top1": top1, "top5": float("nan")}
     splits = {f"test{number}": {"top1": value} for number, value in enumerate(zero_shot, 1)}

@@ -57,7 +57,7 @@ def judged(found, *names):
 
 def bits(row, dataset, seed=0):
     """Hits (N,) and members (S, N) straight from the file."""
-    kept = json.loads((RunKey(made.PROFILE, row, seed).folder / "outcomes.json").read_text())[dataset]
+    kept = json.loads(RunKey(made.PROFILE, row, seed).outcomes.read_text())[dataset]
     (hits,) = kept["hits"].values()
     return np.array(list(map(int, hits))), np.array(
         [list(map(int, part)) for part in kept["splits"].values()]

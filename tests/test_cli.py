@@ -84,7 +84,7 @@ def read(path):
 
 @pytest.mark.parametrize("heads", (("contrastive", "vc"), ("cmc",), ("vc",)))
 def test_the_runs_own_labels_are_predicted_as_evaluation_does(heads, call, save, manifest, tmp_path):
-    path = save(tmp_path / "adapters.safetensors", heads)
+    path = save(tmp_path / "weights.safetensors", heads)
     code, table, err = call(
         "predict", manifest.folder, "--run", path, "--crops", 3, "--clips", 2, "--batch", 12,
         "--top", 2, "--csv", "out.csv",
@@ -107,7 +107,7 @@ def test_the_runs_own_labels_are_predicted_as_evaluation_does(heads, call, save,
 
 
 def test_other_labels_are_predicted_by_eq11(call, save, manifest, tmp_path):
-    path = save(tmp_path / "adapters.safetensors")
+    path = save(tmp_path / "weights.safetensors")
     (tmp_path / "labels.txt").write_text("\n".join(UNSEEN) + "\n")
     code, table, _ = call(
         "predict", manifest.folder, "--run", path, "--labels", "labels.txt", "--csv", "o.csv"
@@ -132,7 +132,7 @@ def test_other_labels_are_predicted_by_eq11(call, save, manifest, tmp_path):
 def test_other_labels_by_templates_and_without_the_text_adapter(
     templates, adapted, call, save, manifest, tmp_path
 ):
-    path, file = save(tmp_path / "adapters.safetensors"), manifest.folder / "videos/1.mp4"
+    path, file = save(tmp_path / "weights.safetensors"), manifest.folder / "videos/1.mp4"
     (tmp_path / "labels.txt").write_text("\n".join(UNSEEN))
     options = [word for template in templates for word in ("--template", template)]
     options += [] if adapted else ["--no-text-adapter"]
@@ -152,7 +152,7 @@ def test_other_labels_by_templates_and_without_the_text_adapter(
 
 
 def test_a_model_without_text_says_so(call, save, manifest, tmp_path):
-    path = save(tmp_path / "adapters.safetensors", ("vc",))
+    path = save(tmp_path / "weights.safetensors", ("vc",))
     (tmp_path / "labels.txt").write_text("sleeping\n")
     code, table, err = call("predict", manifest.folder, "--run", path, "--labels", "labels.txt")
     assert code == 1 and table == [] and len(err) == 1
@@ -161,7 +161,7 @@ def test_a_model_without_text_says_so(call, save, manifest, tmp_path):
 
 @pytest.mark.parametrize("batch", (1, 3, 32))
 def test_a_broken_video_is_named_and_the_rest_goes_on(batch, call, save, manifest, tmp_path):
-    path = save(tmp_path / "adapters.safetensors")
+    path = save(tmp_path / "weights.safetensors")
     folder = tmp_path / "clips"
     for index in range(4):
         video_files.write(folder / f"{index}.mp4", 20 + index)
@@ -210,13 +210,13 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
     (folder / "tiny.yaml").write_text("{}\n")
     (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n  clip: {method: clip}\n")
     for seed in (0, 3):
-        save(RunKey("tiny", "main", seed).adapters, seed=seed)
+        save(RunKey("tiny", "main", seed).weights, seed=seed)
     file = manifest.folder / "videos/1.mp4"
     tables = {name: call("predict", file, "--run", name)[:2] for name in ("main", "main/0", "main/3")}
     assert tables["main"] == tables["main/3"] != tables["main/0"] and tables["main"][0] == 0
     for name, told in {
-        "clip": "data/tiny/runs/clip/3/adapters.safetensors: there is no such file; train the run first",
-        "main/7": "data/tiny/runs/main/7/adapters.safetensors: there is no such file",
+        "clip": "data/tiny/runs/clip/3/weights.safetensors: there is no such file; train the run first",
+        "main/7": "data/tiny/runs/main/7/weights.safetensors: there is no such file",
         "mian": "there is no row mian (did you mean main?); known are ['main', 'clip']",
         "main/x": "x is not a number",
         "no/such.safetensors": "no/such.safetensors: there is no such file",
@@ -242,15 +242,15 @@ def test_a_run_of_another_profile_than_the_one_of_params(call, save, manifest, t
     (folder / "other.yaml").write_text("seeds: [5, 0]\n")  # its own count beside the one of params.yaml
     (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n")
     for at, (profile, seed) in enumerate((("tiny", 0), ("other", 5), ("other", 0))):
-        save(RunKey(profile, "main", seed).adapters, seed=at)
-    file, other = manifest.folder / "videos/1.mp4", RunKey("other", "main", 5).adapters
+        save(RunKey(profile, "main", seed).weights, seed=at)
+    file, other = manifest.folder / "videos/1.mp4", RunKey("other", "main", 5).weights
     asked = ((), ("--profile", "tiny"), ("--profile", "other"))
     mine, same, its = (call("predict", file, "--run", "main", *words)[:2] for words in asked)
     assert mine == same != its == call("predict", file, "--run", other)[:2] and its[0] == 0
     assert call("predict", file, "--run", "main/0", "--profile", "other")[:2] not in (mine, its)
     for words, told in (
         (("--run", "main", "--profile", "othr"), "params.yaml: profile: there is no profile othr (did"),
-        (("--run", "main/7", "--profile", "other"), "data/other/runs/main/7/adapters.safetensors: there"),
+        (("--run", "main/7", "--profile", "other"), "data/other/runs/main/7/weights.safetensors: there"),
         (("--run", other, "--profile", "other"), f"--profile goes with --run ROW; {other} is a file"),
         (("--checkpoint", "away", "--profile", "other"), "--profile goes with --run ROW; a checkpoint"),
     ):
@@ -283,7 +283,7 @@ def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_pat
 
 def test_predictions_come_as_they_are_made(save, manifest, tmp_path, monkeypatch):
     """So that neither waiting nor memory grows with the number of videos."""
-    run, opened = open_trained(save(tmp_path / "adapters.safetensors"), "cpu"), []
+    run, opened = open_trained(save(tmp_path / "weights.safetensors"), "cpu"), []
     probe = library.probe
     monkeypatch.setattr(library, "probe", lambda path: opened.append(path) or probe(path))
     files = api.find([manifest.folder]) * 1000

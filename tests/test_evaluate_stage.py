@@ -13,6 +13,7 @@ import yaml
 
 import tiny_runs
 import video_files
+from m2clip import closure
 from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.evaluation.recognition import score
@@ -48,7 +49,7 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
     def go(heads, text_layers=1, templates=()):
         differences = {"data": {"frames": 3}, "decoder": {"heads": heads}, "train": {"workers": 0}}
         differences["adapters"] = {"text": {"layers": text_layers}}
-        tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
+        tiny_runs.save_run(KEY.weights, make_model, backbone, differences)
         digests = {name: manifest.digest(Path("data/tiny") / name) for name in ("k400", "ucf101")}
         settings = {
             "split": "test",
@@ -57,7 +58,7 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
             "batch": 7,
             "zero_shot": ["ucf101"],
             "templates": list(templates),
-            "inputs": digests,
+            "inputs": digests | {"code": closure.of_row("evaluate", "m2clip")},
         }
         KEY.evaluate_config.parent.mkdir(parents=True, exist_ok=True)
         KEY.evaluate_config.write_text(yaml.safe_dump(settings))
@@ -70,7 +71,7 @@ def evaluated(sets, backbone, make_model, tmp_path, monkeypatch):
 
 def expected_scores(dataset, split, labels=None, templates=("a video of {}",), adapted=True):
     """Scores of the model that was saved, computed here."""
-    run = open_trained(KEY.adapters, "cpu")
+    run = open_trained(KEY.weights, "cpu")
     config = replace(tiny_runs.config_of(run.config.backbone).evaluate, crops=3, clips=2)
     data = manifest.read(Path("data/tiny") / dataset)
     with torch.no_grad():

@@ -221,7 +221,7 @@ def trained(backbone, make_model, tmp_path):
     differences = {"data": {"frames": 3}, "adapters": {"visual": {"layers": [1, 3]}}}
     model, _ = make_model(differences, labels=tiny_runs.LABELS, double=False)
     content = merge({"backbone": plain(backbone)}, differences) | {"inputs": {"backbone": digest(backbone)}}
-    path = tmp_path / "adapters.safetensors"
+    path = tmp_path / "weights.safetensors"
 
     def save(content=content, labels=tiny_runs.LABELS):
         save_weights(path, model, {"config": content, "labels": labels, "seed": 7})

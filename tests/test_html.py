@@ -253,7 +253,8 @@ def test_a_number_opens_its_provenance(page, tmp_path):
     assert HARD in told["text"]
     assert told["bold"] is None
     for name in (
-        f"experiments/runs/{made.PROFILE}/ted/0/metrics.json: supervised.top1", "ted.train.yaml", "Seed",
+        f"experiments/runs/{made.PROFILE}/ted/0/evaluation/metrics.json: supervised.top1",
+        "ted.train.yaml", "Seed",
         "Committed-0, evaluated e-ted", "train ted 0; evaluate ted", "training 60.5 s, evaluation 7.0 s",
         "Made up, none, 3 cores", "`m2clip trace ted`",
     ):  # fmt: skip

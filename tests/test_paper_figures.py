@@ -349,7 +349,7 @@ def test_what_a_figure_is_made_of():
     assert [part.name for part in all_figures.parts("curves", found)] == ["main", "ssv2"]
     assert (
         all_figures.parts("temporal_difference", found)[0].sources[0].file
-        == RunKey(made.PROFILE, "main", 0).adapters
+        == RunKey(made.PROFILE, "main", 0).weights
     )
     assert all_figures.parts("fig1-publish", found) == []
     assert all(part.row is None and part.label for part in all_figures.parts("fig1-published", found))

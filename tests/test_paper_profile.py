@@ -19,7 +19,7 @@ QUICK |= {"log_every": 1}
 def repository(tmp_path_factory):
     """A copy with tiny K400, UCF101 and HMDB51 outside of it, no SSv2, and a tiny CLIP as backbone."""
     folder = tmp_path_factory.mktemp("paper")
-    copy = Copy(folder)
+    copy = Copy(folder, KEPT)
     sets = folder / "videos"
     official_files.kinetics(sets / "k400")
     official_files.cut(next((sets / "k400" / "train").rglob("*.mp4")))
@@ -39,8 +39,6 @@ def repository(tmp_path_factory):
     profile["rows"] = {}  # of rows that the copy has not
     profile["prepare"] = {"max_invalid": 0.2}
     path.write_text(yaml.safe_dump(profile, sort_keys=False))
-    keep(copy, "experiments/rows.yaml", "rows")
-    keep(copy, "experiments/tables.yaml", "labels")
     tables = yaml.safe_load((copy.folder / "experiments/tables.yaml").read_text())
     tables["tables"]["main"]["rows"] = list(reversed(KEPT))
     (copy.folder / "experiments/tables.yaml").write_text(yaml.safe_dump(tables, sort_keys=False))
@@ -48,21 +46,14 @@ def repository(tmp_path_factory):
     claims.write_text(yaml.safe_dump({"claims": {}}))
     copy.commit()
     copy.environment["PYTHONPATH"] = "src"  # the copy's code, as `make repro` runs it
-    copy.some = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2", "--rows", "clip")
+    copy.some = copy.run("python", "-m", "m2clip.stages.repro", "paper", "2", "--rows", "clip")
     copy.some_report = (copy.folder / "reports/paper/README.md").read_text()
-    copy.rest = copy.run("python", "-m", "m2clip.stages.side_by_side", "paper", "2")
+    copy.rest = copy.run("python", "-m", "m2clip.stages.repro", "paper", "2")
     return copy
 
 
-def keep(copy, name, section):
-    path = copy.folder / name
-    content = yaml.safe_load(path.read_text())
-    content[section] = {key: value for key, value in content[section].items() if key in KEPT}
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
 def run_file(repository, row, name):
-    return json.loads((repository.folder / f"experiments/runs/paper/{row}/0/{name}").read_text())
+    return json.loads((repository.folder / f"experiments/runs/paper/{row}/0/evaluation/{name}").read_text())
 
 
 def test_every_view_of_the_paper_and_every_zero_shot_protocol_is_measured(repository):
@@ -87,14 +78,14 @@ def test_a_broken_video_is_told_and_not_trained_on(repository):
 
 
 def test_results_have_a_lock_of_their_own_and_no_path_of_the_machine(repository):
-    lock = (repository.folder / "experiments/paper/dvc.lock").read_text()
+    lock = (repository.folder / "pipelines/paper/dvc.lock").read_text()
     assert "main-0" in lock and not (repository.folder / "dvc.lock").read_text().count("runs/paper")
     videos = str(repository.folder.parent / "videos")
     tracked = [*(repository.folder / "data/paper").rglob("*.*"), *repository.folder.glob("reports/paper/*.*")]
     assert len(tracked) > 8
     for path in tracked:
         assert videos.encode() not in path.read_bytes(), path
-    text = repository.run("dvc", "repro", "experiments/paper/dvc.yaml")
+    text = repository.run("dvc", "repro", "pipelines/paper/dvc.yaml")
     assert not repository.ran(text)
 
 
@@ -135,7 +126,7 @@ def test_a_mended_video_is_found_by_the_command_that_the_guide_names(repository)
     invalid = repository.folder / "data/paper/k400/invalid.csv"
     broken = invalid.read_text().splitlines()[1].partition(",")[0]
     official_files.write(repository.folder.parent / "videos/k400" / broken)
-    command = ("dvc", "repro", "experiments/paper/dvc.yaml:prepare@k400")
+    command = ("dvc", "repro", "pipelines/paper/dvc.yaml:prepare@k400")
     assert not repository.ran(repository.run(*command))
     assert len(repository.ran(repository.run(*command, "-f"))) == 1
     assert len(invalid.read_text().splitlines()) == 1

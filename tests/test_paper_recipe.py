@@ -15,7 +15,7 @@ from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.report.tables import published
 from m2clip.runs import RunKey
-from m2clip.stages import beside, side_by_side
+from m2clip.stages import pipelines, repro
 
 # In bf16, by benchmarks/memory.py: GB of a frame with adapters at one site, as with ST-Adapter at both, and
 # with TED-Adapters at both; a GPU has 80.
@@ -64,7 +64,7 @@ def test_decoding_processes_are_no_more_than_the_guide_says():
 def test_every_command_of_the_guide_is_of_the_profile_paper():
     lines = (made.ROOT / "docs/paper.md").read_text().splitlines()
     run = [line for line in lines if re.search(r"(dvc repro|make repro|dvc exp run)", line)]
-    named = re.compile(r"PROFILE=paper|experiments/paper/dvc.yaml|profile=paper")
+    named = re.compile(r"PROFILE=paper|pipelines/paper/dvc.yaml|profile=paper")
     assert len(run) > 6
     assert all(named.search(line) for line in run), run
 
@@ -72,10 +72,10 @@ def test_every_command_of_the_guide_is_of_the_profile_paper():
 AGAIN = {"released-flip", "released-scale", "released-text-lr"}  # what the profile does anyway
 
 
-def trained_rows():
-    stages = yaml.safe_load(beside.written("paper"))["stages"]
-    assert stages["train"]["matrix"]["row"] == stages["evaluate"]["matrix"]["row"]
-    return stages["train"]["matrix"]["row"]
+def trained_rows(profile="paper"):
+    """The rows that are stages of the profile's pipeline, as it is written."""
+    pipelines.write(rows.profile(profile))
+    return yaml.safe_load(Path(f"pipelines/{profile}/rows.yaml").read_text())["rows"]
 
 
 def test_a_row_that_the_profile_makes_equal_to_main_is_not_trained_again(root):
@@ -84,7 +84,8 @@ def test_a_row_that_the_profile_makes_equal_to_main_is_not_trained_again(root):
     assert trained_rows() == [row for row in rows.rows() if row not in AGAIN - {"released-flip"}]
     made.edit("params.yaml", lambda content: content["data"].update(flip=True))
     assert "released-flip" in trained_rows(), "an explored main takes the place of none"
-    assert yaml.safe_load(beside.written("standard"))["stages"]["train"]["matrix"]["row"] == "${rows}"
+    Path(rows.profile("standard").backbone["pretrained"]).touch()
+    assert trained_rows("standard") == list(rows.rows())
 
 
 def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
@@ -96,7 +97,7 @@ def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
     assert trained_rows() == [row for row in there if row not in AGAIN]
     made.edit("params.yaml", lambda content: content["data"].update(dataset="ssv2"))
     with pytest.raises(UserError, match=r"paper.yaml: leaves ssv2 out, which `main` is trained on"):
-        beside.written("paper")
+        pipelines.write(rows.profile("paper"))
 
 
 def driver(monkeypatch, folder, *gpus, named=None):
@@ -123,18 +124,18 @@ def driver(monkeypatch, folder, *gpus, named=None):
 )
 def test_gpus_are_those_that_cuda_would_see(root, monkeypatch, gpus, named, found):
     driver(monkeypatch, root, *gpus, named=named)
-    assert side_by_side._gpus() == found
+    assert repro._gpus() == found
 
 
 @pytest.fixture
 def runs(monkeypatch):
-    """side_by_side as it is called, with DVC's part taken down: each run's GPU, and how many shared it."""
+    """`repro` as it is called, with DVC's part taken down: each run's GPU, and how many shared it."""
     seen = SimpleNamespace(of_run={}, most={}, at_once=0, expected=0)
     now, lock, full = [], threading.Lock(), threading.Event()
-    monkeypatch.setattr(side_by_side.beside, "write", lambda profile: None)
+    monkeypatch.setattr(repro.pipelines, "write", lambda base, asked: None)
     eight = [RunKey("paper", f"row{i}", 0) for i in range(8)]
-    monkeypatch.setattr(side_by_side, "_changed", lambda profile: {"train@row0-0"})
-    monkeypatch.setattr(side_by_side, "_waiting", lambda base, names, changed: eight)
+    monkeypatch.setattr(repro, "_changed", lambda profile: {"train@row0-0"})
+    monkeypatch.setattr(repro, "_waiting", lambda base, names, changed: eight)
 
     def dvc(command, *, env, **_):
         if "--single-item" not in command:
@@ -154,12 +155,12 @@ def runs(monkeypatch):
 
     def start(expected, *arguments):
         seen.expected = expected
-        monkeypatch.setattr("sys.argv", ["side_by_side", *arguments])
-        monkeypatch.setattr(side_by_side, "ENVIRONMENT", dict(os.environ))
-        plain = side_by_side._gpus()
-        monkeypatch.setattr(side_by_side, "_gpus", lambda: plain)
-        monkeypatch.setattr(side_by_side.subprocess, "run", dvc)
-        side_by_side.main()
+        monkeypatch.setattr("sys.argv", ["repro", *arguments])
+        monkeypatch.setattr(repro, "ENVIRONMENT", dict(os.environ))
+        plain = repro._gpus()
+        monkeypatch.setattr(repro, "_gpus", lambda: plain)
+        monkeypatch.setattr(repro.subprocess, "run", dvc)
+        repro.main()
         return seen
 
     return start
@@ -167,7 +168,7 @@ def runs(monkeypatch):
 
 def test_each_run_has_a_gpu_of_its_own(root, monkeypatch, runs):
     driver(monkeypatch, root, "GPU-a", "GPU-b")
-    monkeypatch.setattr(side_by_side.paths, "cores", lambda: 6)
+    monkeypatch.setattr(repro.paths, "cores", lambda: 6)
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
     seen = runs(2, "paper")
     assert seen.most == {"GPU-a": 1, "GPU-b": 1} and seen.at_once == 2 and len(seen.of_run) == 8
@@ -186,9 +187,9 @@ def test_without_gpus_as_many_as_cores_and_one_that_takes_all(
     root, monkeypatch, runs, gpus, launch, arguments, most
 ):
     driver(monkeypatch, root, *gpus)
-    monkeypatch.setattr(side_by_side.paths, "cores", lambda: 6)
+    monkeypatch.setattr(repro.paths, "cores", lambda: 6)
     monkeypatch.delenv("M2CLIP_LAUNCH", raising=False)
     if launch:
         monkeypatch.setenv("M2CLIP_LAUNCH", launch)
     assert runs(sum(most.values()), "paper", *arguments).most == most
-    assert "torch" not in vars(side_by_side) and Path("params.yaml").exists()
+    assert "torch" not in vars(repro) and Path("params.yaml").exists()

@@ -64,7 +64,7 @@ def drawn(backbone, make_model, tmp_path, monkeypatch):
 
     def go(visual):
         differences = {"data": {"frames": 3}, "adapters": {"visual": visual}}
-        tiny_runs.save_run(KEY.adapters, make_model, backbone, differences)
+        tiny_runs.save_run(KEY.weights, make_model, backbone, differences)
         pictures.main()
         folder = temporal_difference.folder("tiny")
         assert json.loads((folder / f"{temporal_difference.NAME}.json").read_text())["alt"]

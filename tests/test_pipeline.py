@@ -1,6 +1,5 @@
-"""The graph that DVC sees, and the whole pipeline on the smoke profile as a user runs it."""
+"""The graph that DVC sees, and the pipeline on the smoke profile as a user runs it: one run for all tests."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -10,11 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from m2clip import closure, rows
+from m2clip.errors import UserError
+from m2clip.runs import RunKey
 from m2clip.stages import smoke
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("prepare", "sheets", "resolve", "train", "evaluate", "complexity", "pictures", "report")
 BIN = Path(sys.executable).parent
+KEPT = ("main", "ssv2")
+IMPORTED = "import time:"
 
 
 def environment(scratch: Path) -> dict[str, str]:
@@ -33,21 +36,26 @@ def environment(scratch: Path) -> dict[str, str]:
 class Copy:
     """A copy of the repository's files, as a user has them after cloning and choosing the smoke profile."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: tuple[str, ...] = smoke.KEPT) -> None:
         self.folder = folder / "repo"
         self.environment = environment(folder)
-        smoke.copy(ROOT, self.folder)
+        smoke.copy(ROOT, self.folder, kept)
         self.run("git", "init", "-q", "-b", "main")
         self.commit()
 
-    def run(self, *command: str, ok: bool = True) -> str:
+    def run(self, *command: str, ok: bool = True, **more: str) -> str:
         """Both outputs of a command, which must succeed unless `ok` is false, when it must not."""
         result = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, env=self.environment
+            command, cwd=self.folder, capture_output=True, text=True, check=False, env=self.environment | more
         )
         text = result.stdout + result.stderr
         assert (result.returncode == 0) == ok, f"{' '.join(command)}: {result.returncode}\n{text[-3000:]}"
         return text
+
+    def stage(self, *words: str, **more: str) -> str:
+        """What a module of stages/ says, run by hand."""
+        module, *arguments = words
+        return self.run(sys.executable, "-m", f"m2clip.stages.{module}", *arguments, PYTHONPATH="src", **more)
 
     def ran(self, text: str) -> set[str]:
         """Names of the stages that DVC ran."""
@@ -63,63 +71,53 @@ class Copy:
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", "x", "--allow-empty")
 
-    def file(self, module: str) -> str:
-        """The file of a module of ours."""
-        path = Path("src", *module.split("."))
-        return (path / "__init__.py" if (self.folder / path).is_dir() else path.with_suffix(".py")).as_posix()
+    def back(self) -> None:
+        """As it was committed."""
+        self.run("git", "checkout", "-q", "--", ".")
+        self.run("dvc", "checkout", "-q")
+
+    def of(self, row: str) -> Path:
+        """The folder of a row's run."""
+        return self.folder / RunKey("smoke", row, 0).folder
 
     def metrics(self, row: str) -> dict:
-        return json.loads((self.folder / f"experiments/runs/smoke/{row}/0/metrics.json").read_text())
+        return json.loads((self.of(row) / "evaluation/metrics.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Copy:
-    """A copy in which `dvc repro` has run once on the smoke profile."""
-    copy = Copy(tmp_path_factory.mktemp("pipeline"))
-    copy.first = copy.run("dvc", "repro")
+    """A copy in which `make repro` has run once on the smoke profile, every import of every process told."""
+    copy = Copy(tmp_path_factory.mktemp("pipeline"), KEPT)
+    copy.first = copy.stage("repro", PYTHONPROFILEIMPORTTIME="1")
     copy.commit()
     return copy
 
 
-def stage_files(stage: str) -> set[str]:
-    """Files of ours that a stage lists as deps."""
-    listed = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
-    return {dep for dep in listed.get("do", listed)["deps"] if dep.startswith("src/") and dep.endswith(".py")}
+@pytest.mark.parametrize("stage", ("train", "evaluate"))
+def test_the_code_that_is_pinned_is_what_a_real_run_loads(reproduced, stage):
+    package = reproduced.folder / "src/m2clip"
+    log = (reproduced.folder / ".work/logs/smoke/main-0.log").read_text()
+    before, _, after = log.partition("Running stage 'evaluate@main-0'")
+    lines = (before if stage == "train" else after).splitlines()
+    told = {line.rpartition("|")[2].strip() for line in lines if line.startswith(IMPORTED)}
+    loaded = {name for name in told if name.split(".")[0] == "m2clip"} | {f"m2clip.stages.{stage}"}
+    pinned = closure.closure([f"m2clip.stages.{stage}", "m2clip.methods.m2clip"], package, apart=())
+    assert "m2clip.models.factory" in loaded and loaded <= pinned
+    apart = {name for name in loaded if name.startswith(closure.APART)}
+    assert apart and all(name.startswith("m2clip.tracking") for name in apart)
+    config = yaml.safe_load((reproduced.folder / f"experiments/resolved/smoke/main.{stage}.yaml").read_text())
+    assert config["inputs"]["code"] == closure.of_row(stage, "m2clip", package)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_files_that_a_real_run_loads(reproduced, stage):
-    definition = yaml.safe_load((reproduced.folder / "dvc.yaml").read_text())["stages"][stage]
-    command = definition.get("do", definition)["cmd"]
-    for name, value in {
-        "profile": "smoke",
-        "seeds[0]": "0",
-        "item.row": "main",
-        "item.seed": "0",
-        "item": "hmdb51",
-    }.items():
-        command = command.replace(f"${{{name}}}", value)
-    reproduced.environment["PYTHONPROFILEIMPORTTIME"] = "1"  # every import of every process, told on stderr
-    text = reproduced.run(*command.split())
-    reproduced.environment.pop("PYTHONPROFILEIMPORTTIME")
-    reproduced.run("git", "checkout", "-q", "--", ".")  # provenance.json has another time now
-    told = [line for line in text.splitlines() if line.startswith("import time:")]
-    modules = {line.rpartition("|")[2].strip() for line in told}
-    files = {reproduced.file(module) for module in modules if module.split(".")[0] == "m2clip"}
-    files = {name for name in files if (ROOT / name).read_text().strip()} | {f"src/m2clip/stages/{stage}.py"}
-    # The method's file is loaded by name; its digest is in the config that resolve writes for the row.
-    methods = {name for name in files if name.startswith("src/m2clip/methods/")}
-    assert stage_files(stage) == files - methods
-    if methods and stage != "complexity":
-        assert methods == {"src/m2clip/methods/m2clip.py"}
-        resolved = reproduced.folder / "experiments/resolved/smoke/main.train.yaml"
-        pinned = yaml.safe_load(resolved.read_text())
-        digest = hashlib.sha256((reproduced.folder / methods.pop()).read_bytes()).hexdigest()
-        assert pinned["inputs"]["method"] == digest
+def test_code_that_changes_after_resolve_is_one_line(reproduced):
+    reproduced.edit("src/m2clip/seeds.py", "\n\n\n", "\n\nEDITED = 1\n\n")
+    text = reproduced.run("dvc", "repro", "--force", "--single-item", "evaluate@main-0", ok=False)
+    reproduced.back()
+    assert "error: src/m2clip: the code of `evaluate` has changed since" in text and "Traceback" not in text
 
 
 def test_resolve_and_report_load_no_torch():
-    for stage in ("resolve", "report", "sheets", "prepare"):
+    for stage in ("resolve", "report", "sheets", "prepare", "code", "repro"):
         program = f"import sys, m2clip.stages.{stage}; sys.exit('torch' in sys.modules)"
         subprocess.run(
             [sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
@@ -132,17 +130,21 @@ def test_graph_has_every_row_and_no_cycle():
             [BIN / "dvc", *command], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert result.returncode == 0, result.stderr
-        rows = yaml.safe_load((ROOT / "experiments/rows.yaml").read_text())["rows"]
-        wanted = {f"{stage}@{row}-0" for stage in ("train", "evaluate") for row in rows}
+        wanted = {f"{stage}@{row}-0" for stage in ("train", "evaluate") for row in rows.rows()}
         assert all(name in result.stdout for name in wanted)
 
 
-def test_first_run_runs_all_and_second_nothing(reproduced):
-    listed = set(reproduced.run("dvc", "stage", "list", "--name-only").split())
-    assert reproduced.ran(reproduced.first) == listed
+def test_the_first_run_makes_everything_and_a_second_finds_nothing_to_do(reproduced):
+    for row in KEPT:
+        assert f"rows: smoke/{row}/0 done" in reproduced.first
+        assert {path.name for path in reproduced.of(row).iterdir()} == {"training", "evaluation"}
+    assert "The report is reports/smoke/README.md" in reproduced.first
+    assert (reproduced.folder / "reports/smoke/README.md").exists()
     assert not reproduced.ran(reproduced.run("dvc", "repro"))
+    assert reproduced.stage("repro").startswith("Data and pipelines are up to date.\n")
 
 
+@pytest.mark.slow
 def test_another_clone_of_the_commit_gives_the_same_numbers_to_the_digit(reproduced, tmp_path):
     """In another folder, with nothing that DVC or we keep of the first: videos, training and scores anew."""
     other = tmp_path / "another" / "clone"
@@ -153,9 +155,11 @@ def test_another_clone_of_the_commit_gives_the_same_numbers_to_the_digit(reprodu
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     assert {"prepare@k400", "train@main-0", "evaluate@main-0"} <= reproduced.ran(result.stdout)
-    for name in ("metrics.json", "outcomes.json", "confusion.csv", "history.csv", "label_features.npy"):
-        path = f"experiments/runs/smoke/main/0/{name}"
-        assert (other / path).read_bytes() == (reproduced.folder / path).read_bytes(), name
+    here, there = reproduced.of("main"), other / RunKey("smoke", "main", 0).folder
+    names = [path.relative_to(here) for path in here.glob("*/*") if path.name != "provenance.json"]
+    assert len(names) == 5
+    for name in names:
+        assert (there / name).read_bytes() == (here / name).read_bytes(), name
 
 
 def test_everything_scored_is_what_the_manifest_has(reproduced):
@@ -172,11 +176,22 @@ def test_flag_retrains_main_alone_and_the_table_says_so(reproduced):
         "train@main-0",
         "evaluate@main-0",
     }
-    assert not any(stage.startswith("prepare") for stage in ran)
+    assert not any(stage.startswith(("prepare", "code")) for stage in ran)
     assert "heads" in (reproduced.folder / "reports/smoke/tables/main.md").read_text()
     assert set(reproduced.metrics("main")["supervised"]["top1_by_head"]) == {"eq11"}
-    reproduced.run("git", "checkout", "-q", "--", ".")
-    reproduced.run("dvc", "checkout", "-q")
+    reproduced.back()
+
+
+def test_rows_that_are_not_on_this_machine_are_not_trained_for_a_flag(reproduced):
+    """As in a clone where only some rows were asked for: DVC's own flag leaves the others."""
+    store = reproduced.folder / RunKey("smoke", "ssv2", 0).store
+    kept = store.rename(store.with_name("kept"))
+    text = reproduced.run(
+        "dvc", "exp", "run", "--allow-missing", "--dry", "-S", "decoder.heads=[contrastive]"
+    )
+    kept.rename(store)
+    reproduced.back()
+    assert "resolve" in reproduced.ran(text) and "train@ssv2-0" not in reproduced.ran(text)
 
 
 @pytest.mark.parametrize(
@@ -191,51 +206,65 @@ def test_flag_retrains_main_alone_and_the_table_says_so(reproduced):
         ("profile=big", "big"),
     ],
 )
-def test_bad_flag_is_one_line_before_any_training(reproduced, flag, named):
-    key, _, value = flag.partition("=")
-    program = (
-        "import sys, yaml; d = p = yaml.safe_load(open('params.yaml'))\n"
-        "*path, last = sys.argv[1].split('.')\n"
-        "for k in path: d = d[k]\n"
-        "d[last] = yaml.safe_load(sys.argv[2]); yaml.safe_dump(p, open('params.yaml', 'w'))"
-    )
-    before = sorted((reproduced.folder / "experiments/resolved/smoke").iterdir())
-    reproduced.run(sys.executable, "-c", program, key, value)
-    reproduced.environment["PYTHONPATH"] = "src"
-    profile = yaml.safe_load((reproduced.folder / "params.yaml").read_text())["profile"]
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", profile, ok=False)
-    reproduced.environment.pop("PYTHONPATH")
-    reproduced.run("git", "checkout", "-q", "--", "params.yaml")
-    assert len(text.strip().splitlines()) == 1
-    assert text.startswith("error: ")
-    assert named in text
-    assert sorted((reproduced.folder / "experiments/resolved/smoke").iterdir()) == before
+def test_bad_flag_is_one_line_before_any_training(reproduced, monkeypatch, flag, named):
+    monkeypatch.chdir(reproduced.folder)
+    path, before = Path("params.yaml"), Path("params.yaml").read_text()
+    content = place = yaml.safe_load(before)
+    *keys, last = flag.partition("=")[0].split(".")
+    for key in keys:
+        place = place[key]
+    place[last] = yaml.safe_load(flag.partition("=")[2])
+    path.write_text(yaml.safe_dump(content))
+    try:
+        with pytest.raises(UserError) as caught:
+            rows.resolve(rows.MAIN)
+    finally:
+        path.write_text(before)
+    assert named in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_edited_row_trains_that_row_alone_also_side_by_side(reproduced):
+def test_a_bad_flag_ends_resolve_with_one_line_and_the_configs_stay(reproduced):
+    resolved = reproduced.folder / "experiments/resolved/smoke"
+    before = {path: path.read_bytes() for path in resolved.iterdir()}
+    reproduced.edit("params.yaml", "lr: null", "lr: fast")
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False, PYTHONPATH="src")
+    reproduced.back()
+    assert text.startswith("error: ") and len(text.strip().splitlines()) == 1 and "train.lr" in text
+    assert {path: path.read_bytes() for path in resolved.iterdir()} == before
+
+
+def test_edited_row_trains_that_row_alone(reproduced):
     reproduced.edit(
         "experiments/rows.yaml", "  ssv2:\n", "  ssv2:\n    adapters:\n      visual:\n        site: mlp\n"
     )
-    reproduced.environment["PYTHONPATH"] = "src"
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.side_by_side", "smoke", "2")
-    reproduced.environment.pop("PYTHONPATH")
-    assert "1 of 1 rows: smoke/ssv2/0 done" in text
-    assert "2 of" not in text
-    assert reproduced.ran(text) >= {"complexity", "report"} and "train" not in reproduced.ran(text)
+    text = reproduced.stage("repro", "smoke", "2")
     left = reproduced.ran(reproduced.run("dvc", "repro"))
-    reproduced.run("git", "checkout", "-q", "--", "experiments/rows.yaml")
+    reproduced.back()
+    assert "1 of 1 rows: smoke/ssv2/0 done" in text and "2 of" not in text
+    assert reproduced.ran(text) >= {"report"} and "train" not in reproduced.ran(text)
     assert left == set()
 
 
+def test_a_stage_by_hand_writes_anew_and_leaves_dvcs_cache_alone(reproduced):
+    store = reproduced.folder / RunKey("smoke", "ssv2", 0).store
+    linked = {path: path.stat() for path in store.iterdir()}
+    assert {path.name for path in linked} == {"weights.safetensors", "predictions.parquet"}
+    for stage in ("train", "evaluate"):
+        reproduced.stage(stage, "smoke", "ssv2", "0")
+    for path, before in linked.items():
+        assert path.stat().st_ino != before.st_ino, f"{path} was written through its link"
+    assert {path.name for path in reproduced.of("ssv2").iterdir()} == {"training", "evaluation"}
+    reproduced.back()
+
+
+@pytest.mark.slow
 def test_stage_in_two_processes_gives_the_same_curve(reproduced):
-    run = reproduced.folder / "experiments/runs/smoke/main/0"
+    run = reproduced.of("main") / "training"
     before = (run / "history.csv").read_text()
-    reproduced.environment["M2CLIP_LAUNCH"] = "torchrun --standalone --nproc-per-node 2"
-    text = reproduced.run("dvc", "repro", "--force", "--single-item", "train@main-0")
-    reproduced.environment.pop("M2CLIP_LAUNCH")
+    launch = "torchrun --standalone --nproc-per-node 2"
+    text = reproduced.run("dvc", "repro", "--force", "--single-item", "train@main-0", M2CLIP_LAUNCH=launch)
     after, told = (run / "history.csv").read_text(), json.loads((run / "provenance.json").read_text())
-    reproduced.run("git", "checkout", "-q", "--", ".")
-    reproduced.run("dvc", "checkout", "-q")
+    reproduced.back()
     assert "Warning" not in text and (told["processes"], told["precision"]) == (2, 32)
     lines = [[float(cell) for cell in line.split(",")] for line in before.splitlines()[1:]]
     others = [[float(cell) for cell in line.split(",")] for line in after.splitlines()[1:]]
@@ -246,15 +275,13 @@ def test_missing_manifest_is_one_line(reproduced):
     manifest = reproduced.folder / "data/smoke/k400/manifest.parquet"
     kept = manifest.read_bytes()
     manifest.unlink()
-    reproduced.environment["PYTHONPATH"] = "src"
-    profile = yaml.safe_load((reproduced.folder / "params.yaml").read_text())["profile"]
-    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", profile, ok=False)
-    reproduced.environment.pop("PYTHONPATH")
+    text = reproduced.run(sys.executable, "-m", "m2clip.stages.resolve", "smoke", ok=False, PYTHONPATH="src")
     manifest.write_bytes(kept)
     assert "manifest.parquet" in text
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 def test_temporary_and_queued_experiments_land_in_the_same_store(reproduced):
     reproduced.run(
         "dvc", "exp", "run", "--temp", "-S", "adapters.visual.temporal_difference=false", "-n", "no-td"

@@ -22,6 +22,7 @@ from m2clip.report.tables import made as made_tables
 from m2clip.runs import RunKey
 
 SEEDS = [0, 1, 2]
+HEADED, NAMED = ("contrastive", "cmc", "cmlm", "main"), ("st-adapter-text-ssv2", "ssv2")
 UNSEEN = ("ucf101", "hmdb51")
 
 
@@ -122,7 +123,7 @@ def by_file(origin, ending):
     found = {}
     for source in origin.sources:
         if source.key.endswith(ending):
-            found.setdefault(source.file.parts[-3], []).extend(read(source))
+            found.setdefault(source.file.parts[3], []).extend(read(source))
     return list(found.values())
 
 
@@ -411,7 +412,7 @@ def test_trace_prints_the_number_of_the_table_and_its_run(traced, monkeypatch, c
     assert f"Step, points: {shown(lines['ted-ssv2']['step'])}" in told
     for text in (
         "run embedded/ted/0", "run embedded/ted-ssv2/0", "run embedded/clip/0",
-        "experiments/runs/embedded/ted/0/metrics.json: supervised.top1",
+        "experiments/runs/embedded/ted/0/evaluation/metrics.json: supervised.top1",
         "experiments/resolved/embedded/ted.train.yaml", "adapters.text.layers=0, decoder.heads=[contrastive]",
         "ted-0, evaluated e-ted", "k400 11", "backbone   22", "train ted 0; evaluate ted",
         "Made up, none, 3 cores", "training 60.5 s, evaluation 7.0 s", "no MLflow store here",
@@ -431,8 +432,8 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(run, monkeypatch, c
     assert te["verdict"].value in told
     assert "run embedded/te/0" in told
     assert "The paper: +0.3" in told and "fig4a_ted_adapter.csv: line 4, k400_top1" in told
-    assert "embedded/main/0/metrics.json" in told_by(monkeypatch, capsys, "main")[1]
-    assert "embedded/te/0/confusion.csv" in told_by(monkeypatch, capsys, "confusion-te")[1]
+    assert "embedded/main/0/evaluation/metrics.json" in told_by(monkeypatch, capsys, "main")[1]
+    assert "embedded/te/0/evaluation/confusion.csv" in told_by(monkeypatch, capsys, "confusion-te")[1]
     _, told = told_by(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
     assert "Top-1, %: — (not run yet)" in told
     assert "dvc repro evaluate@frames-16-0" in told
@@ -483,13 +484,13 @@ def test_a_mistake_on_the_command_line_is_one_line(traced, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "files"),
     [
-        (("gains-te",), ["te/0/confusion.csv", "clip/0/confusion.csv"]),
-        (("fig4a-reversed", "td-ssv2"), ["td-ssv2/0/confusion.csv"]),
-        (("fig4c-heads",), [f"{row}/0/history.csv" for row in ("contrastive", "cmc", "cmlm", "main")]),
-        (("fig2b-names",), [f"{row}/0/label_features.npy" for row in ("st-adapter-text-ssv2", "ssv2")]),
-        (("curves",), [f"{row}/0/history.csv" for row in ("main", "ssv2")]),
-        (("confusion", "ssv2"), ["ssv2/0/confusion.csv"]),
-        (("temporal_difference",), ["data/embedded/runs/main/0/adapters.safetensors"]),
+        (("gains-te",), ["te/0/evaluation/confusion.csv", "clip/0/evaluation/confusion.csv"]),
+        (("fig4a-reversed", "td-ssv2"), ["td-ssv2/0/evaluation/confusion.csv"]),
+        (("fig4c-heads",), [f"{row}/0/training/history.csv" for row in HEADED]),
+        (("fig2b-names",), [f"{row}/0/evaluation/label_features.npy" for row in NAMED]),
+        (("curves",), [f"{row}/0/training/history.csv" for row in ("main", "ssv2")]),
+        (("confusion", "ssv2"), ["ssv2/0/evaluation/confusion.csv"]),
+        (("temporal_difference",), ["data/embedded/runs/main/0/weights.safetensors"]),
     ],
 )
 def test_trace_of_a_figure_names_the_files_it_is_drawn_from(traced, words, files):

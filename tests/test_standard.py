@@ -17,7 +17,7 @@ from m2clip import paths, rows
 from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
-from m2clip.stages import backbone, beside, evaluate, prepare, resolve, train
+from m2clip.stages import backbone, evaluate, pipelines, prepare, resolve, train
 from m2clip.synthetic import actions, more_actions, objects, scenes, worlds
 from m2clip.synthetic.captions import PREFIXES, vocabulary
 from m2clip.synthetic.worlds import STANDARD, WORLDS
@@ -138,39 +138,29 @@ def test_without_its_backbone_one_line_says_what_makes_it(repository):
     with pytest.raises(
         UserError, match=r"standard.yaml: .*B-16.safetensors .*`make backbone PROFILE=standard`"
     ):
-        beside.write("standard")
-    assert not Path("experiments/standard").exists()
+        pipelines.write(rows.profile("standard"))
+    assert not Path("pipelines/standard").exists()
 
 
-def test_the_stage_of_its_backbone_is_written_when_asked_for(repository):
-    shutil.copy(ROOT / "experiments/backbone/dvc.yaml", "experiments/backbone/dvc.yaml")
-    assert beside.write_backbone("embedded") == beside.write_backbone("smoke") == beside.BACKBONE
-    path = beside.write_backbone("standard")
-    assert path == Path("experiments/backbone/standard/dvc.yaml")
-    small, larger = (
-        yaml.safe_load(file.read_text())["stages"]["backbone"] for file in (beside.BACKBONE, path)
-    )
-    assert larger["cmd"] == small["cmd"] + " standard" and larger["frozen"]
-    assert (path.parent / larger["wdir"]).resolve() == repository
-    assert [name for name in larger["deps"] if name not in small["deps"]] == [
-        "experiments/backbone/standin-ViT-B-16.json"
-    ]
-    made = [next(iter(out)) for out in larger["outs"]]
-    task = backbone.task("standard")
-    assert made == [str(task.weights), *(f"{task.card}/{name}" for name in beside.CARD)]
+def test_a_profile_says_which_backbone_is_trained(repository):
+    worlds = {name: backbone._world(rows.profile(name)) for name in ("embedded", "smoke", "standard")}
+    assert worlds == {"embedded": "small", "smoke": "small", "standard": "standard"}
     with pytest.raises(UserError, match=r"paper.yaml: backbone: nothing to train"):
-        beside.write_backbone("paper")
+        backbone._world(rows.profile("paper"))
 
 
 def test_its_pipeline_has_its_seeds_and_its_backbone(repository):
     Path("experiments/backbone/standin-ViT-B-16.safetensors").touch()
-    text = beside.write("standard").read_text()
-    content = yaml.safe_load(text)
-    assert content["vars"][-1] == "../../experiments/profiles/standard.yaml:seeds"
-    assert {"experiments/profiles/standard.yaml": ["seeds"]} in content["stages"]["report"]["params"]
-    assert "seeds" not in content["stages"]["report"]["params"]
-    assert "experiments/backbone/standin-ViT-B-16.safetensors" in content["stages"]["resolve"]["deps"]
-    assert "ViT-S-16" not in text
+    own = Path("pipelines/standard")
+    pipelines.write(rows.profile("standard"))
+    assert yaml.safe_load((own / "params.yaml").read_text()) == {
+        "profile": "standard",
+        "seeds": [0, 1, 2, 3, 4],
+    }
+    content = yaml.safe_load((own / "rows.yaml").read_text())
+    assert content["backbone"] == "experiments/backbone/standin-ViT-B-16"
+    assert content["rows"] == list(rows.rows())
+    assert (own / "dvc.yaml").resolve() == (repository / "dvc.yaml").resolve()
     profile = rows.profile("standard")
     assert rows.seeds(profile) == (0, 1, 2, 3, 4) and rows.seeds(rows.profile("paper")) == (0,)
     params = Path("params.yaml")

@@ -21,7 +21,7 @@ from m2clip.runs import RunKey, digest
 
 ROOT = Path(__file__).parents[1]
 KEY = RunKey("tiny", "main", 3)
-FILES = ["README.md", "adapters.safetensors", "config.yaml", "labels.txt", "tiny.json"]
+FILES = ["README.md", "config.yaml", "labels.txt", "tiny.json", "weights.safetensors"]
 UNSEEN = ("juggling balls", "sleeping")
 METRICS = {
     "supervised": {
@@ -59,18 +59,19 @@ def world(tmp_path, monkeypatch, backbone, make_model):
     Path("experiments/rows.yaml").write_text("rows: {main: {}}\n")
     heads = {"data": {"frames": 3}, "decoder": {"heads": ["contrastive", "cmc", "vc"]}}
     here = type(backbone)(name="tiny", config="clip/tiny.json", pretrained="clip/tiny.safetensors")
-    tiny_runs.save_run(KEY.adapters, make_model, here, heads, seed=3)
+    tiny_runs.save_run(KEY.weights, make_model, here, heads, seed=3)
     tell()
     return tmp_path
 
 
 def tell(key=KEY, **changes):
     """The small files of a run."""
-    config = load_weights(key.adapters).about["config"]
-    key.folder.mkdir(parents=True, exist_ok=True)
+    config = load_weights(key.weights).about["config"]
+    for folder in (key.training, key.evaluation):
+        folder.mkdir(parents=True, exist_ok=True)
     key.metrics.write_text(json.dumps(METRICS))
     key.provenance.write_text(json.dumps(TRAINED | {"config_sha": digest(config)} | changes))
-    key.evaluation.write_text(json.dumps(EVALUATED))
+    key.evaluation_provenance.write_text(json.dumps(EVALUATED))
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def exported(world, call):
 
 def test_a_checkpoint_holds_the_run_and_no_path_of_this_machine(exported):
     assert sorted(file.name for file in exported.iterdir()) == FILES
-    saved, before = load_weights(exported / "adapters.safetensors"), load_weights(KEY.adapters)
+    saved, before = load_weights(exported / "weights.safetensors"), load_weights(KEY.weights)
     about, told = saved.about, before.about
     assert tiny_runs.same(saved.tensors, before.tensors)
     assert yaml.safe_load((exported / "config.yaml").read_text()) == about["config"]
@@ -108,10 +109,10 @@ def test_a_checkpoint_holds_the_run_and_no_path_of_this_machine(exported):
 def test_paths_that_hold_only_here_are_left_out(pretrained, world, backbone, make_model, call):
     name = pretrained.format(world if pretrained.startswith("{") else world.name)
     here = type(backbone)(name="tiny", config=str(world / "clip/tiny.json"), pretrained=name)
-    tiny_runs.save_run(KEY.adapters, make_model, here, {}, seed=3)
+    tiny_runs.save_run(KEY.weights, make_model, here, {}, seed=3)
     tell()
     assert call("export", "main/3", "away")[0] == 0
-    config = load_weights(Path("away/adapters.safetensors")).about["config"]
+    config = load_weights(Path("away/weights.safetensors")).about["config"]
     assert config["backbone"] == {
         "name": "tiny", "config": "tiny.json", "pretrained": "tiny.safetensors", "temperature": None
     }  # fmt: skip
@@ -121,8 +122,8 @@ def test_paths_that_hold_only_here_are_left_out(pretrained, world, backbone, mak
 
 def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
     card = (exported / "README.md").read_text()
-    inputs = load_weights(KEY.adapters).about["config"]["inputs"]
-    parameters = sum(tensor.numel() for tensor in load_file(KEY.adapters).values())
+    inputs = load_weights(KEY.weights).about["config"]["inputs"]
+    parameters = sum(tensor.numel() for tensor in load_file(KEY.weights).values())
     for text in (
         "row `main`, seed 3, trained on Synth-K400",
         "**Generated**",
@@ -134,7 +135,7 @@ def test_the_cards_numbers_are_those_of_the_runs_files(exported, call):
         "commit `decaf`, 2030-01-02",
         "| seed | 3 |",
         f"(digest `{inputs['backbone']}`)",
-        f"| config | digest `{digest(load_weights(KEY.adapters).about['config'])}` |",
+        f"| config | digest `{digest(load_weights(KEY.weights).about['config'])}` |",
         "| videos of UCF101 | digest `d2` |",
     ):
         assert text in card, text
@@ -149,11 +150,11 @@ def test_a_run_of_another_profile_is_its_own_and_its_card_says_so(world, make_mo
     key = RunKey("paper", "main", 3)
     Path("experiments/profiles/paper.yaml").write_text("{}\n")
     here = type(backbone)(name="tiny", config="clip/tiny.json", pretrained="clip/tiny.safetensors")
-    tiny_runs.save_run(key.adapters, make_model, here, {"data": {"frames": 4}}, seed=3)
+    tiny_runs.save_run(key.weights, make_model, here, {"data": {"frames": 4}}, seed=3)
     tell(key)
     code, out, _ = call("export", "main", "away", "--profile", "paper")
     assert (code, out) == (0, "paper/main/3 is in away\n")
-    assert tiny_runs.same(load_file("away/adapters.safetensors"), load_file(key.adapters))
+    assert tiny_runs.same(load_file("away/weights.safetensors"), load_file(key.weights))
     card = Path("away/README.md").read_text()
     assert "| run | `paper/main/3` |" in card and "trained on K400" in card and "tand-in" not in card
     assert call("export", "main", "mine")[1] == "tiny/main/3 is in mine\n"
@@ -257,7 +258,7 @@ def test_files_that_do_not_go_together_are_one_line(exported, manifest, call):
 
     change("away", "data", {"frames": 4})
     assert told().startswith(
-        "error: away/config.yaml: is not the config that adapters.safetensors was trained"
+        "error: away/config.yaml: is not the config that weights.safetensors was trained"
     )
     change("away", "data", {"framess": 4})
     assert "away/config.yaml: unknown key data.framess" in told()
@@ -268,8 +269,8 @@ def test_files_that_do_not_go_together_are_one_line(exported, manifest, call):
     assert "away/labels.txt: there is no such" in told()
     (exported / "config.yaml").unlink()
     assert "away/config.yaml: there is no such file" in told()
-    (exported / "adapters.safetensors").unlink()
-    assert "away/adapters.safetensors: there is no such file" in told()
+    (exported / "weights.safetensors").unlink()
+    assert "away/weights.safetensors: there is no such file" in told()
     shutil.rmtree(exported)
     assert "away: there is no such folder; `m2clip export ROW DIR` writes" in told()
 
@@ -303,9 +304,9 @@ def test_a_run_that_is_not_finished_or_not_the_one_told_of_is_one_line(world, ca
 
     assert "mian: there is no row mian (did you mean main?)" in told("mian")
     assert "main/x: it is no ROW/SEED" in told("main/x")
-    assert "main/4/metrics.json: there is no such file; train and evaluate" in told("main/4")
+    assert "main/4/evaluation/metrics.json: there is no such file; train and evaluate" in told("main/4")
     tell(config_sha="0123456789ab")
-    assert f"{KEY.adapters}: is not the run that {KEY.folder} tells of" in told()
+    assert f"{KEY.weights}: is not the run that {KEY.folder} tells of" in told()
     tell(seed=4)
     assert "is not the run that" in told()
     tell()
@@ -314,8 +315,8 @@ def test_a_run_that_is_not_finished_or_not_the_one_told_of_is_one_line(world, ca
     KEY.metrics.unlink()
     assert "metrics.json: there is no such file" in told()
     tell()
-    KEY.adapters.unlink()
-    assert "adapters.safetensors: there is no such file" in told()
+    KEY.weights.unlink()
+    assert "weights.safetensors: there is no such file" in told()
 
 
 def test_templates_and_no_text_adapter_from_python(exported, manifest, call):

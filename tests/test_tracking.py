@@ -478,8 +478,8 @@ def test_weights_become_a_model_once_and_new_ones_another(here):
     assert sync("models").new == 1
     store = Store("models")
     assert not store.client.search_logged_models([store.experiment])
-    key.adapters.parent.mkdir(parents=True)
-    key.adapters.write_bytes(b"weights")
+    key.weights.parent.mkdir(parents=True)
+    key.weights.write_bytes(b"weights")
     assert sync("models").completed == 1 and sync("models").unchanged == 1
     (model,) = store.client.search_logged_models([store.experiment])
     (run,) = store.runs(key)
@@ -489,7 +489,7 @@ def test_weights_become_a_model_once_and_new_ones_another(here):
     assert (folder / "data" / "data" / models.WEIGHTS).read_bytes() == b"weights"
     assert (folder / "code" / "m2clip" / "tracking" / "served.py").exists()
     assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle")]
-    key.adapters.write_bytes(b"others")
+    key.weights.write_bytes(b"others")
     assert sync("models").completed == 1 and len(store.client.search_logged_models([store.experiment])) == 2
 
 

@@ -19,7 +19,7 @@ ABOUT = {"config": {"inputs": {"backbone": "ab"}, "train": {"lr": 0.1}}, "labels
 @pytest.fixture
 def saved(make_model, tmp_path):
     model, _ = make_model(double=False)
-    path = tmp_path / "made" / "adapters.safetensors"
+    path = tmp_path / "made" / "weights.safetensors"
     save_weights(path, model, ABOUT)
     return model, path
 
@@ -82,7 +82,7 @@ def test_a_file_that_does_not_fit_is_one_line(saved, change, told):
 
 @pytest.mark.parametrize("content", (b"", b"text", b"\x08" + bytes(30)))
 def test_another_file_is_one_line(content, tmp_path):
-    path = tmp_path / "adapters.safetensors"
+    path = tmp_path / "weights.safetensors"
     path.write_bytes(content)
     with pytest.raises(UserError, match="not the weights of a run") as caught:
         load_weights(path)
@@ -91,7 +91,7 @@ def test_another_file_is_one_line(content, tmp_path):
 
 def test_a_missing_or_foreign_file_or_a_folder_is_one_line(tmp_path):
     with pytest.raises(UserError, match="there is no such file; train the run first"):
-        load_weights(tmp_path / "adapters.safetensors")
+        load_weights(tmp_path / "weights.safetensors")
     with pytest.raises(UserError, match="not the weights of a run"):
         load_weights(tmp_path)
     for header in (None, {"format": "pt"}, {"m2clip": "{"}, {"m2clip": json.dumps({"config": {}})}):
@@ -127,6 +127,6 @@ def test_where_nothing_can_be_written_is_one_line_and_changes_nothing(saved, mon
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(safetensors.torch, "save_file", read_only)
-    with pytest.raises(UserError, match=r"adapters.safetensors: cannot be written, .*Read-only file system"):
+    with pytest.raises(UserError, match=r"weights.safetensors: cannot be written, .*Read-only file system"):
         save_weights(path, model, ABOUT)
     assert path.read_bytes() == before

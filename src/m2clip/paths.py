@@ -1,6 +1,9 @@
-"""The repository's root, which outlives temporary folders, and what this machine has."""
+"""The repository's root, which outlives temporary folders; how outputs are written; the cores there are."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -25,3 +28,27 @@ def frames() -> Path:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def written_anew(path: Path) -> Iterator[Path]:
+    """Where to write a file or a folder that takes the place of `path` when it is whole.
+
+    An output that is there is never written into: it may be a hard link into DVC's cache. After an error
+    it is as it was.
+
+    Yields:
+        a path beside `path` where nothing is yet, with the same ending.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        yield part
+        if path.is_dir():
+            shutil.rmtree(path)
+        part.replace(path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        part.unlink(missing_ok=True)

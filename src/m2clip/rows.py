@@ -58,7 +58,7 @@ class Profile:
     )  # by dataset: how many videos are made of each split, and `world`
     videos: dict[str, Any] = field(default_factory=dict)  # by dataset: Videos
     prepare: Prepare = field(default_factory=Prepare)
-    seeds: tuple[int, ...] = ()  # its own, where it has a pipeline of its own (stages/beside.py)
+    seeds: tuple[int, ...] = ()  # its own, where it has a pipeline of its own
 
     def sections(self, method: str) -> dict[str, Any]:
         """Its differences from the defaults, for a method."""
@@ -95,21 +95,23 @@ def profile(name: str | None = None) -> Profile:
 
 
 def seeds(base: Profile | None = None) -> tuple[int, ...]:
-    """Seeds of all rows: of params.yaml, or those of a profile beside the one that it names."""
+    """Seeds of all rows: those that the params.yaml of the profile's own pipeline has, if there is one.
+
+    Else those of a profile that has its own, and else those of params.yaml in the root.
+    """
     chosen, source = params()["seeds"], str(PARAMS)
-    if base and has_own_seeds(base):
-        chosen, source = list(base.seeds), f"experiments/profiles/{base.name}.yaml"
+    if base and base.name != params()["profile"]:
+        own = Path("pipelines") / base.name / PARAMS
+        if own.exists():
+            chosen, source = read_mapping(own).get("seeds"), str(own)
+        elif base.seeds:
+            chosen, source = list(base.seeds), f"experiments/profiles/{base.name}.yaml"
     whole = isinstance(chosen, list) and chosen and all(type(value) is int and value >= 0 for value in chosen)
     if not whole or len(set(chosen)) < len(chosen):
         raise UserError(
             f"{source}: seeds: expected different whole numbers from 0 such as [0, 1], got {chosen!r}"
         )
     return tuple(chosen)
-
-
-def has_own_seeds(base: Profile) -> bool:
-    """Whether a profile's seeds count: params.yaml's do for the profile that it names."""
-    return bool(base.seeds) and base.name != params()["profile"]
 
 
 def rows() -> dict[str, dict[str, Any]]:

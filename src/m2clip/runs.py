@@ -41,6 +41,16 @@ class RunKey:
         return ROOT / self.profile / self.row / str(self.seed)
 
     @property
+    def training(self) -> Path:
+        """The folder of what training wrote, in git."""
+        return self.folder / "training"
+
+    @property
+    def evaluation(self) -> Path:
+        """The folder of what evaluation wrote, in git."""
+        return self.folder / "evaluation"
+
+    @property
     def store(self) -> Path:
         """What this run wrote that DVC holds."""
         return Path("data") / self.profile / "runs" / self.row / str(self.seed)
@@ -58,42 +68,42 @@ class RunKey:
     @property
     def history(self) -> Path:
         """Learning curves: step, epoch, lr, loss, one loss per head, gradient_norm."""
-        return self.folder / "history.csv"
+        return self.training / "history.csv"
 
     @property
     def provenance(self) -> Path:
-        """Commit, command, machine, versions and times."""
-        return self.folder / "provenance.json"
+        """Commit, command, machine, versions and times of the training."""
+        return self.training / "provenance.json"
 
     @property
-    def adapters(self) -> Path:
+    def weights(self) -> Path:
         """What was trained; not in git."""
-        return self.store / "adapters.safetensors"
+        return self.store / "weights.safetensors"
 
     @property
     def metrics(self) -> Path:
         """Every number that evaluation gave."""
-        return self.folder / "metrics.json"
+        return self.evaluation / "metrics.json"
 
     @property
     def confusion(self) -> Path:
         """Confusion matrix of the supervised test set."""
-        return self.folder / "confusion.csv"
+        return self.evaluation / "confusion.csv"
 
     @property
-    def evaluation(self) -> Path:
+    def evaluation_provenance(self) -> Path:
         """Commit, command, machine, versions and times of the evaluation."""
-        return self.folder / "evaluation.json"
+        return self.evaluation / "provenance.json"
 
     @property
     def outcomes(self) -> Path:
         """Of each test set, which videos each head got right and which split has which video."""
-        return self.folder / "outcomes.json"
+        return self.evaluation / "outcomes.json"
 
     @property
     def label_features(self) -> Path:
         """Text features of the labels after training, (C, E)."""
-        return self.folder / "label_features.npy"
+        return self.evaluation / "label_features.npy"
 
     @property
     def predictions(self) -> Path:
@@ -155,8 +165,8 @@ def read_provenance(key: RunKey) -> dict[str, Any] | None:
 
 
 def read_evaluation(key: RunKey) -> dict[str, Any] | None:
-    """evaluation.json: where the run's numbers come from."""
-    return _json(key.evaluation)
+    """The provenance.json of the evaluation: where the run's numbers come from."""
+    return _json(key.evaluation_provenance)
 
 
 def read_history(key: RunKey) -> list[LogLine] | None:
@@ -211,14 +221,26 @@ def parameters(config: Any) -> dict[str, str]:
     """A config as flat texts under dotted keys: `adapters.text.layers`, as a user types them after -S."""
     return {
         ".".join(path).removeprefix("options."): value if isinstance(value, str) else json.dumps(value)
-        for path, value in _leaves(_canonical(config))
+        for path, value in _leaves(without_code(_canonical(config)))
     }
 
 
 def digest(config: Any) -> str:
-    """Twelve letters that name a config, the same for a dataclass and for the YAML written from it."""
-    text = json.dumps(_canonical(config), sort_keys=True, ensure_ascii=False)
+    """Twelve letters that name a config, the same for a dataclass and for the YAML written from it.
+
+    The code's digest (`inputs.code`) is left out: the same config under other code has the same name.
+    """
+    content = _canonical(config)
+    content = without_code(content) if isinstance(content, dict) else content
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def without_code(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved config without the digest of the code, which changes more often than what the run is."""
+    inputs = content.get("inputs")
+    kept = {name: value for name, value in (inputs or {}).items() if name != "code"}
+    return {**content, "inputs": kept} if inputs else dict(content)
 
 
 def _canonical(value: Any) -> Any:

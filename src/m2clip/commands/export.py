@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="a trained and evaluated run as a folder to take away",
-        description="Write a run as a checkpoint: adapters.safetensors, config.yaml, labels.txt\n"
+        description="Write a run as a checkpoint: weights.safetensors, config.yaml, labels.txt\n"
         "and README.md, the model card with the run's numbers. `m2clip predict --checkpoint DIR` opens it.",
         epilog="examples:\n  m2clip export main/1 m2clip-k400\n"
         "  m2clip export main m2clip-k400 --profile paper",
@@ -36,12 +36,12 @@ def _export(arguments: argparse.Namespace) -> int:
     from m2clip.evaluation.checkpoint import write_checkpoint
     from m2clip.models.weights_io import load_weights
 
-    saved = load_weights(key.adapters)
+    saved = load_weights(key.weights)
     about, config = saved.about, saved.about["config"]
     trained = provenance.get("config_sha"), provenance.get("seed")
     if trained != (runs.digest(config), about["seed"]):
         raise UserError(
-            f"{key.adapters}: is not the run that {key.folder} tells of (config {runs.digest(config)}, there "
+            f"{key.weights}: is not the run that {key.folder} tells of (config {runs.digest(config)}, there "
             f"{trained[0]}); run dvc repro, or dvc checkout"
         )
     told = card.Told(
@@ -50,7 +50,7 @@ def _export(arguments: argparse.Namespace) -> int:
         config=config,
         metrics=metrics,
         provenance=provenance,
-        evaluation=_told(key.evaluation),
+        evaluation=_told(key.evaluation_provenance),
         labels=len(about["labels"]),
         parameters=sum(tensor.numel() for tensor in saved.tensors.values()),
     )

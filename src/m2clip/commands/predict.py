@@ -28,7 +28,7 @@ EXAMPLES = """examples:
   m2clip predict clips/ --checkpoint FOLDER --json    by what `m2clip export` wrote; one JSON object a video
   m2clip predict clips/ --run main --labels mine.txt  zero-shot: labels of your own, one a line
   m2clip predict clips/ --run main --labels mine.txt --no-text-adapter --template "a photo of {}"
-  m2clip predict clips/ --run adapters.safetensors --crops 3 --clips 4 --csv out.csv
+  m2clip predict clips/ --run weights.safetensors --crops 3 --clips 4 --csv out.csv
 """
 
 
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     searched = f"a file, or a folder whose {' '.join(VIDEOS)} are found at any depth"
     add("videos", nargs="+", type=Path, metavar="VIDEOS", help=searched)
     by = parser.add_mutually_exclusive_group(required=True)
-    run = "adapters.safetensors of a run, or ROW or ROW/SEED of the profile"
+    run = "weights.safetensors of a run, or ROW or ROW/SEED of the profile"
     by.add_argument("--run", help=run)
     by.add_argument("--checkpoint", type=Path, metavar="DIR", help="a folder that `m2clip export` wrote")
     add("--profile", metavar="P", help="default: the one that params.yaml names")
@@ -129,7 +129,7 @@ def _adapters(run: str, profile: str | None) -> Path:
         if profile:
             raise UserError(f"--profile goes with --run ROW; {run} is a file")
         return Path(run)
-    return key_of(run, f"--run {run}: there is no such file, and", profile).adapters
+    return key_of(run, f"--run {run}: there is no such file, and", profile).weights
 
 
 Line = dict[str, str]

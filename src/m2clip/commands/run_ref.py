@@ -24,6 +24,6 @@ def key_of(run: str, said: str, profile: str | None = None) -> RunKey:
     base = rows.profile(profile)
     key = RunKey(base.name, row, int(seed) if seed else rows.seeds(base)[0])
     known = rows.rows()
-    if not key.adapters.exists() and row not in known:
+    if not key.weights.exists() and row not in known:
         raise UserError(f"{said} there is no row {row}{did_you_mean(row, known)}; known are {list(known)}")
     return key

@@ -1,6 +1,6 @@
 """A checkpoint: a trained run as a folder that can be taken away.
 
-    adapters.safetensors   adapters and heads; config, labels and seed in its header
+    weights.safetensors   adapters and heads; config, labels and seed in its header
     config.yaml            the same config, to read; only backbone.pretrained may be changed in it
     labels.txt             the same labels, one a line in class-id order
     README.md              the model card
@@ -27,7 +27,7 @@ from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.weights_io import Saved, header, load_weights
 from m2clip.parsing import build, read_mapping
 
-ADAPTERS, CONFIG, LABELS, CARD = "adapters.safetensors", "config.yaml", "labels.txt", "README.md"
+ADAPTERS, CONFIG, LABELS, CARD = "weights.safetensors", "config.yaml", "labels.txt", "README.md"
 
 
 def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:

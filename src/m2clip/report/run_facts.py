@@ -1,4 +1,4 @@
-"""How a run came about: from its provenance.json, its evaluation.json and its config."""
+"""How a run came about: from its two provenance.json and its config."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from m2clip.runs import RunKey
 class Made:
     """How a run came about. Seconds of wall time; a commit with changes on top ends in `-dirty`.
 
-    inputs: digests of the videos, the backbone and the method. differences: from the paper's model.
+    inputs: digests of the videos, the backbone and the code. differences: from the paper's model.
     """
 
     key: RunKey
@@ -37,7 +37,8 @@ class Made:
         """Names and values as one reads them."""
         differs = ", ".join(self.differences) or "nothing"
         inputs = dict(self.inputs)
-        method, backbone, videos = (inputs.pop(name, "unknown") for name in ("method", "backbone", "videos"))
+        code = [(name, inputs.pop(name)) for name in ("method", "code") if name in inputs]
+        backbone, videos = (inputs.pop(name, "unknown") for name in ("backbone", "videos"))
         times = (("training", self.seconds), ("evaluation", self.evaluation_seconds))
         seconds = ", ".join(f"{what} {told:.1f} s" for what, told in times if told is not None)
         yield "config", f"{self.key.train_config}, {self.key.evaluate_config}"
@@ -46,7 +47,7 @@ class Made:
         yield "commit", f"{self.commit or 'unknown'}, evaluated {self.evaluation_commit or 'unknown'}"
         yield "data", _joined(inputs) or videos
         yield "backbone", backbone
-        yield "method", method
+        yield from code
         yield "command", f"{self.command or 'unknown'}; {self.evaluation_command or 'unknown'}"
         yield "machine", self.machine or "unknown"
         yield "started", self.started or "unknown"
@@ -66,7 +67,7 @@ def _made(run: SeedRun, row: Row, profile: Profile) -> Made:
         label=row.label,
         differences=tuple(difference(row.config, profile)) if row.config else (),
         config_sha=get_path(trained, "config_sha"),
-        inputs={**(get_path(trained, "inputs") or {}), **(get_path(evaluated, "inputs") or {})},
+        inputs={**(get_path(evaluated, "inputs") or {}), **(get_path(trained, "inputs") or {})},
         versions=get_path(trained, "versions") or {},
         commit=_commit(trained),
         evaluation_commit=_commit(evaluated),

@@ -1,4 +1,4 @@
-"""`backbone [WORLD]`: the CLIP of a synthetic world, from pictures to a checkpoint with its card.
+"""`backbone [PROFILE]`: the CLIP of a profile's synthetic world, from pictures to a checkpoint with its card.
 
 Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
 `make backbone PROFILE=standard`, takes a GPU or all cores. Stopped, it goes on where it was: its state lies
@@ -25,7 +25,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from m2clip import paths
+from m2clip import paths, rows
 from m2clip.errors import UserError, did_you_mean, guarded
 from m2clip.synthetic.captions import vocabulary
 from m2clip.synthetic.pool import Pool, draw_pool
@@ -198,12 +198,20 @@ def publish(asked: Task, done: Progress, held_out: Pool) -> None:
     (asked.card / "README.md").write_text(page(told))
 
 
+def _world(profile: rows.Profile) -> str:
+    """The world whose backbone a profile has."""
+    if not profile.synthetic:
+        raise UserError(
+            f"experiments/profiles/{profile.name}.yaml: backbone: nothing to train, it is not synthetic"
+        )
+    return str(rows.world_of(next(iter(profile.synthetic.values()))))
+
+
 def main() -> None:
     """Train, then publish."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("world", nargs="?", default=SMALL.name, help="small or standard")
-    arguments = parser.parse_args()
-    asked = task(arguments.world)
+    parser.add_argument("profile", nargs="?", metavar="PROFILE", default="embedded", help="whose backbone")
+    asked = task(_world(rows.profile(parser.parse_args().profile)))
     config = json.loads(asked.config.read_text())
     publish(asked, *pretrain(asked, config, paths.cores()))
 

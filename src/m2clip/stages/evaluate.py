@@ -1,4 +1,4 @@
-"""`evaluate PROFILE ROW SEED`: adapters -> scores per video, metrics, confusion; supervised and zero-shot."""
+"""`evaluate PROFILE ROW SEED`: weights -> scores per video, metrics, confusion; supervised and zero-shot."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from m2clip import paths, provenance, runs
+from m2clip import closure, paths, provenance, runs
 from m2clip.config import Evaluate
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
@@ -33,8 +33,10 @@ def main() -> None:
     content = read_yaml(key.evaluate_config)
     settings = {k: v for k, v in content.items() if k != "inputs"}
     config = build(Evaluate, settings, source=str(key.evaluate_config))
-    sets = {name: _open(key.profile, name, digest) for name, digest in content["inputs"].items()}
-    run = open_trained(key.adapters, device := device_name())
+    inputs = {name: digest for name, digest in content["inputs"].items() if name != "code"}
+    sets = {name: _open(key.profile, name, digest) for name, digest in inputs.items()}
+    run = open_trained(key.weights, device := device_name())
+    closure.check(content["inputs"].get("code"), "evaluate", run.config.method)
     dataset = run.config.data.dataset
     supervised, counts, tested = _supervised(run, config, dataset, sets.pop(dataset))
     metrics: dict[str, Any] = {"supervised": supervised, "zero_shot": {}}
@@ -42,17 +44,18 @@ def main() -> None:
     for name, data in () if run.config.options.no_zero_shot else sets.items():
         metrics["zero_shot"][name], tested = _zero_shot(run, config, name, data)
         tables.append(tested)
-    key.store.mkdir(parents=True, exist_ok=True)
-    key.folder.mkdir(parents=True, exist_ok=True)
-    pd.concat(tables, ignore_index=True).to_parquet(key.predictions, index=False)
-    counts.to_csv(key.confusion, lineterminator="\n")
-    key.outcomes.write_text(json.dumps(_outcomes(tables), indent=1) + "\n", encoding="utf-8")
     with torch.no_grad():
-        np.save(
-            key.label_features, run.model.labels(run.model.prompts).features.cpu().numpy().astype(np.float16)
-        )
-    key.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    provenance.write_provenance(key.evaluation, device, source, {"inputs": content["inputs"]})
+        features = run.model.labels(run.model.prompts).features.cpu().numpy().astype(np.float16)
+    with paths.written_anew(key.predictions) as path:
+        pd.concat(tables, ignore_index=True).to_parquet(path, index=False)
+    with paths.written_anew(key.evaluation) as folder:
+        folder.mkdir()
+        counts.to_csv(folder / key.confusion.name, lineterminator="\n")
+        np.save(folder / key.label_features.name, features)
+        _write_json(folder / key.outcomes.name, _outcomes(tables), indent=1)
+        _write_json(folder / key.metrics.name, metrics, indent=2)
+        path = folder / key.evaluation_provenance.name
+        provenance.write_provenance(path, device, source, {"inputs": content["inputs"]})
     finish(key)
     print(
         ", ".join(
@@ -61,6 +64,10 @@ def main() -> None:
             if name.endswith("/top1") and "/splits/" not in name
         )
     )
+
+
+def _write_json(path: Path, content: Any, indent: int) -> None:
+    path.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
 
 
 def _open(profile: str, dataset: str, digest: str) -> Manifest:

@@ -29,7 +29,7 @@ def main() -> None:
     """Write reports/<profile>/pictures/temporal_difference.{json,png}."""
     key = runs.of_arguments()
     profile = rows.profile(key.profile)
-    run = open_trained(key.adapters, device := device_name())
+    run = open_trained(key.weights, device := device_name())
     dataset = run.config.data.dataset
     data = manifest.read(Path("data") / profile.name / dataset)
     split = data_sheet.test_split(data)

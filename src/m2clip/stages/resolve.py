@@ -1,11 +1,12 @@
-"""`resolve PROFILE`: params.yaml, profile and rows -> one config a row, with its inputs pinned by digest.
+"""`resolve PROFILE`: params.yaml, profile and rows -> one config a row, its inputs and code pinned.
+
+`train` and `evaluate` depend on these files alone: they run again where a config, a manifest, a backbone or
+the code that decides their result (closure.py) has changed, and only there.
 
 All rows are checked here, before any training starts. What training reads and what evaluation reads are
 separate files, so that another number of views retrains nothing. Loads no torch.
 """
 
-import hashlib
-import shutil
 import sys
 from dataclasses import replace
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from m2clip import backbones, rows, weights
+from m2clip import backbones, closure, paths, rows, weights
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
@@ -22,6 +23,7 @@ from m2clip.report.conclusions import audit, claims
 from m2clip.report.tables import declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import resolve_schedule
+from m2clip.stages import pipelines
 
 
 def main() -> None:
@@ -35,36 +37,33 @@ def main() -> None:
     rows.check_weights(profile)
     resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
+    pipelines.check(profile.name, configs)
     pins = _pins(profile.name, configs)
     configs = {row: _settled(profile.name, row, config) for row, config in configs.items()}
-    shutil.rmtree(RESOLVED / profile.name, ignore_errors=True)
-    for row, config in configs.items():
-        key = RunKey(profile.name, row, 0)
-        zero_shot = config.evaluate.zero_shot
-        for path, values in (
-            (
-                key.train_config,
-                {k: v for k, v in plain(config).items() if k != "evaluate"}
-                | {
-                    "inputs": {
-                        "videos": pins[config.data.dataset],
-                        "backbone": pins[repr(config.backbone)],
-                        "method": pins[config.method],
-                    }
-                },
-            ),
-            (
-                key.evaluate_config,
-                plain(config.evaluate)
-                | {"inputs": {name: pins[name] for name in (config.data.dataset, *zero_shot)}},
-            ),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    with paths.written_anew(RESOLVED / profile.name) as folder:
+        folder.mkdir()
+        _write(folder, profile.name, configs, pins)
     weights.record({config.backbone for config in configs.values()}, profile.name)
     print(f"{len(configs)} rows under the profile {profile.name}")
     if without := resolved.keys() - configs.keys():
         print(f"left out, as their datasets are: {', '.join(row for row in resolved if row in without)}")
+
+
+def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, str]) -> None:
+    """Write what each row is trained with and what it is evaluated with."""
+    for row, config in configs.items():
+        key, used = RunKey(profile, row, 0), (config.data.dataset, *config.evaluate.zero_shot)
+        train = {name: values for name, values in plain(config).items() if name != "evaluate"}
+        train["inputs"] = {
+            "videos": pins[config.data.dataset],
+            "backbone": pins[repr(config.backbone)],
+            "code": closure.of_row("train", config.method),
+        }
+        evaluate = plain(config.evaluate)
+        evaluate["inputs"] = {dataset: pins[dataset] for dataset in used}
+        evaluate["inputs"]["code"] = closure.of_row("evaluate", config.method)
+        for path, values in ((key.train_config, train), (key.evaluate_config, evaluate)):
+            (folder / path.name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def _check_reporting() -> None:
@@ -76,7 +75,7 @@ def _check_reporting() -> None:
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
-    """Digests of the manifests, backbones and method files that the rows use; their splits exist."""
+    """Digests of the manifests and backbones that the rows use; their splits exist."""
     pins: dict[str, str] = {}
     sets: dict[str, manifest.Manifest] = {}
     for row, config in configs.items():
@@ -89,7 +88,6 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
             pins[repr(config.backbone)] = backbones.digest(config.backbone)
         except UserError as error:
             raise UserError(f"row {row}: {error}") from None
-        pins[config.method] = _sha256(rows.method_file(config.method))
     return pins
 
 
@@ -130,10 +128,6 @@ def _check_splits(config: Run, sets: dict[str, manifest.Manifest]) -> None:
             raise UserError(
                 f"evaluate.zero_shot: {dataset} has no test split, only {list(sets[dataset].splits())}"
             )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import yaml
 
 from m2clip import paths
 from m2clip.errors import UserError, guarded
-from m2clip.stages.side_by_side import DVC, ENVIRONMENT
+from m2clip.stages.repro import DVC, ENVIRONMENT
 
 KEPT = ("main", "ssv2", "clip", "clip-ssv2")
-RESULTS = ("experiments/runs", "experiments/resolved", "dvc.lock", "reports")
+RESULTS = ("experiments/runs", "experiments/resolved", "dvc.lock", "pipelines/complexity/dvc.lock", "reports")
 
 
 def main() -> None:
@@ -34,8 +35,8 @@ def main() -> None:
     print(f"It works; the report is {os.path.relpath(folder / 'reports' / 'smoke' / 'README.md')}")
 
 
-def copy(repository: Path, folder: Path) -> None:
-    """The files of a repository without its results, with the smoke profile and four rows."""
+def copy(repository: Path, folder: Path, kept: Sequence[str] = KEPT) -> None:
+    """The files of a repository without its results, with the smoke profile and these rows alone."""
     command = ("git", "ls-files", "-co", "--exclude-standard")
     listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     if listed.returncode:
@@ -43,22 +44,30 @@ def copy(repository: Path, folder: Path) -> None:
     for name in listed.stdout.splitlines():
         if (repository / name).is_file() and not name.startswith(RESULTS):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(repository / name, folder / name)
+            shutil.copy(repository / name, folder / name, follow_symlinks=False)
     _edit(folder / "params.yaml", {"profile": "smoke", "tables": ["main"]})
-    for name, sections in (("rows", ("rows",)), ("tables", ("tables", "labels"))):
-        path = folder / f"experiments/{name}.yaml"
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        _edit(path, {key: {k: v for k, v in content[key].items() if k in KEPT} for key in sections})
+    _edit(folder / "rows.yaml", {"rows": list(kept)})
+    path = folder / "experiments/rows.yaml"
+    declared = yaml.safe_load(path.read_text(encoding="utf-8"))["rows"]
+    _edit(path, {"rows": {row: declared[row] for row in kept}})
+    path = folder / "experiments/tables.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    table = content["tables"]["main"]
+    table["rows"] = [row for row in table["rows"] if row in kept]
+    labels = {row: label for row, label in content["labels"].items() if row in kept}
+    _edit(path, {"tables": {"main": table}, "labels": labels})
     for path in (folder / "experiments/profiles").glob("*.yaml"):
         own = yaml.safe_load(path.read_text(encoding="utf-8")).get("rows") or {}
-        _edit(path, {"rows": {name: recipe for name, recipe in own.items() if name in KEPT}})
+        _edit(path, {"rows": {name: recipe for name, recipe in own.items() if name in kept}})
     path = folder / "experiments/claims.yaml"
     claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
-    kept = {name: claim for name, claim in claims.items() if {claim["better"], *claim["worse"]} <= set(KEPT)}
-    _edit(path, {"claims": kept})
+    stated = {
+        name: claim for name, claim in claims.items() if {claim["better"], *claim["worse"]} <= set(kept)
+    }
+    _edit(path, {"claims": stated})
     path = folder / "experiments/audit.yaml"
     switches = yaml.safe_load(path.read_text(encoding="utf-8"))["switches"]
-    _edit(path, {"switches": [switch for switch in switches if switch.get("row", "main") in KEPT]})
+    _edit(path, {"switches": [switch for switch in switches if switch.get("row", "main") in kept]})
 
 
 def _edit(path: Path, changes: dict[str, Any]) -> None:

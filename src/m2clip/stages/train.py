@@ -1,9 +1,8 @@
-"""`train PROFILE ROW SEED`: resolved config -> adapters, learning curve, provenance.
+"""`train PROFILE ROW SEED`: resolved config -> weights, learning curve, provenance.
 
 With M2CLIP_LAUNCH, in as many processes as it starts; the first alone writes.
 """
 
-import hashlib
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 
 import yaml
 
-import m2clip
-from m2clip import backbones, paths, provenance, runs
+from m2clip import backbones, closure, paths, provenance, runs
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TrainVideos
@@ -37,6 +35,7 @@ def main() -> None:
     source = provenance.source()
     content = read_yaml(key.train_config)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(key.train_config))
+    closure.check(content["inputs"].get("code"), "train", config.method)
     dataset = _dataset(key, config, content["inputs"])
     fabric = open_fabric(device_name(), config)
     model, _ = build_model(config, dataset.labels, key.seed, str(fabric.device))
@@ -51,9 +50,6 @@ def main() -> None:
             trained = train(model, videos, config, key.seed, checkpoints, log, fabric)
     if not fabric.is_global_zero:
         return
-    key.folder.mkdir(parents=True, exist_ok=True)
-    save_weights(key.adapters, model, {"config": content, "labels": dataset.labels, "seed": key.seed})
-    write_history(key.history, trained.history)
     about = {
         "config_sha": runs.digest(content),
         "seed": key.seed,
@@ -63,7 +59,13 @@ def main() -> None:
         "dropped_videos": list(trained.dropped),
         "resumed_at_step": trained.resumed,
     }
-    provenance.write_provenance(key.provenance, fabric.device.type, source, about)
+    saved = {"config": runs.without_code(content), "labels": dataset.labels, "seed": key.seed}
+    save_weights(key.weights, model, saved)
+    with paths.written_anew(key.training) as folder:
+        folder.mkdir()
+        write_history(folder / key.history.name, trained.history)
+        path = folder / key.provenance.name
+        provenance.write_provenance(path, fabric.device.type, source, about)
     forget(checkpoints)
 
 
@@ -79,22 +81,10 @@ def _dataset(key: runs.RunKey, config: Run, inputs: dict[str, str]) -> Manifest:
 
 
 def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
-    """Everything that decides the bits: config with its inputs' digests, seed, code, torch and device."""
-    code = hashlib.sha256()
-    package = Path(m2clip.__file__).parent
-    names = ("backbones", "config", "parsing", "schedule", "seeds", "shapes", "paths")
-    alone = [package / f"{name}.py" for name in names]
-    folders = [
-        path
-        for name in ("models", "methods", "options", "training")
-        for path in (package / name).rglob("*.py")
-    ]
-    folders += [path for path in (package / "data").rglob("*.py") if "synthetic" not in path.parts]
-    for path in sorted(alone + folders):
-        code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    """Everything that decides the bits; the config has the digests of code and inputs."""
     packages = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
     versions = [version(name) for name in packages]
-    return [yaml.safe_dump(content), str(seed), device, *versions, decoder(), code.hexdigest()]
+    return [yaml.safe_dump(content), str(seed), device, *versions, decoder()]
 
 
 if __name__ == "__main__":

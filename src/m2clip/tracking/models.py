@@ -23,7 +23,7 @@ MODEL = f"{HIDDEN}model"  # digest of the weights that the run's model holds
 
 def log(store: Store, run: Any, result: Result) -> bool:
     """Make the model of a run's weights, unless it is there; whether one was made."""
-    weights = result.key.adapters
+    weights = result.key.weights
     if not weights.is_file():
         return False
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]

@@ -96,7 +96,7 @@ def parts(name: str, results: Results) -> list[Part]:
             Part(
                 MAIN,
                 main.label,
-                tuple(Source(run.key.adapters, "", run.key) for run in main.measured[:1]),
+                tuple(Source(run.key.weights, "", run.key) for run in main.measured[:1]),
                 main,
             )
         ]

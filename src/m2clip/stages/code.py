@@ -1,0 +1,26 @@
+"""`code PROFILE`: our source -> data/<profile>/code/<stage>.txt, the code of every stage that is of no row.
+
+The stages depend on these files, so that each runs again where its own code has changed (closure.py).
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from m2clip import closure
+from m2clip.errors import guarded
+
+STAGES = ("prepare", "sheets", "resolve", "complexity", "pictures", "report")
+
+
+def main() -> None:
+    """Write one file a stage."""
+    folder = Path("data") / sys.argv[1] / "code"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for stage in STAGES:
+        (folder / f"{stage}.txt").write_text(closure.of_stage(stage), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    guarded(main)

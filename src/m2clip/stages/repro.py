@@ -1,0 +1,243 @@
+"""`repro [PROFILE [JOBS]] [--rows ROW...]`: `dvc repro`, several rows at a time; what `make repro` runs.
+
+DVC is asked what is out of date. Those rows are then trained and evaluated side by side, each by a
+`dvc repro` of its two stages. The plain `dvc repro` at the end finds them done and renders the report; alone
+it gives the same bits, later. With --rows it would train the others, too: so the stages that render are then
+run instead, each alone, and the report says of the others that they have not run.
+
+Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
+many at a time as GPUs, each with one of its own, and where there is none, as many as cores. More JOBS than
+GPUs share them: right for the small runs of the generated profiles, too much for those of the paper.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import cycle, islice, takewhile
+from pathlib import Path
+from queue import SimpleQueue
+
+from m2clip import paths, rows, runs
+from m2clip.errors import UserError, guarded
+from m2clip.report.figures import temporal_difference
+from m2clip.rows import Profile
+from m2clip.runs import RunKey
+from m2clip.stages import pipelines
+from m2clip.training import launch
+
+LOGS = Path(".work/logs")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+TRIES, LOCKED = 50, "Unable to acquire lock"
+DVC = (sys.executable, "-m", "dvc")
+# The stages' `python` is this one, also where the environment is not active.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def main() -> None:
+    """Bring a profile's runs and its report up to date, `main` first."""
+    arguments = _arguments()
+    base = rows.profile(arguments.profile)
+    names = _chosen(base, arguments.rows)
+    pipelines.write(base, arguments.rows)
+    if changed := _changed(base.name):
+        before = _resolved(base.name)
+        _repro(pipelines.stage(base.name, "resolve"))
+        if _resolved(base.name) != before:
+            changed = _changed(base.name)
+        _run_all(_waiting(base, names, changed), arguments.jobs)
+        _render(base, names if arguments.rows else (), changed)
+    else:
+        print("Data and pipelines are up to date.")
+    print(_afterwards(base.name))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="repro", description="Train, evaluate and render what needs it.")
+    add = parser.add_argument
+    add("profile", metavar="PROFILE", nargs="?", help="default: the one that params.yaml names")
+    add("jobs", metavar="JOBS", nargs="?", type=_count, help="runs at a time; default: GPUs, else cores")
+    alone = "these alone, and the report with what is there; default: all"
+    add("--rows", metavar="ROW", nargs="+", default=(), help=alone)
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1; rows go after --rows")
+    return int(text)
+
+
+def _chosen(base: Profile, asked: Sequence[str]) -> list[str]:
+    """The rows that are asked for, or all; `main` first.
+
+    Raises:
+        UserError: one is not declared, is on a dataset that the profile does without, or is `main` there.
+    """
+    known, source = pipelines.rows_of(base), f"experiments/profiles/{base.name}.yaml"
+    for row in asked:
+        if (dataset := rows.resolve(row, base).data.dataset) in base.left_out:
+            raise UserError(f"{source}: leaves {dataset} out, which row {row} is trained on")
+        if row not in known:
+            raise UserError(f"{source}: makes row {row} the same as `{rows.MAIN}`; run that")
+    return sorted(dict.fromkeys(asked) or known, key=lambda row: row != rows.MAIN)
+
+
+def _repro(*arguments: str) -> None:
+    if subprocess.run([*DVC, "repro", *arguments], check=False, env=ENVIRONMENT).returncode:
+        sys.exit(1)
+
+
+def _changed(profile: str) -> set[str]:
+    """Stages of the profile that DVC holds for out of date."""
+    at = pipelines.folder(profile)
+    command = [*DVC, "status", "--json", str(at / pipelines.DVC_YAML), str(pipelines.COMPLEXITY)]
+    status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    if status.returncode == 0:
+        return set(json.loads(status.stdout))
+    for lock in (at / "dvc.lock", pipelines.COMPLEXITY.with_suffix(".lock")):
+        if str(lock) in status.stderr:
+            raise UserError(f"{lock}: is broken (a kill, a full disk?); `git restore {lock}` mends it")
+    raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
+
+
+def _resolved(profile: str) -> dict[str, bytes]:
+    """The resolved configs as they are, by file."""
+    return {path.name: path.read_bytes() for path in (runs.RESOLVED / profile).glob("*.yaml")}
+
+
+def _waiting(base: Profile, names: Sequence[str], changed: set[str]) -> list[RunKey]:
+    """Runs of the rows that are out of date, in the rows' order."""
+    keys = runs.declared(base.name, names, rows.seeds(base))
+    return [key for key in keys if changed & set(_stages(key))]
+
+
+def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
+    """Train and evaluate them, so many at a time.
+
+    Raises:
+        UserError: naming those that failed, when the others are done.
+    """
+    if not waiting:
+        return
+    alone = launch.VARIABLE in os.environ  # each row takes all devices
+    gpus = () if alone else _gpus()
+    jobs = asked or (1 if alone else len(gpus) or paths.cores())
+    logs = LOGS / waiting[0].profile
+    print(f"To train and evaluate: {len(waiting)}, {jobs} at a time; logs in {logs}", flush=True)
+    began, failed = time.monotonic(), []
+    settings = _settings(gpus, jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(_run, key, settings): key for key in waiting}
+        for done, future in enumerate(as_completed(running), 1):
+            key, code = running[future], future.result()
+            failed += [key] if code else []
+            left = (time.monotonic() - began) / done * (len(waiting) - done) / 60
+            said = "failed" if code else "done"
+            print(f"{done} of {len(waiting)} rows: {key} {said}, about {left:.0f} min left", flush=True)
+    if failed:
+        named = ", ".join(f"{key} ({_log(key)})" for key in failed)
+        raise UserError(f"{len(failed)} of {len(waiting)} rows failed: {named}")
+
+
+def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
+    """Run the stages after training and evaluation; where rows were asked for, no others for them.
+
+    Args:
+        base: whose report is rendered.
+        asked: rows; none: all.
+        changed: stages that were out of date before. Pictures are drawn of `main`, where it is trained.
+    """
+    at = pipelines.folder(base.name)
+    if not asked:
+        _repro(str(at / pipelines.DVC_YAML))
+        return
+    main_run = RunKey(base.name, rows.MAIN, rows.seeds(base)[0])
+    drawn = ["pictures"] if rows.MAIN in asked or _stages(main_run)[0] not in changed else []
+    if not drawn:  # `report` depends on the folder: as it was, or empty, which says that no run is drawn
+        temporal_difference.folder(base.name).mkdir(parents=True, exist_ok=True)
+    own = [*(f"sheets@{dataset}" for dataset in rows.DATASETS), *drawn, "report"]
+    own = [pipelines.stage(base.name, name) for name in own]
+    _repro("--single-item", f"{pipelines.COMPLEXITY}:complexity", *own)
+
+
+def _afterwards(profile: str) -> str:
+    """Where the report is, and what to type next."""
+    at = pipelines.folder(profile)
+    own = at == Path()
+    target, named = ("", "") if own else (f" {at / pipelines.DVC_YAML}", f" --profile {profile}")
+    tracked = "" if own else f"git add {at} && "
+    return "\n".join(
+        (
+            f"The report is reports/{profile}/README.md, or reports/{profile}/index.html in a browser. Next:",
+            f"  m2clip trace main{named}  # where its numbers come from",
+            f"  {tracked}dvc exp run{target} -S adapters.text.layers=4  # change one thing of `main`",
+            "  make ui  # all runs in MLflow",
+        )
+    )
+
+
+def _stages(key: RunKey) -> tuple[str, str]:
+    train, evaluate = (f"{stage}@{key.row}-{key.seed}" for stage in ("train", "evaluate"))
+    return pipelines.stage(key.profile, train), pipelines.stage(key.profile, evaluate)
+
+
+def _gpus() -> tuple[str, ...]:
+    """The GPUs that a run may use, as CUDA_VISIBLE_DEVICES names them.
+
+    The driver is asked, not torch, which takes seconds to load.
+    """
+    named = os.environ.get(VISIBLE)
+    if named is None:
+        tool = shutil.which("nvidia-smi")
+        if tool is None:
+            return ()
+        command = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        named = "" if asked.returncode else ",".join(asked.stdout.split())
+    # CUDA reads the list up to the first that is none, such as -1.
+    return tuple(takewhile(lambda gpu: gpu not in ("", "-1"), (gpu.strip() for gpu in named.split(","))))
+
+
+def _settings(gpus: tuple[str, ...], jobs: int) -> SimpleQueue[dict[str, str]]:
+    """What each of the runs at a time adds to the environment: its GPU, where there are some."""
+    settings: SimpleQueue[dict[str, str]] = SimpleQueue()
+    for one in islice(cycle([{VISIBLE: gpu} for gpu in gpus] or [{}]), jobs):
+        settings.put(one)
+    return settings
+
+
+def _log(key: RunKey) -> Path:
+    return LOGS / key.profile / f"{key.row}-{key.seed}.log"
+
+
+def _run(key: RunKey, settings: SimpleQueue[dict[str, str]]) -> int:
+    """Both stages of a run and none before them, since what several have in common is done; the exit code.
+
+    DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
+    enough; what was done until then is kept.
+    """
+    command, log = [*DVC, "repro", "--single-item", *_stages(key)], _log(key)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    mine = settings.get()
+    try:
+        for _ in range(TRIES):
+            with log.open("w", encoding="utf-8") as file:
+                code = subprocess.run(
+                    command, stdout=file, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT | mine
+                ).returncode
+            if code == 0 or LOCKED not in log.read_text(encoding="utf-8"):
+                break
+            time.sleep(1)
+    finally:
+        settings.put(mine)
+    return code
+
+
+if __name__ == "__main__":
+    guarded(main)
