@@ -25,9 +25,10 @@ from m2clip.parsing import plain
 from m2clip.runs import RunKey
 from m2clip.tracking import content, models, page
 from m2clip.tracking import live as live_module
+from m2clip.tracking.address import location, without_password
 from m2clip.tracking.live import finish, live
 from m2clip.tracking.mirror import sync
-from m2clip.tracking.store import PROCESS, Store, alive, location, now, run_id, without_password
+from m2clip.tracking.store import PROCESS, Store, alive, now, run_id
 from m2clip.tracking.writer import LiveWriter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -426,7 +427,7 @@ def test_an_evaluation_that_cannot_be_told_goes_on_with_one_warning(here, capfd,
 
 @pytest.mark.parametrize(("broken", "why"), BROKEN.items(), ids=lambda each: getattr(each, "__name__", ""))
 def test_sync_says_in_one_line_why_a_store_cannot_be_used(here, monkeypatch, broken, why):
-    monkeypatch.setattr("m2clip.tracking.store.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("m2clip.tracking.address.ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("m2clip.tracking.store.LOCK_SECONDS", 0.5)
     write(RunKey("line", "main", 0))
     with broken(here) as address:

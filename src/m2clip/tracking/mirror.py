@@ -18,19 +18,9 @@ from m2clip import runs
 from m2clip.errors import UserError
 from m2clip.runs import LogLine, RunKey
 from m2clip.tracking import content, experiments, models, page
+from m2clip.tracking.address import location, reason, without_password
 from m2clip.tracking.content import LAYOUT, LOSS, Result, same
-from m2clip.tracking.store import (
-    BACKGROUND,
-    HIDDEN,
-    PROCESS,
-    Point,
-    Store,
-    alive,
-    location,
-    now,
-    reason,
-    without_password,
-)
+from m2clip.tracking.store import BACKGROUND, HIDDEN, PROCESS, Point, Store, alive, now
 
 
 @dataclass(frozen=True)

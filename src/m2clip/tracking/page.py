@@ -11,7 +11,8 @@ import urllib.request
 from typing import Any
 
 from m2clip.errors import UserError
-from m2clip.tracking.store import Store, location
+from m2clip.tracking.address import location
+from m2clip.tracking.store import Store
 
 VIEW = "rows"  # key of the saved view
 HOST = "127.0.0.1"

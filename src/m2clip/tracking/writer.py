@@ -22,9 +22,10 @@ from typing import Any
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
 from m2clip.tracking import content, mirror
+from m2clip.tracking.address import quiet, reason
 from m2clip.tracking.content import LOSS
 from m2clip.tracking.live import READY
-from m2clip.tracking.store import BACKGROUND, PROCESS, Point, Store, alive, quiet, reason, this_process
+from m2clip.tracking.store import BACKGROUND, PROCESS, Point, Store, alive, this_process
 
 PAUSE = 2.0  # seconds between writes
 RETRY = 30.0  # seconds after a failure
