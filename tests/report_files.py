@@ -33,7 +33,7 @@ TABLES = {
     },
 }
 CLAIM = {"says": "M2-CLIP is better", "section": "A & B", "better": "main", "worse": ["fake-clip"]}
-CLAIMS = {"better": CLAIM | {"set": "k400"}}
+CLAIMS = {"better": CLAIM | {"on": ["k400"]}}
 LABELS = ("a_b & 50% <x>", "c|d $1", "plain")
 
 

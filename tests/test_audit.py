@@ -7,19 +7,20 @@ import sys
 import typing
 from pathlib import Path
 
+import open_clip
 import pytest
 
 import made_up_runs as made
 from m2clip import rows
 from m2clip.config import Run
 from m2clip.errors import UserError
+from m2clip.models.prompts import make_prompts
 from m2clip.options.m2clip import Options
 from m2clip.parsing import build, plain
-from m2clip.report import facts, outcomes
-from m2clip.report.conclusions import audit, audit_page
+from m2clip.report import audit, declared, facts, results
 from m2clip.report.differences import between, paper, written
-from m2clip.report.names import Names
-from m2clip.report.tables.formats import shown
+from m2clip.report.grid import Grid, shown
+from m2clip.report.numbers import Number
 from m2clip.runs import RunKey
 from m2clip.stages import resolve, smoke
 
@@ -149,19 +150,34 @@ def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
     smoke.copy(made.ROOT, Path("copy"))
     monkeypatch.chdir("copy")
     kept = audit.read(rows.rows())
-    names = [line[0] for line in audit_page.audited(rows.profile(), [0], Names()).switches.rows]
+    found = results.read(rows.profile(), declared.read([], rows.rows()), kept.rows(rows.rows()))
+    switches_shown, *_ = (part for part in audit.section(found, kept).parts if isinstance(part, Grid))
+    names = [line.label for line in switches_shown.lines]
     assert names == [switch.what for switch in kept.switches], "no line of the row `released`, which is gone"
     assert {switch.row for switch in kept.switches} <= {""} and kept.switches and kept.others and kept.slips
 
 
 def rendered():
-    profile = rows.profile(made.PROFILE)
-    return audit_page.page(profile.name, audit_page.audited(profile, [0], Names(("k400", "ucf101"))))
+    """The section of the audit as it stands, its switches' table, and all of its words."""
+    given = audit.read(rows.rows())
+    asked = declared.read([], rows.rows())
+    found = results.read(rows.profile(made.PROFILE), asked, (rows.MAIN, *given.rows(rows.rows())))
+    section = audit.section(found, given)
+    table, *_ = (part for part in section.parts if isinstance(part, Grid))
+    words = [str(part) for part in section.parts] + list(table.all_notes())
+    return table, " ".join(words)
 
 
 def line(page, what):
-    (found,) = [line for line in page.splitlines() if line.startswith(f"| {what} |")]
-    return [cell.strip() for cell in found.strip("|").split(" | ")]
+    """Of a switch its cells as one reads them, by the key of their column."""
+    table, _ = page
+    (found,) = [line for line in table.lines if line.label == what]
+    return dict(zip([column.key for column in table.columns], map(shown, found.cells), strict=True))
+
+
+def costs(page, what):
+    told = line(page, what)
+    return [told["cost"], told["ucf101_cost"]]
 
 
 def test_costs_are_steps_from_main_or_not_measured():
@@ -172,19 +188,21 @@ def test_costs_are_steps_from_main_or_not_measured():
     numbers = {
         row: json.loads(RunKey(made.PROFILE, row, 0).metrics.read_text()) for row in ("main", "site-mlp")
     }
-    *_, top1, unseen = line(page, "Site of the TED-Adapter")
+    top1, unseen = costs(page, "Site of the TED-Adapter")
     points = numbers["site-mlp"]["supervised"]["top1"] - numbers["main"]["supervised"]["top1"]
-    assert re.match(rf"{re.escape(shown(outcomes.Step(points)))} \\\[.*, .*\\\]†$", top1)
+    assert re.match(rf"{re.escape(str(Number(value=points, signed=True)))} \[.*, .*\]†$", top1)
     mean = {
         row: sum(part["top1"] for part in of["zero_shot"]["ucf101"]["splits"].values()) / 3
         for row, of in numbers.items()
     }
-    assert unseen.startswith(shown(outcomes.Step(mean["site-mlp"] - mean["main"])))
-    assert line(page, "Dropout before VC")[-2:] == [audit_page.NOT_MEASURED] * 2
-    assert line(page, "RandAugment")[-2] == "on SSv2 alone; not measured by itself"
-    assert line(page, "RandAugment")[5] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
-    assert line(page, "All of these on K400")[-2:] == [audit_page.NOT_MEASURED] * 2
-    assert "trained on Synth-K400" in page and "3.7" in page and "† one seed." in page
+    assert unseen.startswith(str(Number(value=mean["site-mlp"] - mean["main"], signed=True)))
+    cell = page[0].cell("site-mlp", "cost")
+    assert {source.run.row for source in cell.sources} == {"main", "site-mlp"}
+    assert costs(page, "Dropout before VC") == [audit.NOT_MEASURED] * 2
+    assert costs(page, "RandAugment")[0] == "on SSv2 alone; not measured by itself"
+    assert line(page, "RandAugment")["released_value"] == "null; SSv2: rand-m7-n4-mstd0.5-inc1"
+    assert costs(page, "All of these on K400") == [audit.NOT_MEASURED] * 2
+    assert "trained on Synth-K400" in page[1] and "3.7" in page[1] and "† one seed." in page[1]
 
 
 def test_the_cost_of_a_row_near_chance_is_marked():
@@ -198,12 +216,12 @@ def test_the_cost_of_a_row_near_chance_is_marked():
     sheet = facts.sheets(made.PROFILE) / "k400.csv"
     sheet.write_text("dataset,labels\nk400,36\n")
     page = rendered()
-    *_, top1, unseen = line(page, "Site of the TED-Adapter")
+    top1, unseen = costs(page, "Site of the TED-Adapter")
     assert top1.endswith("†§") and unseen.endswith("†"), "of zero-shot, chance on K400 says nothing"
-    assert "§" not in line(page, "Projections of enhancement and difference")[-2]
-    assert "§ within 10 points of chance: it has not learned the labels" in page
+    assert "§" not in costs(page, "Projections of enhancement and difference")[0]
+    assert "§ within 10 points of chance: it has not learned the labels" in page[1]
     sheet.unlink()
-    assert "§" not in rendered()
+    assert "§" not in rendered()[1]
 
 
 def test_a_run_whose_row_is_not_resolved_counts_as_not_there():
@@ -211,17 +229,19 @@ def test_a_run_whose_row_is_not_resolved_counts_as_not_there():
     for row in ("main", "site-mlp"):
         made.run(row, configs[row])
     RunKey(made.PROFILE, "site-mlp", 0).train_config.unlink()
-    assert line(rendered(), "Site of the TED-Adapter")[-2:] == [audit_page.NOT_MEASURED] * 2
+    assert costs(rendered(), "Site of the TED-Adapter") == [audit.NOT_MEASURED] * 2
 
 
 def test_here_is_what_main_has_under_the_profile(monkeypatch):
     def here(page):
-        return {what: line(page, what)[6] for what in ("Mirrored views", "Clipping of the gradient", text_lr)}
+        return {
+            what: line(page, what)["here"] for what in ("Mirrored views", "Clipping of the gradient", text_lr)
+        }
 
     text_lr = "Learning rate of the text adapters"
     made.resolve()
     assert here(rendered()) == dict.fromkeys(here(rendered()), "paper")
-    assert line(rendered(), "Projections of enhancement and difference")[6] == "released"
+    assert line(rendered(), "Projections of enhancement and difference")["here"] == "released"
     monkeypatch.setattr(made, "PROFILE", "paper")
     made.edit("experiments/profiles/paper.yaml", lambda content: content["train"].update(clip_gradient=7.0))
     configs = made.resolve()
@@ -231,10 +251,10 @@ def test_here_is_what_main_has_under_the_profile(monkeypatch):
     told = {"Mirrored views": "released", "Clipping of the gradient": "7", text_lr: "released"}
     assert here(page) == told
     for what in ("Mirrored views", text_lr):
-        assert line(page, what)[-2:] == [audit_page.SAME, ""]
-    assert audit_page.SAME not in line(page, "Site of the TED-Adapter"), "it differs from main"
-    assert re.match(r"[+−]", line(page, "Site of the TED-Adapter")[-2])
-    assert "is not the paper's model" not in page
+        assert costs(page, what) == [audit.SAME, "—"]
+    assert audit.SAME not in costs(page, "Site of the TED-Adapter"), "it differs from main"
+    assert re.match(r"[+−]", costs(page, "Site of the TED-Adapter")[0])
+    assert "is not the paper's model" not in page[1]
 
 
 def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
@@ -243,17 +263,38 @@ def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
     for row in ("main", "site-mlp"):
         made.run(row, configs[row])
     page = rendered()
-    assert line(page, "Site of the TED-Adapter")[-2:] == [audit_page.NOT_MEASURED] * 2
-    assert "`main` is not the paper's model as it stands" in page
+    assert costs(page, "Site of the TED-Adapter") == [audit.NOT_MEASURED] * 2
+    assert "main is not the paper's model as it stands" in page[1]
 
 
 def test_an_empty_folder_gives_a_page_without_costs():
     Path("experiments/audit.yaml").write_text("{}")
-    assert "not measured" in rendered() and "is not the paper's" not in rendered()
+    table, words = rendered()
+    assert [line.label for line in table.lines] == ["All of these on K400"]
+    assert "is not the paper's" not in words
     assert build(audit.Audit, {}).switches == ()
 
 
-def test_upper_case_in_the_released_prompt_is_no_other_token(make_model):
-    prompts = [make_model({"data": {"prompt": f"{start} video of {{}}"}})[0].prompts for start in "aA"]
+def test_what_the_released_recipe_does_otherwise_is_told():
+    others = {other.what: f"{other.released} {other.ours}" for other in audit.read(rows.rows()).others}
+    for what, words in {
+        "Negatives of the contrastive head": ("36", "24"),
+        "Schedule": ("0.933", "83.5", "96"),
+        "Short videos under dense sampling": ("113",),
+        "Sizes and places of random crops": ("224", "258"),
+        "Numbers": ("logits in 16 bits",),
+        "Temperature of CMC": ("100",),
+        "Weights that get no gradient": ("594,816", "592,512"),
+        "Labels": ("K400's labels alone",),
+    }.items():
+        assert all(word in others[what] for word in words), what
+    assert (
+        "a bias of zero"
+        in {s.what: s.released for s in audit.read(rows.rows()).switches}["Initialisation of VC"]
+    )
+
+
+def test_upper_case_in_the_released_prompt_is_no_other_token():
+    tokenizer = open_clip.get_tokenizer("ViT-B-16")
+    prompts = [make_prompts(("a b", "c"), f"{start} video of {{}}", tokenizer) for start in "aA"]
     assert prompts[0].ids.tolist() == prompts[1].ids.tolist()
-    assert prompts[0].vocabulary == prompts[1].vocabulary

@@ -154,7 +154,7 @@ def test_each_table_is_a_section_of_the_menu_after_what_was_found(page):
         ("run-released-0", audit),
     ):
         assert re.search(f'data-sources="[^"]*{key}[ "]', part), key
-    assert "ted-over-clip" in claims and "undecided at this size" in claims
+    assert "ted-over-clip" in claims and "one seed: " in claims
     assert "*" not in re.sub(r"<[^>]*>", "", claims) and "<p>- " not in claims
     assert not re.search(r"<a [^>]*>—</a>", page), "what is missing opens nothing"
     assert "Site of the TED-Adapter" in audit and "214" in audit

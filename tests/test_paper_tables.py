@@ -15,8 +15,7 @@ import made_up_runs as made
 from m2clip import rows, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.report import accuracy, complexity, declared, facts, overlap, pages, published
-from m2clip.report import old_claims as claims
+from m2clip.report import accuracy, claims, complexity, declared, facts, overlap, pages, published, verdicts
 from m2clip.report.differences import label
 from m2clip.report.grid import csv_text, shown
 from m2clip.report.numbers import Number
@@ -238,7 +237,7 @@ def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
             assert lines["main"]["label"].text == "M2-CLIP"
         _, lines = made.grid("table2", found)
         assert lines["ssv2"]["from_paper"], "SSv2 is the paper's"
-        judged = claims.judge(found, claims.read(rows.rows()))
+        judged = verdicts.judge(found, claims.read(rows.rows()))
         assert {one.claim.trained_on for one in judged if one.printed} == {"ssv2"}
         of_k400 = [one for one in judged if one.claim.trained_on == "k400"]
         assert any(one.difference for one in of_k400), "it is judged all the same"

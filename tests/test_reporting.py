@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,13 @@ import report_files as fake
 from m2clip import rows
 from m2clip.errors import UserError
 from m2clip.parsing import build
-from m2clip.report import columns, declared, results
-from m2clip.report.conclusions import levels
+from m2clip.report import columns, declared, levels, results
 from m2clip.report.declared import Declared, Spec
 from m2clip.report.differences import difference, label
 from m2clip.report.figures.style import wrapped
 from m2clip.report.grid import Column, Grid, Group, Line, csv_text, shown
+from m2clip.report.names import Names
 from m2clip.report.numbers import Number
-from m2clip.report.old_claims import context
 from m2clip.report.rendering import latex, markdown, render
 from m2clip.report.row import mean
 from m2clip.report.tables import make
@@ -361,24 +361,33 @@ def test_levels():
     fake.run("main", top1=50.0)
     fake.run("clip", CLIP, top1=26.0)
     found = results_of(["clip", "main"])
-    found = levels.levels(list(found.rows.values()), context(found))
-    verdicts = {level.asked: level.verdict() for level in found}
+    table = levels.informative(found, list(found.rows.values()))
+    verdicts = {line.cells[0]: line.cells[2] for line in table.lines}
     assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
     assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
     assert [verdict for asked, verdict in verdicts.items() if "TE and TD alone apart" in asked] == [None]
-    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP"] == "met"
+    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below main"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
     assert verdicts["Synth-K400: 1,000 test videos or more"] == "not met"
-    assert levels.chance_error(25.0, 75) == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(-0.01, "still falling"), (0.0, "level"), (0.01, "rising")])
 def test_convergence(slope, verdict):
     history = [LogLine(step, {"loss": 1 + slope * step + 0.01 * (step % 4 > 1)}) for step in range(2, 201, 2)]
-    found = levels.convergence(RunKey("fake", "main", 0), history)
+    found = levels.ending(history)
     assert found.verdict.startswith(verdict)
     assert found.last - found.before == pytest.approx(20 * slope, abs=0.011)
-    assert levels.convergence(RunKey("fake", "main", 0), history[:4]) is None
+    assert levels.ending(history[:4]) is None
+
+
+def test_chance_is_a_matter_of_how_many_videos_were_tested():
+    fake.facts("ssv2", 4)
+    fake.run("clip-ssv2", CLIP | {"data": {"dataset": "ssv2"}}, top1=26.0)
+    found = replace(results_of(["clip-ssv2"]), names=Names(("ssv2",)))
+    table = levels.informative(found, list(found.rows.values()))
+    (told,) = (line.cells for line in table.lines if "standard errors of chance" in line.cells[0])
+    videos = found.rows["clip-ssv2"].runs[0].metrics["supervised"]["videos"]
+    assert told[1].endswith(f"above 25.0 ± {(25 * 75 / videos) ** 0.5:.2f} %") and told[2] == "met"
 
 
 def test_a_run_near_chance_has_not_learned_whatever_its_loss_does(monkeypatch):

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from m2clip.report import facts, intervals
-from m2clip.report.intervals import Array
+from m2clip.report import facts, statistics
 from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun, get_path, is_number, marks, mean
+from m2clip.report.statistics import Array
 
 Verbs = Literal["all", "trained", "untrained"]
 """Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
@@ -56,7 +56,7 @@ def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> f
     """Top-1 of one run: supervised on its own set, else zero-shot, the mean over splits."""
     if verbs != "all":
         found = tested(run, dataset, own, verbs)
-        return float(intervals.mean_over_splits(found.hits, *found.members)) if found else None
+        return float(statistics.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == own:
         return get_path(run.metrics, "supervised", "top1")
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
@@ -119,10 +119,10 @@ def error_bar(row: Row, dataset: str) -> tuple[float, float] | None:
         over = mean(top1(run, dataset, row.dataset) for run in row.measured)
         return (over.std, over.std) if over and over.std is not None else None
     found = over_seeds([tested(run, dataset, row.dataset) for run in row.measured])
-    interval = intervals.over_videos(found.hits, found.members) if found else None
+    interval = statistics.over_videos(found.hits, found.members) if found else None
     if found is None or interval is None:
         return None
-    middle = float(intervals.mean_over_splits(found.hits, *found.members))
+    middle = float(statistics.mean_over_splits(found.hits, *found.members))
     return middle - interval.low, interval.high - middle
 
 
@@ -152,18 +152,17 @@ def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
 
 def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Difference | None:
     """Of `one` from `other` on a set that both were tested on; None where they share no seed or number."""
-    apart, videos = {}, []
+    apart = {}
     for seed, (ours, theirs) in by_seed([one, other]).items():
         numbers = top1(ours, dataset, one.dataset, verbs), top1(theirs, dataset, other.dataset, verbs)
         if not all(map(is_number, numbers)):
             return None
         apart[seed] = float(numbers[0] or 0) - float(numbers[1] or 0)
-        mine, its = tested(ours, dataset, one.dataset, verbs), tested(theirs, dataset, other.dataset, verbs)
-        videos.append(_paired(mine, its))
-    over, paired, trained = mean(apart.values()), over_seeds(videos), one.trained or other.trained
+    over, trained = mean(apart.values()), one.trained or other.trained
+    paired = over_seeds(pairs(one, other, dataset, verbs))
     if over is None:
         return None
-    interval = intervals.over_videos(paired.hits, paired.members) if paired else None
+    interval = statistics.over_videos(paired.hits, paired.members) if paired else None
     number = Number(
         value=float(np.mean(list(apart.values()))),
         std=over.std if trained else None,
@@ -174,6 +173,14 @@ def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Diff
     )
     tested_videos = int(paired.members.any(axis=0).sum()) if paired else None
     return Difference(number, tuple(apart), tuple(apart.values()), tested_videos)
+
+
+def pairs(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> list[Tested | None]:
+    """Points of each video, of every seed that both rows have; None unless both had the same videos."""
+    return [
+        _paired(tested(ours, dataset, one.dataset, verbs), tested(theirs, dataset, other.dataset, verbs))
+        for ours, theirs in by_seed([one, other]).values()
+    ]
 
 
 def _paired(ours: Tested | None, theirs: Tested | None) -> Tested | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2clip.report.intervals import Array
 from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun
+from m2clip.report.statistics import Array
 
 MOST = 40
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from m2clip.report import facts, intervals
-from m2clip.report.intervals import Array, Interval
+from m2clip.report import facts, statistics
 from m2clip.report.results import Row, SeedRun, get_path, is_number, marks, summary
+from m2clip.report.statistics import Array, Interval
 
 Verbs = Literal["all", "trained", "untrained"]
 """Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
@@ -107,10 +107,10 @@ def spread(row: Row, dataset: str) -> Reach | None:
         over = summary(top1(run, dataset, row.dataset) for run in row.measured)
         return (over.std, over.std) if over and over.std is not None else None
     found = tested(row, dataset)
-    interval = intervals.over_videos(found.hits, found.members) if found else None
+    interval = statistics.over_videos(found.hits, found.members) if found else None
     if found is None or interval is None:
         return None
-    mean = float(intervals.mean_over_splits(found.hits, *found.members))
+    mean = float(statistics.mean_over_splits(found.hits, *found.members))
     return mean - interval.low, interval.high - mean
 
 
@@ -125,7 +125,7 @@ def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> f
     """Accuracy of one run: supervised on its own set, else the mean over splits."""
     if verbs != "all":
         found = _of_run(run, dataset, own, verbs)
-        return float(intervals.mean_over_splits(found.hits, *found.members)) if found else None
+        return float(statistics.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == own:
         return get_path(run.metrics, "supervised", "top1")
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
@@ -161,7 +161,7 @@ def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Diff
         points=float(np.mean(list(apart.values()))),
         seeds=tuple(apart),
         by_seed=tuple(apart.values()),
-        interval=intervals.over_videos(mean.hits, mean.members) if mean else None,
+        interval=statistics.over_videos(mean.hits, mean.members) if mean else None,
         videos=int(mean.members.any(axis=0).sum()) if mean else None,
     )
 

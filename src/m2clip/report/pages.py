@@ -128,7 +128,7 @@ def _verdicts(claims: Section) -> Grid:
     """Of the claims of each table or figure of the paper, how many came to which verdict."""
     tallies = [(part.title, _tally(part)) for part in claims.parts if isinstance(part, Grid)]
     there = {verdict for _, tally in tallies for verdict in tally}
-    verdicts = sorted(there, key=lambda verdict: (not verdict.startswith("holds"), verdict))
+    verdicts = sorted(there, key=lambda verdict: (not verdict.endswith("holds"), verdict))
     columns = [Column("section", "Claims of", text=True), *(Column(_slug(word), word) for word in verdicts)]
     lines: list[list[Cell]] = [
         [title, *(Number(value=tally[word]) for word in verdicts)] for title, tally in tallies
@@ -137,9 +137,9 @@ def _verdicts(claims: Section) -> Grid:
 
 
 def _tally(table: Grid) -> Counter[str]:
-    """How many lines came to which verdict, whatever number of seeds is behind it."""
+    """How many lines came to which verdict; one of a single seed is another than one of several."""
     words = (shown(cell) for _, column, cell in table.cells() if column.key == "verdict")
-    return Counter(re.split(r" \(|: ", word.removeprefix("one seed: "))[0] for word in words)
+    return Counter(re.split(r" \(|(?<!^one seed): ", word)[0] for word in words)
 
 
 def _slug(words: str) -> str:

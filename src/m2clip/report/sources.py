@@ -6,12 +6,10 @@ array nothing.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from m2clip.parsing import flat
 from m2clip.report import TABLES, facts
-from m2clip.report.conclusions.claims import Claim
 from m2clip.report.numbers import Source
 from m2clip.report.results import Row, get_path
 from m2clip.report.tables import listing, published
@@ -89,38 +87,12 @@ def of_line(key: str, line: Line, place: Place) -> tuple[Source, ...]:
     return tuple(_cell(line, name, place) for name in (*names, *spread) if name in line.cells)
 
 
-def of_claim(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Source, ...]:
-    """All that a claim is judged by."""
-    if claim.is_correlation:
-        return tuple(_features([row.name for row in rows], rows))
-    if claim.verbs != "all":
-        hits = chain.from_iterable(_hits(row, claim.set) for row in rows)
-        return (*hits, _classes(claim.set, context))
-    if claim.measure != "trade":
-        return tuple(of_difference(rows, claim.set))
-    counted = chain.from_iterable(_count(row, COUNTS["parameters"], context) for row in rows)
-    return (*of_difference(rows, claim.set), *counted)
-
-
 def of_difference(rows: Iterable[Row], dataset: str) -> Iterator[Source]:
     """Of each row its number, supervised or zero-shot, and which videos it had right."""
     for row in rows:
         supervised = row.dataset == dataset
         yield from _metrics(row, METRICS["top1" if supervised else dataset])
         yield from _hits(row, dataset)
-
-
-def of_printed(claim: Claim, rows: Sequence[Row], context: Context) -> tuple[Source, ...]:
-    """The paper's numbers in a claim: the line of the row's config, else the one line with that number."""
-    printed = claim.published
-    if printed is None:
-        return ()
-    table, found = published.read(printed.file), []
-    for row, number in zip(rows, (printed.better, printed.worse), strict=True):
-        own = table.line(row.name, row.config, context.profile)
-        lines = [one for one in (own, *table.lines) if one and one.number(table.accuracy) == number]
-        found.append(printed_cell(printed.file, table.lines, lines[0] if lines else None, table.accuracy))
-    return tuple(found)
 
 
 def printed_cell(name: str, lines: Sequence[Line], line: Line | None, column: str) -> Source:

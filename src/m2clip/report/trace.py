@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from m2clip import rows as declared_rows
 from m2clip.errors import UserError, did_you_mean
 from m2clip.parsing import read_mapping
-from m2clip.report import TABLES, declared, results, run_facts, tables
-from m2clip.report import old_claims as claims
+from m2clip.report import TABLES, claims, claims_section, declared, results, run_facts, tables, verdicts
 from m2clip.report.figures import all_figures as figures
 from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
 from m2clip.report.numbers import MISSING, Source
@@ -130,10 +129,10 @@ def _columns(table: Grid, keys: Sequence[str], word: str | None) -> list[int]:
 
 def _claim(traced: Traced, name: str) -> Iterator[str]:
     claim = traced.stated[name]
-    judged = claims.judge(traced.results, {name: claim})
-    section = claims.section(judged, traced.results)
+    family = {key: other for key, other in traced.stated.items() if other.section == claim.section}
+    section = claims_section.section(verdicts.judge(traced.results, family), traced.results)
     (table,) = (part for part in section.parts if isinstance(part, Grid))
-    (line,) = table.lines
+    (line,) = (line for line in table.lines if line.name == name)
     yield f"{name}: {claim.says} ({claim.section})"
     yield f"  {shown(table.cell(name, 'verdict'))}"
     cells = [pair for pair in zip(table.columns, line.cells, strict=True) if sources(pair[1])]

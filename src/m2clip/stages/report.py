@@ -9,18 +9,22 @@ from typing import Any
 from m2clip import rows
 from m2clip.errors import UserError, guarded
 from m2clip.report import (
+    audit,
+    claims,
+    claims_section,
     complexity,
     correlation,
     declared,
     dvc_plots,
     grid,
+    levels,
     pages,
     provenance,
     results,
     run_facts,
     tables,
+    verdicts,
 )  # fmt: skip
-from m2clip.report import old_claims as claims
 from m2clip.report.figures import all_figures as figures
 from m2clip.report.figures import temporal_difference
 from m2clip.report.parts import Picture, Section
@@ -36,8 +40,9 @@ def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets and pictures, which other stages make."""
     profile = rows.profile(sys.argv[1])
     asked = declared.read(rows.params().get("tables"), rows.rows())
-    stated = claims.read(rows.rows())
-    found = results.read(profile, asked, (rows.MAIN, *claims.rows_of(stated.values())))
+    stated, differences = claims.read(rows.rows()), audit.read(rows.rows())
+    more_rows = (rows.MAIN, *claims.rows_of(stated.values()), *differences.rows(rows.rows()))
+    found = results.read(profile, asked, more_rows)
     folder = Path("reports") / profile.name
     for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -49,22 +54,22 @@ def main() -> None:
         _write(folder / "tables" / f"{table.key}.csv", grid.csv_text(table))
         _write(folder / "tables" / f"{table.key}.tex", render("table.tex.j2", table=table))
     drawn = list(pages.of_tables(found, made, figures.draw(found, folder / "figures")))
-    judged = claims.judge(found, stated)
-    _write(folder / "claims.csv", claims.comma_separated(judged))
+    judged = verdicts.judge(found, stated)
+    _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = run_facts.all_made(found.rows.values(), profile)
-    of_claims = claims.section(judged, found)
+    of_claims = claims_section.section(judged, found)
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)
-    more = [claims.informative(found, shown)] if profile.synthetic else []
+    more = [levels.informative(found, shown)] if profile.synthetic else []
     page = pages.Page(
         profile=profile.name, synthetic=bool(profile.synthetic),
         intro=pages.introduction(found, _card(found)),
         about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
         sections=(
-            *pages.opening(drawn, of_claims, claims.summary(judged)), of_claims,
-            claims.audit(found, rows.seeds(profile)), _pictures(profile.name, folder),
+            *pages.opening(drawn, of_claims, claims_section.summary(judged)), of_claims,
+            audit.section(found, differences), _pictures(profile.name, folder),
             Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
-            pages.ran(found, runs, claims.converged(found, shown)), pages.data(found, more),
+            pages.ran(found, runs, levels.converged(found, shown)), pages.data(found, more),
         ),
         behind=tuple(provenance.all_behind(found, runs.values(), pages.datasets(found))),
     )  # fmt: skip

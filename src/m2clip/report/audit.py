@@ -1,0 +1,192 @@
+"""experiments/audit.yaml: where the paper and its released code differ, and what each difference costs here.
+
+A cost is the step from `main` to the row that changes one switch alone. Read without torch.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m2clip.config import Run
+from m2clip.errors import UserError, did_you_mean
+from m2clip.parsing import build, flat, read_yaml
+from m2clip.report import grid
+from m2clip.report.columns import INTERVAL
+from m2clip.report.differences import between, difference, written
+from m2clip.report.grid import Cell, Column, Grid, Group, Line
+from m2clip.report.numbers import MISSING
+from m2clip.report.parts import Heading, Points, Section
+from m2clip.report.results import Results
+from m2clip.report.row import Row
+from m2clip.rows import MAIN
+
+AUDIT = Path("experiments/audit.yaml")
+UNSEEN = "ucf101"
+ALL = "released"  # the row that changes every switch
+NOT_MEASURED = "not measured"
+SAME = f"same as {MAIN} under this profile"
+COST = "the row less main; interval: paired bootstrap over videos"
+INTRODUCTION = (
+    "The default follows the paper's text and equations, and where they leave two readings its numbers. "
+    f"Here: whose value {MAIN} has under this profile. A switch may be tried: dvc exp run -S KEY=VALUE."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """A difference that is one key of the config; `values` by whose: paper, released, ssv2 (as released).
+
+    ours: whose value is the default. row: the row that has the other value alone. cost: why there is none.
+    """
+
+    what: str
+    paper: str
+    released: str
+    key: str
+    values: dict[str, Any]
+    ours: str
+    row: str = ""
+    cost: str = ""
+
+    def told(self) -> str:
+        """The released code's value, and its other one on SSv2."""
+        on_k400, on_ssv2 = (written(self.values.get(name)) for name in ("released", "ssv2"))
+        return f"{on_k400}; SSv2: {on_ssv2}" if "ssv2" in self.values and on_ssv2 != on_k400 else on_k400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Other:
+    """A difference that is no switch, in words."""
+
+    what: str
+    paper: str
+    released: str
+    ours: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slip:
+    """What the paper says of its numbers, and why that cannot be."""
+
+    said: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The whole of experiments/audit.yaml."""
+
+    switches: tuple[Switch, ...] = ()
+    others: tuple[Other, ...] = ()
+    slips: tuple[Slip, ...] = ()
+
+    def rows(self, declared: Collection[str]) -> tuple[str, ...]:
+        """Those that costs are counted of, as far as they are declared."""
+        wanted = (MAIN, ALL, *(switch.row for switch in self.switches))
+        return tuple(row for row in dict.fromkeys(wanted) if row in declared)
+
+
+def read(rows: Collection[str]) -> Audit:
+    """experiments/audit.yaml, each key of a switch known, each value possible and each row declared.
+
+    Raises:
+        UserError: naming what is not.
+    """
+    audit = build(Audit, read_yaml(AUDIT) or {}, source=str(AUDIT))
+    for switch in audit.switches:
+        if switch.row and switch.row not in rows:
+            raise UserError(
+                f"{AUDIT}: {switch.what}: row: there is no row {switch.row}{did_you_mean(switch.row, rows)}"
+            )
+        for value in switch.values.values():
+            nested: Any = value
+            for part in reversed(switch.key.split(".")):
+                nested = {part: nested}
+            build(Run, nested, source=f"{AUDIT}: {switch.what}")
+    return audit
+
+
+def section(results: Results, audit: Audit) -> Section:
+    """Every difference, with what the runs of a profile measured."""
+    words = [Column(key, header, text=True) for key, header in OTHERS.items()]
+    others = [(other.what, other.paper, other.released, other.ours) for other in audit.others]
+    slips = Points(tuple(f"{slip.said} {slip.why}" for slip in audit.slips))
+    parts = (
+        INTRODUCTION,
+        _switches(results, audit),
+        grid.plain("audit-others", "Other differences", words, others),
+        Heading("What the paper's own numbers cannot mean"),
+        slips,
+    )
+    return Section(
+        key="released-code", title="The released code", parts=parts, page="audit.md", menu="Conclusions"
+    )
+
+
+OTHERS = {"what": "Difference", "paper": "The paper", "released": "The released code", "here": "Here"}
+WORDS = {
+    "what": "Difference", "paper": "The paper", "released": "The released code", "key": "Key",
+    "paper_value": "Paper's value", "released_value": "Released value", "here": "Here", "row": "Row",
+}  # fmt: skip
+
+
+def _switches(results: Results, audit: Audit) -> Grid:
+    unseen = f"Zero-shot {results.names.dataset(UNSEEN)}, points"
+    costs = [
+        Column(key, header, endings=INTERVAL, how=COST)
+        for key, header in (("cost", "Top-1, points"), (f"{UNSEEN}_cost", unseen))
+    ]
+    lines = []
+    for switch in audit.switches:
+        told = (switch.what, switch.paper, switch.released, switch.key, written(switch.values["paper"]))
+        here = _here(switch, results.rows[MAIN])
+        cost = _cost(results, switch.row) if switch.row else (switch.cost, None)
+        lines.append(Line((*told, switch.told(), here, switch.row, *cost), switch.row))
+    if ALL in results.rows:
+        nothing = (None,) * (len(WORDS) - 2)
+        lines.append(Line(("All of these on K400", *nothing, ALL, *_cost(results, ALL)), ALL))
+    columns = (*(Column(key, header, text=True) for key, header in WORDS.items()), *costs)
+    return Grid(
+        key="audit-switches", title="Switches", columns=columns, groups=(Group("", tuple(lines)),),
+        notes=(_how(results),),
+    )  # fmt: skip
+
+
+def _here(switch: Switch, main: Row) -> str:
+    """Whose value `main` has under this profile: `paper`, `released`, or the value where it is neither's."""
+    if main.config is None:
+        return MISSING
+    value = flat(main.config).get(switch.key, MISSING)
+    of_code = switch.values["released"]
+    if main.dataset == "ssv2":
+        of_code = switch.values.get("ssv2", of_code)
+    owners = {written(of_code): "released", written(switch.values["paper"]): "paper"}
+    return owners.get(written(value), written(value))
+
+
+def _is_papers(results: Results) -> bool:
+    config = results.rows[MAIN].config
+    return config is None or not difference(config, results.profile)
+
+
+def _how(results: Results) -> str:
+    if not _is_papers(results):
+        return f"{MAIN} is not the paper's model as it stands, so no cost is counted from it."
+    main = results.rows[MAIN]
+    dataset = results.names.dataset(main.dataset) if main.dataset else NOT_MEASURED
+    return (
+        f"Points: the row, which has the other value alone, less {MAIN}, trained on {dataset}; in brackets "
+        "the 95 % interval over the test videos, paired; after ± the standard deviation over seeds."
+    )
+
+
+def _cost(results: Results, name: str) -> tuple[Cell, Cell]:
+    """Steps from `main` on the set trained for and on the unseen."""
+    row, main = results.rows.get(name), results.rows[MAIN]
+    if row and row.config and main.config and not between(row.config, main.config):
+        return SAME, None
+    if row is None or not _is_papers(results):
+        return NOT_MEASURED, NOT_MEASURED
+    own, unseen = results.step(row, main), results.step(row, main, UNSEEN)
+    return own or NOT_MEASURED, unseen or NOT_MEASURED

@@ -1,1 +1,0 @@
-"""What the numbers say: claims with their verdicts, the released code, and whether the data can tell."""

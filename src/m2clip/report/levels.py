@@ -1,0 +1,190 @@
+"""Is the synthetic world informative: what it was made to reach. And whether training has converged."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+
+from m2clip.report import chance, grid
+from m2clip.report.columns import UNSEEN
+from m2clip.report.grid import Cell, Column, Grid
+from m2clip.report.numbers import MARGIN, Number, Source, Text
+from m2clip.report.results import Results
+from m2clip.report.row import Row, get_path
+from m2clip.runs import LogLine
+
+PAIRS = {"k400": ("clip", "main"), "ssv2": ("clip-ssv2", "ssv2")}  # CLIP's row and the trained row
+LEAST = {"clip": 60, "main": 85, "ssv2": 79}  # top-1 that a row must reach
+BRANCHES = {"k400": ("te", "td"), "ssv2": ("te-ssv2", "td-ssv2")}  # the two halves of the TED-Adapter alone
+ERRORS, APART, SATURATED, VIDEOS = 3, 2, 97, 1000
+TENTH = 0.1
+Level = tuple[str, str | None, bool | None]  # what was asked, what was measured, whether it is met
+
+
+def informative(results: Results, rows: Sequence[Row]) -> Grid:
+    """Every level of a set that the profile generates, beside what its rows measured."""
+    words = {True: "met", False: "not met", None: None}
+    lines = [(asked, told, words[met]) for asked, told, met in _levels(results, rows)]
+    columns = [Column(key, key.capitalize(), text=True) for key in ("level", "measured", "met")]
+    title = "Is the synthetic world informative: the levels that it was made to reach"
+    return grid.plain("informative", title, columns, lines)
+
+
+def _levels(results: Results, rows: Sequence[Row]) -> Iterator[Level]:
+    by_name = {row.name: row for row in rows}
+    trained = [row for row in rows if row.trained]
+    for dataset, (clip_name, name) in PAIRS.items():
+        if dataset not in results.names.synthetic:
+            continue
+        shown, clip, row = results.names.dataset(dataset), by_name.get(clip_name), by_name.get(name)
+        theirs, ours = _top1(clip), _top1(row)
+        for called, top1 in ((clip_name, theirs), (name, ours)):
+            if least := LEAST.get(called):
+                asked = f"{called} on {shown}: at least {least} %"
+                yield asked, _percent(top1), None if top1 is None else top1 >= least
+        if dataset == "k400":
+            gap = None if theirs is None or ours is None else ours - theirs
+            asked = f"CLIP zero-shot on {shown}: at least {MARGIN} points below {name}"
+            told = None if gap is None else f"{gap:.1f} points"
+            yield asked, told, None if gap is None else gap >= MARGIN
+        else:
+            yield _near_chance(results, dataset, clip, theirs)
+        yield _apart(shown, [by_name.get(branch) for branch in BRANCHES[dataset]])
+        yield _videos(shown, _tested(clip))
+    yield _above_chance(results, trained)
+    tops = [_top1(row) for row in trained]
+    there = [top1 for top1 in tops if top1 is not None]
+    most = max(there) if there and len(there) == len(tops) else None
+    told = None if most is None else f"at most {most:.1f} %"
+    yield f"Every trained row: below {SATURATED} %", told, None if most is None else most < SATURATED
+    for dataset in UNSEEN:
+        if dataset in results.names.synthetic:
+            counts = (_tested(row, "zero_shot", dataset) for row in trained)
+            yield _videos(results.names.dataset(dataset), next(filter(None, counts), None))
+
+
+def _top1(row: Row | None) -> float | None:
+    found = row.number("supervised", "top1") if row else None
+    return found.value if found else None
+
+
+def _tested(row: Row | None, *under: str) -> int | None:
+    """How many videos a row was tested on, as metrics.json has it below these keys."""
+    path = (*(under or ("supervised",)), "videos")
+    return row.same(lambda run: get_path(run.metrics, *path)) if row else None
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f} %"
+
+
+def _near_chance(results: Results, dataset: str, clip: Row | None, top1: float | None) -> Level:
+    asked = f"CLIP zero-shot on {results.names.dataset(dataset)}: within {ERRORS} standard errors of chance"
+    guessed = results.chance(dataset)
+    videos = _tested(clip)
+    if top1 is None or guessed is None or not videos:
+        return asked, None, None
+    error = math.sqrt(guessed.value * (100 - guessed.value) / videos)
+    distance = (top1 - guessed.value) / error
+    side = "above" if distance > 0 else "below"
+    told = f"{top1:.1f} %, {abs(distance):.1f} standard errors {side} {guessed.value:.1f} ± {error:.2f} %"
+    return asked, told, abs(distance) <= ERRORS
+
+
+def _apart(shown: str, rows: Sequence[Row | None]) -> Level:
+    """Whether two branches of the adapter can be told apart, by the same videos."""
+    asked = f"{shown}: TE and TD alone apart by more than {APART} standard errors"
+    first, second = (row.hits() if row else None for row in rows)
+    if first is None or second is None:
+        return asked, None, None
+    gaps = [100 * (one - other) for one, other in zip(first, second, strict=True)]
+    gap, error = fmean(gaps), math.sqrt(variance(gaps) / len(gaps))
+    return asked, f"{gap:+.1f} ± {error:.1f} points", abs(gap) > APART * error
+
+
+def _above_chance(results: Results, trained: Sequence[Row]) -> Level:
+    asked, gaps = f"Every trained row: more than {MARGIN} points above chance", []
+    for row in trained:
+        top1, guessed = _top1(row), results.chance(row.dataset)
+        if top1 is None or guessed is None:
+            return asked, None, None
+        gaps.append((top1 - guessed.value, results.title(row)))
+    if not gaps:
+        return asked, None, None
+    gap, title = min(gaps)
+    return asked, f"at least {gap:.1f} points: {title}", gap > MARGIN
+
+
+def _videos(shown: str, videos: int | None) -> Level:
+    asked = f"{shown}: {VIDEOS:,} test videos or more"
+    return asked, f"{videos:,}" if videos else None, videos >= VIDEOS if videos else None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Mean loss of the last tenth of the steps and of the tenth before; twice their difference's error."""
+
+    before: float
+    last: float
+    noise: float
+
+    @property
+    def change(self) -> float:
+        """Below zero while the loss falls."""
+        return self.last - self.before
+
+    @property
+    def verdict(self) -> str:
+        """In plain words."""
+        if abs(self.change) <= self.noise:
+            return "level: the change is within the noise of the batches"
+        return "still falling: more steps might give more" if self.change < 0 else "rising"
+
+
+def ending(history: Sequence[LogLine] | None) -> Ending | None:
+    """Of one run; None where it has too few log lines to tell."""
+    lines = [line for line in history or [] if "loss" in line.values]
+    if not lines:
+        return None
+    end = lines[-1].step
+    last = [line.values["loss"] for line in lines if line.step > (1 - TENTH) * end]
+    before = [line.values["loss"] for line in lines if (1 - 2 * TENTH) * end < line.step <= (1 - TENTH) * end]
+    if len(last) < 3 or len(before) < 3:
+        return None
+    error = math.sqrt(variance(last) / len(last) + variance(before) / len(before))
+    return Ending(fmean(before), fmean(last), 2 * error)
+
+
+CONVERGED = (
+    "± is twice the standard error of the change. The learning rate falls to zero, which levels any curve at "
+    "its end: a level curve says that this recipe is finished, not that a longer one would give no more."
+)
+COLUMNS = (
+    Column("label", "Row", text=True),
+    Column("seed", "Seed"),
+    Column("last", "Loss, last tenth of the steps"),
+    Column("before", "Loss, tenth before"),
+    Column("change", "Change"),
+    Column("verdict", "Verdict", text=True),
+)
+
+
+def converged(results: Results, rows: Sequence[Row]) -> Grid:
+    """How the loss of each trained run ends; of a run near chance, that it has not learned, level or not."""
+    lines = []
+    for row in rows:
+        for run in row.runs if row.trained else ():
+            found, sources = ending(run.history), (Source(run.key.history, "loss", run.key),)
+            numbers: tuple[Cell, ...] = (None, None, None)
+            if found:
+                losses = (
+                    Number(value=loss, digits=3, sources=sources) for loss in (found.last, found.before)
+                )
+                numbers = (*losses, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
+            unlearned = chance.told(run.metrics, results.sheets.get(row.dataset or ""))
+            verdict = unlearned or (found.verdict if found else None)
+            cells = (results.title(row), Text(str(run.key.seed)), *numbers, verdict)
+            lines.append(grid.Line(cells, row.name))
+    groups = (grid.Group("", tuple(lines)),)
+    title = "Has training converged"
+    return Grid(key="converged", title=title, columns=COLUMNS, groups=groups, notes=(CONVERGED,))
