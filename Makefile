@@ -29,6 +29,7 @@ test: setup      ## lint, types, tests
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache > /dev/null || lint-imports --no-cache
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test-all: test   ## those and the slow ones: a second clone, queues, servers
