@@ -108,6 +108,10 @@ def large(content):
         at = content.find(b"\x9d\x01\x2a", at + 7)
 
 
+def unknown_codec(content):
+    content[:] = content.replace(b"avc1", b"zzzz").replace(b"avcC", b"zzzC")
+
+
 def without_index(content):
     at = content.index(b"moov")
     del content[at - 4 :]
@@ -146,6 +150,7 @@ DAMAGED = {
         r"^damaged: ends after 1\.92 s where its header says 300000000\.00 s$",
     ),
     "16,000 pixels": (changed("vp8.webm", large), "^frames of 16000 × 16000 pixels"),
+    "a codec of no one": (changed("whole.mp4", unknown_codec), "^not a readable video: .* its codec$"),
     "mp4 without index": (changed("whole.mp4", without_index), "moov"),
     **{
         f"{name} cut to {tenths} tenths": (cut_to(name, tenths), "^damaged: (cut off: |its index)")

@@ -220,6 +220,8 @@ def _whole(path: Path, container: Any) -> int:
         kind = "sound alone" if container.streams.audio else "no video stream"
         raise VideoError(path, f"not a video: {kind}")
     stream = video_stream(container)
+    if stream.codec_context is None:
+        raise VideoError(path, "not a readable video: FFmpeg does not know its codec")
     if container.format.name.endswith("_pipe") or container.format.name == "image2":
         raise VideoError(path, f"not a video: a picture ({stream.codec_context.name})")
     end, frames, sizes = 0.0, 0, {(stream.width, stream.height): None}
