@@ -100,7 +100,7 @@ def test_some_rows_are_run_and_reported_alone_and_the_rest_later(repository):
     assert {"prepare@k400", "resolve", "complexity", "sheets@hmdb51", "report"} <= ran
     assert "1 of 1 rows: paper/clip/0 done" in repository.some and "pictures" not in ran
     page = repository.some_report
-    assert "1 of 3 runs" in page and "`paper/main/0`" in page.partition("Not run yet")[2].partition("\n")[0]
+    assert "1 of 3 runs" in page and "paper/main/0" in page.partition("Not run yet")[2].partition("\n")[0]
     assert "No run has been drawn yet." in page
     assert "1 of 1 rows: paper/main/0 done" in repository.rest, "clip is not run again"
 
