@@ -13,13 +13,8 @@ from m2clip import rows, runs
 from m2clip.parsing import plain
 from m2clip.report import facts
 from m2clip.report.declared import read as read_declared
-from m2clip.report.names import Names
-from m2clip.report.results import load
 from m2clip.report.results import read as read_results
-from m2clip.report.tables import declared, make
-from m2clip.report.tables.beside_paper import beside_paper
-from m2clip.report.tables.columns import Context
-from m2clip.report.tables.making import make_table
+from m2clip.report.tables import make
 from m2clip.runs import RunKey
 from m2clip.schedule import resolve_schedule
 
@@ -162,25 +157,6 @@ def complexity(names):
     lines = [f"{name},{frames},16000000,{frames * 20}.500" for name in names for frames in (8, 16, 32)]
     Path("reports").mkdir(exist_ok=True)
     Path("reports/complexity.csv").write_text("\n".join(["row,frames,trainable_total,gmacs_view", *lines]))
-
-
-def world():
-    """What was asked, the rows as the report loads them, and what cells need."""
-    profile = rows.profile(PROFILE)
-    asked = declared.read(rows.params()["tables"], rows.rows())
-    found = load(profile, asked.rows(), rows.seeds(), asked.labels)
-    told = {dataset: facts.read_facts(PROFILE, dataset) for dataset in rows.DATASETS}
-    context = Context(Names(tuple(profile.synthetic)), told, facts.read_parameters(), profile)
-    return beside_paper(asked, context), found, context
-
-
-def table(name):
-    """One table, made anew; and of each row by name its cells by the key of their column."""
-    asked, found, context = world()
-    made = make_table(name, asked.tables[name], found, context)
-    keys = [column.key for column in made.columns]
-    lines = zip(made.names, made.cells, strict=True)
-    return made, {row: dict(zip(keys, cells, strict=True)) for row, cells in lines if row}
 
 
 def results():

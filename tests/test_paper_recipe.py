@@ -13,7 +13,7 @@ import yaml
 import made_up_runs as made
 from m2clip import rows
 from m2clip.errors import UserError
-from m2clip.report.tables import published
+from m2clip.report import published
 from m2clip.runs import RunKey
 from m2clip.stages import pipelines, repro
 

@@ -11,8 +11,8 @@ from m2clip.config import Run
 from m2clip.parsing import build
 from m2clip.report import grid
 from m2clip.report.grid import Cell, Column, Grid
-from m2clip.report.names import HEADS, METHOD, MISSING, Names
-from m2clip.report.numbers import Number
+from m2clip.report.names import HEADS, METHOD, Names
+from m2clip.report.numbers import MISSING, Number
 from m2clip.report.rendering import render
 from m2clip.runs import RunKey
 

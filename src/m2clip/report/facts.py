@@ -27,6 +27,12 @@ def read_facts(profile: str, dataset: str) -> Line | None:
     return lines[0] if lines else None
 
 
+def classes(facts: Line | None) -> int | None:
+    """How many labels a dataset has, by its data sheet; None where it does not tell."""
+    labels = (facts or {}).get("labels") or ""
+    return int(labels) if labels.isdigit() and int(labels) else None
+
+
 def overlap_file(profile: str, dataset: str) -> Path:
     """The labels of a dataset that a training set has too."""
     return sheets(profile) / f"{dataset}_overlap.csv"

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
-from m2clip.report import chance, grid
+from m2clip.report import facts, grid
 from m2clip.report.columns import UNSEEN
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.numbers import MARGIN, Number, Source, Text
 from m2clip.report.results import Results
-from m2clip.report.row import Row, get_path
+from m2clip.report.row import Row, SeedRun, get_path, is_number
 from m2clip.runs import LogLine
 
 PAIRS = {"k400": ("clip", "main"), "ssv2": ("clip-ssv2", "ssv2")}  # CLIP's row and the trained row
@@ -181,10 +181,19 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
                     Number(value=loss, digits=3, sources=sources) for loss in (found.last, found.before)
                 )
                 numbers = (*losses, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
-            unlearned = chance.told(run.metrics, results.sheets.get(row.dataset or ""))
+            unlearned = _unlearned(run, row, results)
             verdict = unlearned or (found.verdict if found else None)
             cells = (results.title(row), Text(str(run.key.seed)), *numbers, verdict)
             lines.append(grid.Line(cells, row.name))
     groups = (grid.Group("", tuple(lines)),)
     title = "Has training converged"
     return Grid(key="converged", title=title, columns=COLUMNS, groups=groups, notes=(CONVERGED,))
+
+
+def _unlearned(run: SeedRun, row: Row, results: Results) -> str:
+    """`has not learned: ...` of one run of a trained row that is so near to chance; else nothing."""
+    top1, chance = get_path(run.metrics, "supervised", "top1"), results.chance(row.dataset)
+    if not is_number(top1) or chance is None or top1 > chance.value + MARGIN:
+        return ""
+    labels = facts.classes(results.sheets.get(row.dataset or ""))
+    return f"has not learned: top-1 is {top1:.1f} %, {chance} % of {labels} classes is chance"

@@ -1,9 +1,8 @@
-"""What things are called wherever a number is shown: datasets, heads, and a value that is not there."""
+"""What things are called wherever a number is shown: datasets and heads."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-MISSING = "—"
 METHOD = "M2-CLIP"
 HEADS = {"contrastive": "contrastive", "cmc": "CMC", "cmlm": "CMLM", "vc": "VC"}
 DATASETS = {"k400": "K400", "ssv2": "SSv2", "ucf101": "UCF101", "hmdb51": "HMDB51"}

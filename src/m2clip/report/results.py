@@ -7,14 +7,12 @@ results.step(results.rows["main"], results.rows["clip"])  # Number: +24.0, with 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import fmean, stdev
-from typing import Any
 
 from m2clip import rows as declared_rows
 from m2clip import weights
 from m2clip.config import Backbone
 from m2clip.parsing import build
-from m2clip.report import TABLES, accuracy, chance, facts, published
+from m2clip.report import TABLES, accuracy, facts, published
 from m2clip.report.accuracy import Verbs
 from m2clip.report.columns import COLUMNS, UNSEEN
 from m2clip.report.correlation import Correlations, compare
@@ -25,11 +23,9 @@ from m2clip.report.facts import Line as Facts
 from m2clip.report.names import DATASETS, Names
 from m2clip.report.numbers import MARGIN, NEAR_CHANCE, Number, Source
 from m2clip.report.published import Line, Published
-from m2clip.report.row import Nested, Row, SeedRun, get_path, is_number, marks
+from m2clip.report.row import Row
 from m2clip.report.row import read as read_row
 from m2clip.rows import MAIN, Profile
-
-__all__ = ["Nested", "Row", "SeedRun", "get_path", "is_number", "marks"]  # of row.py, for those still to move
 
 
 @dataclass(frozen=True)
@@ -59,9 +55,9 @@ class Results:
 
     def chance(self, dataset: str | None) -> Number | None:
         """Percent of a guess among the labels of a dataset, from its data sheet."""
-        guessed = chance.percent(self.sheets.get(dataset or ""))
+        labels = facts.classes(self.sheets.get(dataset or ""))
         sheet = facts.sheets(self.profile.name) / f"{dataset}.csv"
-        return None if guessed is None else Number(value=guessed, sources=(Source(sheet, "line 2, labels"),))
+        return Number(value=100 / labels, sources=(Source(sheet, "line 2, labels"),)) if labels else None
 
     def unlearned(self, row: Row | None) -> bool:
         """Whether a trained row is within ten points of chance on its own set."""
@@ -245,33 +241,3 @@ def _beside_paper(spec: Spec, results: Results) -> Spec:
         return spec
     more = ["from_paper"] if supervised else [f"{name}_from_paper" for name in unseen]
     return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))
-
-
-# What follows is the older way, for modules that have not moved to Number yet.
-
-
-@dataclass(frozen=True)
-class Value:
-    """A mean with the standard deviation and the number of what it is the mean of."""
-
-    mean: float
-    std: float | None = None
-    count: int = 1
-    digits: int = 1
-    mark: str = ""
-
-
-def summary(numbers: Iterable[Any]) -> Value | None:
-    """Mean and sample standard deviation of the numbers that are there; None of nothing."""
-    there = [float(number) for number in numbers if is_number(number)]
-    if not there:
-        return None
-    return Value(fmean(there), stdev(there) if len(there) > 1 else None, len(there))
-
-
-def load(
-    profile: Profile, names: Iterable[str], seeds: Iterable[int], labels: Mapping[str, str]
-) -> list[Row]:
-    """The declared rows of a profile, whether or not their runs exist."""
-    seeds = list(seeds)
-    return [read_row(profile, name, seeds, labels.get(name)) for name in names]

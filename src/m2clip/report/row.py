@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from m2clip.report.results import Value
-
 Nested = Mapping[str, Any]
 
 
@@ -99,13 +97,6 @@ class Row:
         if found is None or not self.trained:
             return found and replace(found, std=None)
         return found.marked(marks(len(there), len(self.runs)))
-
-    def value(self, *path: str) -> "Value | None":
-        """The older form of `number`."""
-        from m2clip.report.results import Value
-
-        found = self.number(*path)
-        return None if found is None else Value(found.value, found.std, len(self.measured), mark=found.marks)
 
     def hits(self) -> list[float] | None:
         """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""

@@ -19,8 +19,7 @@ from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.report import audit, claims
-from m2clip.report.tables import declared
+from m2clip.report import audit, claims, declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import resolve_schedule
 from m2clip.stages import pipelines
