@@ -366,7 +366,7 @@ def test_levels():
     assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
     assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
     assert [verdict for asked, verdict in verdicts.items() if "TE and TD alone apart" in asked] == [None]
-    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below main"] == "met"
+    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
     assert verdicts["Synth-K400: 1,000 test videos or more"] == "not met"
 

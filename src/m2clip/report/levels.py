@@ -38,13 +38,14 @@ def _levels(results: Results, rows: Sequence[Row]) -> Iterator[Level]:
             continue
         shown, clip, row = results.names.dataset(dataset), by_name.get(clip_name), by_name.get(name)
         theirs, ours = _top1(clip), _top1(row)
-        for called, top1 in ((clip_name, theirs), (name, ours)):
-            if least := LEAST.get(called):
-                asked = f"{called} on {shown}: at least {least} %"
+        called = [one.label if one else key for one, key in ((clip, clip_name), (row, name))]
+        for key, label, top1 in zip((clip_name, name), called, (theirs, ours), strict=True):
+            if least := LEAST.get(key):
+                asked = f"{label} on {shown}: at least {least} %"
                 yield asked, _percent(top1), None if top1 is None else top1 >= least
         if dataset == "k400":
             gap = None if theirs is None or ours is None else ours - theirs
-            asked = f"CLIP zero-shot on {shown}: at least {MARGIN} points below {name}"
+            asked = f"CLIP zero-shot on {shown}: at least {MARGIN} points below {called[1]}"
             told = None if gap is None else f"{gap:.1f} points"
             yield asked, told, None if gap is None else gap >= MARGIN
         else:
