@@ -94,7 +94,7 @@ class AIM(Method):
         return {
             "adapters": Group([adapter for block in self.image.blocks for adapter in block.adapters()]),
             "temporal_embedding": Group([self.temporal_embedding], decay=0.0),
-            "last_norm": Group([self.image.visual.ln_post]),
+            "last_norm": Group([self.image.visual.ln_post], decay=0.0),
             "vc": Group([self.vc] if self.vc else []),
         }
 

@@ -121,7 +121,7 @@ class ZeroI2V(Method):
         return {
             "adapters": Group([adapter for block in self.image.blocks for adapter in block.adapters()]),
             "temporal_embedding": Group([self.temporal_embedding], decay=0.0),
-            "last_norm": Group([self.image.visual.ln_post]),
+            "last_norm": Group([self.image.visual.ln_post], decay=0.0),
             "vc": Group([self.vc]),
         }
 
