@@ -52,14 +52,14 @@ def _label(dataset: str, split: str, index: int, world: World) -> str:
     """Every block of C videos holds every label once."""
     labels = world.labels[dataset]
     block, place = divmod(index, len(labels))
-    order = generator("synthetic", *world.key, dataset, split, "labels", block).permutation(len(labels))
+    order = generator("standin", *world.key, dataset, split, "labels", block).permutation(len(labels))
     return labels[order[place]]
 
 
 def plan(dataset: str, split: str, index: int, world: World = SMALL) -> Plan:
     """The video of this index."""
     label = _label(dataset, split, index, world)
-    rng = generator("synthetic", *world.key, dataset, split, index)
+    rng = generator("standin", *world.key, dataset, split, index)
     length, fps = int(rng.integers(40, 57)), int(rng.integers(20, 31))
     thing = str(rng.choice(world.objects))
     if dataset == "ssv2":

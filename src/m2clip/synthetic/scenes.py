@@ -139,7 +139,7 @@ def backdrop(scene: Scene) -> tuple[Canvas, Array, Array]:
 @cache
 def _grain(height: int) -> Array:
     """Unit noise, `(64, 3, H + 16, W + 16)`, of which every clip takes its own sequence of crops."""
-    rng = generator("synthetic", "grain")
+    rng = generator("standin", "grain")
     return rng.standard_normal((64, 3, height + 16, width_of(height) + 16), np.float32)
 
 

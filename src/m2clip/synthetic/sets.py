@@ -51,7 +51,7 @@ def splits_of(dataset: str, split: str, index: int, world: World = SMALL) -> str
     if dataset not in THREE_SPLITS or split != "test":
         return split
     block, place = divmod(index, 3)
-    order = generator("synthetic", *world.key, dataset, "splits", block).permutation(3)
+    order = generator("standin", *world.key, dataset, "splits", block).permutation(3)
     return f"test{order[place] + 1}"
 
 
