@@ -1,11 +1,11 @@
-"""Vita-CLIP (Wasim et al., CVPR 2023): prompts in every layer of the image tower, and words before labels.
+"""Vita-CLIP (Wasim et al., CVPR 2023, Section 3): prompts in every image layer, words before labels.
 
     c_t = fc(z_t^cls)                           the class token of each frame, projected
-    s_t = c_t + MHSA over T of LN(c)_t          summary token: what happens in the whole video    Sec. 3.1.1
+    s_t = c_t + MHSA over T of LN(c)_t          summary token: what happens in the whole video
     l_j = p_j + c_j,  j = 1 .. T                local prompts: one for each frame, seen by all
     g_1 .. g_8                                  global prompts: of the layer, the same for all videos
     [z_t, s_t, l, g] + MHSA([z_t, s_t, l, g])   s, l and g are dropped before the FFN
-    prompt of class c = [v_1^c] ... [v_M^c] label_c                                               Sec. 3.1.2
+    prompt of class c = [v_1^c] ... [v_M^c] label_c
 
 Both towers are frozen. A temporal embedding is added to the tokens of each frame, and the temperature is
 trained. Words that each class has of its own mean nothing for other labels: these are read alone, with CLIP's

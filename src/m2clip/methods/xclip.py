@@ -1,9 +1,9 @@
 """X-CLIP (Ni et al., ECCV 2022): frames send messages to each other, and a video changes its labels.
 
-    m_t = c_t + MHSA over T of LN(c)_t,  c_t = fc(z_t^cls)    a message from each frame        Eq. 4-5
-    [z_t, m_t] + MHSA(LN [z_t, m_t])                          m_t is dropped before the FFN    Eq. 6-7
-    v   = mean over T of (h_t + MIT(h + e)_t)                 h_t: projected class token       Eq. 8
-    w   = w + alpha P(w, patches)                             labels attend to patches         Eq. 9-10
+    m_t = c_t + MHSA over T of LN(c)_t,  c_t = fc(z_t^cls)    a message from each frame    Sec. 3.2
+    [z_t, m_t] + MHSA(LN [z_t, m_t])                          m_t is dropped before the FFN
+    v   = mean over T of (h_t + MIT(h + e)_t)                 h_t: projected class token
+    w   = w + alpha P(w, patches)                             labels attend to patches     Sec. 3.3
     p(c | x) = softmax over c of cos(v, w_c) / tau
 
 The image tower is tuned at train.lr and what is new ten times as fast; the text tower and tau are frozen.
@@ -50,7 +50,7 @@ class MessageBlock(nn.Module):
 
 
 class Integration(nn.Module):
-    """MIT, the multi-frame integration transformer: Eq. 8."""
+    """MIT, the multi-frame integration transformer."""
 
     def __init__(self, frames: int, width: int, layers: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class PromptLayer(nn.Module):
 
 
 class VideoPrompt(nn.Module):
-    """The video-specific prompt, alpha P(w, patches): Eq. 9-10."""
+    """The video-specific prompt: w + alpha P(w, patches)."""
 
     def __init__(self, width: int, joint: int, layers: int, alpha: float) -> None:
         super().__init__()
