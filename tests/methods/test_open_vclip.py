@@ -149,3 +149,14 @@ def test_parameters_and_multiply_adds_at_full_size_of_which_the_paper_prints_non
     assert cost.macs_view / 1e9 == pytest.approx(151.95, abs=0.005)
     of_a_frame = 2 * 197 * 197 * 768  # scores, and values weighed by them
     assert cost.macs_view - 140.51e9 == pytest.approx(8 * 12 * 2 * of_a_frame, rel=1e-3)
+
+
+def test_the_cost_of_texts_counts_every_sentence():
+    """The eighth sentence has as many words as the first, so that both cost the same."""
+    labels = tuple(f"label {n}" for n in range(400))
+
+    def macs(sentences):
+        config = build(Run, {"method": "open_vclip", "options": {"sentences": sentences}})
+        return complexity(config, labels, [1])[0].macs_text
+
+    assert macs(8) - macs(7) == macs(1)
