@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from m2clip import paths, provenance, rows
+from m2clip import experiment, paths, profiles, provenance
 
 RESULTS = Path("benchmarks/results/cold.csv").resolve()
 COMMANDS = {"setup": "setup", "repro": "repro", "again": "repro", "test": "test"}
@@ -39,8 +39,8 @@ def main() -> None:
         subprocess.run(["git", "clone", "--quiet", ".", str(folder)], check=True)
     for what in asked:
         line = {"what": what} | timed(COMMANDS[what], folder) | {
-            "profile": rows.profile().name,
-            "rows": len(rows.rows()),
+            "profile": profiles.read().name,
+            "rows": len(experiment.rows()),
             "processor": provenance.processor(),
             "cores": paths.cores(),
             "commit": (provenance.commit() or "")[:12],

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.models.factory import build_model
 
 ROWS = ("main", "site-both", "frames-16", "frames-32", "st-adapter")
@@ -23,7 +23,7 @@ SIDE = 224
 
 def saved(row: str, precision: str) -> float:
     """GB that a video adds to those of a batch."""
-    config = rows.resolve(row, rows.profile("paper"))
+    config = experiment.resolve(row, profiles.read("paper"))
     model, _ = build_model(config, ("a", "b"), 0, "meta")
     with FakeTensorMode(allow_non_fake_inputs=True):
         model.to_empty(device="cpu").train()

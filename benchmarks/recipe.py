@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import yaml
 
-from m2clip import backbones, provenance, rows
+from m2clip import backbones, experiment, profiles, provenance
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
@@ -42,7 +42,7 @@ def overrides(arguments: list[str]) -> dict[str, Any]:
 def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
     """Train a row with overrides and score it on the validation draw."""
     seed = over.pop("seed", 0)
-    config = build(Run, merge(plain(rows.resolve(row, rows.profile(PROFILE))), over))
+    config = build(Run, merge(plain(experiment.resolve(row, profiles.read(PROFILE))), over))
     dataset = manifest.read(Path("data") / PROFILE / config.data.dataset)
     model, _ = build_model(config, dataset.labels, seed, device_name())
     began = time.process_time()

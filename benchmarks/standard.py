@@ -18,7 +18,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
-from m2clip import provenance, rows
+from m2clip import experiment, profiles, provenance
 from m2clip.config import Run
 from m2clip.data import annotations, build_manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
@@ -92,7 +92,7 @@ def main() -> None:
     """Measure and write."""
     torch.set_num_threads(1)
     asked = backbone.task(STANDARD.name)
-    config = rows.resolve(rows.MAIN, rows.profile(STANDARD.name))
+    config = experiment.resolve(experiment.MAIN, profiles.read(STANDARD.name))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         open_clip.add_model_config(asked.config)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from m2clip import provenance, rows, runs
+from m2clip import experiment, profiles, provenance, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
 from m2clip.data.frame_cache import FrameCache
@@ -50,8 +50,8 @@ def child(command: list[str]) -> float:
 
 def parts(row: str) -> list[tuple[str, float, str]]:
     """Name, CPU seconds and unit of what training and evaluating a row is made of."""
-    config = rows.resolve(row)
-    dataset = manifest.read(Path("data") / rows.profile().name / config.data.dataset)
+    config = experiment.resolve(row)
+    dataset = manifest.read(Path("data") / profiles.read().name / config.data.dataset)
     model, _ = build_model(config, dataset.labels, 0, device_name())
     pixels = pixels_of(model)
     found: list[tuple[str, float, str]] = []
@@ -85,7 +85,7 @@ def parts(row: str) -> list[tuple[str, float, str]]:
 def recorded() -> pd.DataFrame:
     """Wall seconds of the stages of all runs of the profile, as their provenance says."""
     lines = []
-    for key in runs.found(rows.profile().name):
+    for key in runs.found(profiles.read().name):
         for stage, file in (("train", key.provenance), ("evaluate", key.evaluation_provenance)):
             if file.exists():
                 lines.append((stage, key.row, pd.read_json(file, typ="series")["seconds"]))
@@ -94,7 +94,7 @@ def recorded() -> pd.DataFrame:
 
 def main() -> None:
     """Print all of it."""
-    row = sys.argv[1] if len(sys.argv) > 1 else rows.MAIN
+    row = sys.argv[1] if len(sys.argv) > 1 else experiment.MAIN
     print(f"{row}, {provenance.processor()}, commit {provenance.commit()}")
     for name, seconds, unit in parts(row):
         print(f"  {name:<40} {seconds * 1000:8.1f} ms a {unit}")

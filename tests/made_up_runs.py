@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from m2clip import rows, runs
+from m2clip import experiment, profiles, runs
+from m2clip.files import read_yaml
 from m2clip.parsing import plain
 from m2clip.report import facts
 from m2clip.report.declared import read as read_declared
@@ -20,7 +21,7 @@ from m2clip.schedule import resolve_schedule
 
 ROOT = Path(__file__).parents[1]
 PROFILE = "embedded"
-COPIED = ("experiments/profiles", "experiments/published", "experiments/backbone")
+COPIED = ("experiments/profiles", "experiments/rows", "experiments/published", "experiments/backbone")
 LABELS = [f"label {number}" for number in range(6)]
 VIDEOS = 60
 HARD = "<b>&|_%$#{}\\\"'</script>"  # a label that looks like markup
@@ -32,8 +33,7 @@ def declare(root):
     for name in COPIED:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.safetensors"))
     shutil.copy(ROOT / "experiments/audit.yaml", root / "experiments")
-    for name in ("rows.yaml", "tables.yaml"):
-        shutil.copy(ROOT / "experiments" / name, root / "experiments" / name)
+    shutil.copy(ROOT / "experiments/tables.yaml", root / "experiments")
     shutil.copy(ROOT / "experiments" / "claims.yaml", root / "experiments")
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")
 
@@ -41,7 +41,7 @@ def declare(root):
 def edit(name, change):
     """Change a declaration: `change` gets its content and alters it."""
     path = Path(name)
-    content = yaml.safe_load(path.read_text())
+    content = read_yaml(path)
     change(content)
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
@@ -49,14 +49,14 @@ def edit(name, change):
 def resolve():
     """The resolved config of every row, as the stage writes it, and sheets of real data; returns all."""
     shutil.rmtree(runs.RESOLVED, ignore_errors=True)
-    profile = rows.profile(PROFILE)
+    profile = profiles.read(PROFILE)
     facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
     for dataset, videos in () if profile.synthetic else TRAINING.items():
         splits = f'"train {videos:,}, test 60"'
         sheet(dataset, f"dataset,splits,class_ids\n{dataset},{splits},as published\n")
     for dataset in () if profile.synthetic else ("ucf101", "hmdb51"):
         sheet(dataset, f"dataset,class_ids\n{dataset},as published\n")
-    found = {row: rows.resolve(row, profile) for row in rows.rows()}
+    found = {row: experiment.resolve(row, profile) for row in experiment.rows()}
     for row, config in found.items():
         if config.train.steps:
             found[row] = replace(config, train=resolve_schedule(config.train, TRAINING[config.data.dataset]))
@@ -89,7 +89,11 @@ def from_where(row, config, seed=0):
 def whole(root, seeds=(0,), without=(), labels=()):
     """All that a report is made of, in a folder: every row run with each seed, but for some."""
     declare(root)
-    edit("experiments/tables.yaml", lambda content: content["labels"].update(labels))
+    for row, label in dict(labels).items():
+        edit(
+            "experiments/rows/m2clip.yaml",
+            lambda content, row=row, label=label: content[row].update(label=label),
+        )
     edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
     configs = resolve()
     for row, config in configs.items():
@@ -98,7 +102,7 @@ def whole(root, seeds=(0,), without=(), labels=()):
             from_where(row, config, seed)
     complexity(configs)
     facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
-    for dataset in rows.DATASETS:
+    for dataset in profiles.DATASETS:
         sheet(dataset, f"dataset,labels\n{dataset},40\n")
     for dataset in ("ucf101", "hmdb51"):
         classes(dataset)
@@ -161,8 +165,8 @@ def complexity(names):
 
 def results():
     """What the report of the asked tables is made of."""
-    profile = rows.profile(PROFILE)
-    return read_results(profile, read_declared(rows.params()["tables"], rows.rows()))
+    profile = profiles.read(PROFILE)
+    return read_results(profile, read_declared(profiles.params()["tables"], experiment.rows()))
 
 
 def grid(name, found=None):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from m2clip import rows, runs
+from m2clip import profiles, runs
 from m2clip.config import Run
-from m2clip.parsing import build, gather_options, plain
+from m2clip.parsing import build, gather_options, override, plain
 from m2clip.report.differences import paper
 from m2clip.runs import RunKey
 
@@ -20,11 +20,10 @@ PROFILE = {
 }
 ROWS = {
     "main": {},
-    "fake-clip": {"method": "clip", "train": {"steps": 0}},
-    "fake-ssv2": {"data": {"dataset": "ssv2"}},
+    "fake-clip": {"method": "clip", "label": "Fake CLIP", "train": {"steps": 0}},
+    "fake-ssv2": {"on": ["ssv2"]},
 }
 TABLES = {
-    "labels": {"fake-clip": "Fake CLIP"},
     "tables": {
         "main": {
             "title": "Made up",
@@ -42,10 +41,20 @@ def write_yaml(path: Path, content: object) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+def declare_rows(entries):
+    """Entries of rows in the files of their methods, in the current folder."""
+    by_method = {}
+    for name, entry in entries.items():
+        kept = {key: value for key, value in entry.items() if key != "method"}
+        by_method.setdefault(entry.get("method", "m2clip"), {})[name] = kept
+    for method, content in by_method.items():
+        write_yaml(Path(f"experiments/rows/{method}.yaml"), content)
+
+
 def declare(differences=None, seeds=(0,), tables=None):
     """The files that a person writes, in the current folder."""
     write_yaml(Path("experiments/profiles/fake.yaml"), PROFILE)
-    write_yaml(Path("experiments/rows.yaml"), {"rows": differences or ROWS})
+    declare_rows(differences or ROWS)
     write_yaml(Path("experiments/tables.yaml"), tables or TABLES)
     write_yaml(Path("experiments/audit.yaml"), {})
     write_yaml(Path("experiments/claims.yaml"), {"claims": CLAIMS})
@@ -54,10 +63,13 @@ def declare(differences=None, seeds=(0,), tables=None):
 
 def resolve(row, over=None):
     """The resolved config of a row, written and returned as training reads it."""
-    profile, key = rows.profile("fake"), RunKey("fake", row, 0)
-    over = over or {}
+    profile, key = profiles.read("fake"), RunKey("fake", row, 0)
+    entry = over or {}
+    over = {key: value for key, value in entry.items() if key not in ("label", "on")}
+    if "on" in entry:
+        over = override({"data": {"dataset": entry["on"][0]}}, over)
     dataset = over.get("data", {}).get("dataset", "k400")
-    config = build(Run, rows.override(plain(paper(profile, dataset)), gather_options(over)))
+    config = build(Run, override(plain(paper(profile, dataset)), gather_options(over)))
     train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {
         "inputs": {"videos": "fake"}
     }

@@ -11,7 +11,7 @@ import open_clip
 import pytest
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.models.prompts import make_prompts
@@ -35,7 +35,7 @@ def root(tmp_path, monkeypatch):
 
 
 def switches():
-    return {switch.key: switch for switch in audit.read(rows.rows()).switches}
+    return {switch.key: switch for switch in audit.read(experiment.rows()).switches}
 
 
 def sections(kind=Run, path=""):
@@ -86,7 +86,10 @@ def test_every_released_value_in_the_config_stands_in_the_audit():
 
 
 def test_values_are_the_defaults_the_rows_and_listed_in_params():
-    params, released = rows.params(), {name: rows.resolve(name) for name in ("released", "released-ssv2")}
+    params, released = (
+        profiles.params(),
+        {name: experiment.resolve(name) for name in ("released", "released-ssv2")},
+    )
     for key, switch in switches().items():
         section, *_, last = key.split(".")
         below = params[section]
@@ -103,54 +106,56 @@ def test_values_are_the_defaults_the_rows_and_listed_in_params():
 def test_the_released_rows_change_nothing_else():
     keys = set(switches())
     for name, dataset in (("released", "k400"), ("released-ssv2", "ssv2")):
-        profile = rows.profile(made.PROFILE)
-        changed = between(rows.resolve(name, profile), paper(profile, dataset))
-        recipe = {f"train.{key}" for key in profile.rows.get(name, {}).get("train", {})}
+        profile = profiles.read(made.PROFILE)
+        changed = between(experiment.resolve(name, profile), paper(profile, dataset))
+        recipe = {f"train.{key}" for key in experiment.recipe(name, profile).get("train", {})}
         others = {"data.dataset", "evaluate.crops", "evaluate.clips"} | recipe
         assert {text.partition("=")[0] for text in changed} <= keys | others
 
 
 def test_the_row_of_a_switch_changes_it_alone_to_the_other_value():
-    profile = rows.profile(made.PROFILE)
+    profile = profiles.read(made.PROFILE)
     for key, switch in switches().items():
         assert bool(switch.row) != bool(switch.cost), f"{key}: a row or a word on its cost"
         if switch.row:
             (other,) = {"paper", "released"} - {switch.ours}
-            changed = between(rows.resolve(switch.row, profile), paper(profile, "k400"))
+            changed = between(experiment.resolve(switch.row, profile), paper(profile, "k400"))
             assert changed == [f"{key}={written(switch.values[other])}"]
 
 
 def test_an_unknown_key_or_value_is_named():
     made.edit("experiments/audit.yaml", lambda content: content["switches"][0].update(key="decoder.sites"))
     with pytest.raises(UserError, match=r"audit.yaml: Site of the TED-Adapter: unknown key decoder.sites"):
-        audit.read(rows.rows())
+        audit.read(experiment.rows())
     made.edit(
         "experiments/audit.yaml",
         lambda content: content["switches"][0].update(key="data.crop"),
     )
     with pytest.raises(UserError, match=r"data.crop: expected one of short_side, resized, got 'attention'"):
-        audit.read(rows.rows())
+        audit.read(experiment.rows())
 
 
-def test_a_row_that_is_not_declared_is_named_before_anything_is_trained(monkeypatch):
-    made.edit("experiments/rows.yaml", lambda content: content["rows"].pop("site-mlp"))
-    made.edit("experiments/claims.yaml", lambda content: content.update(claims={}))
-    made.edit("experiments/tables.yaml", lambda content: content.update(tables={}, labels={}))
-    made.edit("params.yaml", lambda content: content.update(tables=[]))
+def test_the_rows_of_switches_are_made_of_them_unless_they_are_declared():
+    made.edit("experiments/rows/m2clip.yaml", lambda content: content.pop("site-mlp"))
+    row = experiment.declared()["site-mlp"]
+    assert row.differences["options"] == {"adapters": {"visual": {"site": "mlp"}}} and row.file == audit.AUDIT
+    own = experiment.declared()["shared-projections"].differences
+    assert own["options"] == {"adapters": {"visual": {"projections": "shared"}}}, "the paper's, not ours"
+
+
+def test_a_row_that_cannot_be_one_is_named_before_anything_is_trained(monkeypatch):
+    made.edit("experiments/audit.yaml", lambda content: content["switches"][1].update(row="../x"))
     monkeypatch.setattr(sys, "argv", ["resolve", made.PROFILE])
-    said = (
-        r"audit.yaml: Site of the TED-Adapter: row: there is no row site-mlp \(did you mean site-mlp-ssv2\?\)"
-    )
-    for read in (lambda: audit.read(rows.rows()), resolve.main):
-        with pytest.raises(UserError, match=said):
+    for read in (lambda: audit.read(experiment.rows()), resolve.main):
+        with pytest.raises(UserError, match=r"audit.yaml: switches.1.row: '../x' is no name"):
             read()
 
 
 def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
     smoke.copy(made.ROOT, Path("copy"))
     monkeypatch.chdir("copy")
-    kept = audit.read(rows.rows())
-    found = results.read(rows.profile(), declared.read([], rows.rows()), kept.rows(rows.rows()))
+    kept = audit.read(experiment.rows())
+    found = results.read(profiles.read(), declared.read([], experiment.rows()), kept.rows(experiment.rows()))
     switches_shown, *_ = (part for part in audit.section(found, kept).parts if isinstance(part, Grid))
     names = [line.label for line in switches_shown.lines]
     assert names == [switch.what for switch in kept.switches], "no line of the row `released`, which is gone"
@@ -159,9 +164,11 @@ def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
 
 def rendered():
     """The section of the audit as it stands, its switches' table, and all of its words."""
-    given = audit.read(rows.rows())
-    asked = declared.read([], rows.rows())
-    found = results.read(rows.profile(made.PROFILE), asked, (rows.MAIN, *given.rows(rows.rows())))
+    given = audit.read(experiment.rows())
+    asked = declared.read([], experiment.rows())
+    found = results.read(
+        profiles.read(made.PROFILE), asked, (experiment.MAIN, *given.rows(experiment.rows()))
+    )
     section = audit.section(found, given)
     table, *_ = (part for part in section.parts if isinstance(part, Grid))
     words = [str(part) for part in section.parts] + list(table.all_notes())
@@ -276,7 +283,7 @@ def test_an_empty_folder_gives_a_page_without_costs():
 
 
 def test_what_the_released_recipe_does_otherwise_is_told():
-    others = {other.what: f"{other.released} {other.ours}" for other in audit.read(rows.rows()).others}
+    others = {other.what: f"{other.released} {other.ours}" for other in audit.read(experiment.rows()).others}
     for what, words in {
         "Negatives of the contrastive head": ("36", "24"),
         "Schedule": ("0.933", "83.5", "96"),
@@ -290,7 +297,7 @@ def test_what_the_released_recipe_does_otherwise_is_told():
         assert all(word in others[what] for word in words), what
     assert (
         "a bias of zero"
-        in {s.what: s.released for s in audit.read(rows.rows()).switches}["Initialisation of VC"]
+        in {s.what: s.released for s in audit.read(experiment.rows()).switches}["Initialisation of VC"]
     )
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError
+from m2clip.parsing import merge
 from m2clip.report import accuracy, claims, claims_section, declared, published, results, statistics, verdicts
 from m2clip.report.accuracy import Difference
 from m2clip.report.grid import Grid, shown
@@ -45,11 +46,11 @@ def run(names, seeds=(0,)):
 def run_again(seeds):
     """The rows as they are read once files were changed."""
     made.edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
-    return results.read(rows.profile(made.PROFILE), declared.read([], rows.rows()), rows.rows())
+    return results.read(profiles.read(made.PROFILE), declared.read([], experiment.rows()), experiment.rows())
 
 
 def judged(found, *names):
-    stated = claims.read(rows.rows())
+    stated = claims.read(experiment.rows())
     chosen = {name: stated[name] for name in names or stated}
     return {one.claim.name: one for one in verdicts.judge(found, chosen)}
 
@@ -80,9 +81,9 @@ def bits(row, dataset, seed=0):
 
 
 def test_every_claim_fits_its_rows_and_its_set():
-    profile = rows.profile(made.PROFILE)
-    for name, claim in claims.read(rows.rows()).items():
-        configs = [rows.resolve(row, profile) for row in claim.rows]
+    profile = profiles.read(made.PROFILE)
+    for name, claim in claims.read(experiment.rows()).items():
+        configs = [experiment.resolve(row, profile) for row in claim.rows]
         own = {config.data.dataset for config in configs}
         assert len(own) == 1, name
         if not claim.zero_shot:
@@ -94,7 +95,7 @@ def test_every_claim_fits_its_rows_and_its_set():
 
 
 def test_what_the_paper_asks_of_k400_is_asked_of_ssv2_too_and_marked_as_ours():
-    stated = claims.read(rows.rows())
+    stated = claims.read(experiment.rows())
     for name, claim in stated.items():
         if claim.section.startswith(("Table 4", "Figure 4a")) and claim.set == "k400":
             assert not claim.beyond
@@ -105,15 +106,15 @@ def test_what_the_paper_asks_of_k400_is_asked_of_ssv2_too_and_marked_as_ours():
 
 
 def test_the_best_number_of_text_adapters_is_held_against_every_other():
-    stated = claims.read(rows.rows()).values()
-    others = {row for row in rows.rows() if row.startswith("text-")}
+    stated = claims.read(experiment.rows()).values()
+    others = {row for row in experiment.rows() if row.startswith("text-")}
     for dataset in ("k400", "ucf101"):
         asked = [one for one in stated if one.section.startswith("Figure 4b") and one.set == dataset]
         assert {one.worse[0] for one in asked if one.better == "main"} == others
 
 
 def test_m2clip_is_held_against_st_adapter_without_text_on_both_sets():
-    stated = claims.read(rows.rows()).values()
+    stated = claims.read(experiment.rows()).values()
     asked = {one.set: one for one in stated if "ST-Adapter without text" in one.says and "better" in one.says}
     assert {name: one.rows for name, one in asked.items()} == {
         "k400": ("main", "st-adapter"), "ssv2": ("ssv2", "st-adapter-ssv2")
@@ -121,13 +122,13 @@ def test_m2clip_is_held_against_st_adapter_without_text_on_both_sets():
 
 
 def test_the_paper_s_numbers_are_those_of_the_published_files():
-    profile, checked = rows.profile(made.PROFILE), 0
-    for name, claim in claims.read(rows.rows()).items():
+    profile, checked = profiles.read(made.PROFILE), 0
+    for name, claim in claims.read(experiment.rows()).items():
         if claim.published is None:
             continue
         table = published.read(claim.published.file)
         for row, number in zip(claim.rows, (claim.published.better, claim.published.worse), strict=True):
-            line = table.line(row, rows.resolve(row, profile), profile)
+            line = table.line(row, experiment.resolve(row, profile), profile)
             if row.startswith("st-adapter"):
                 lines = (cells for cells in table.lines if cells.cells["method"] == "ST-Adapter")
                 line = next(line for line in lines if line.cells["frames"] == "8")
@@ -139,10 +140,7 @@ def test_the_paper_s_numbers_are_those_of_the_published_files():
 
 
 def test_a_row_that_is_not_declared_is_named_before_anything_is_trained(monkeypatch):
-    def without(content):
-        del content["rows"]["cmc"]
-
-    made.edit("experiments/rows.yaml", without)
+    made.edit("experiments/rows/m2clip.yaml", lambda content: content.pop("cmc"))
     made.edit("experiments/tables.yaml", lambda content: content.update(tables={}, labels={}))
     made.edit("params.yaml", lambda content: content.update(tables=[]))
     monkeypatch.setattr("sys.argv", ["resolve", made.PROFILE])
@@ -178,7 +176,7 @@ def test_the_rule_on_the_page_names_the_numbers_that_are_used():
 
 
 def test_what_is_decided_is_corrected_for_the_claims_of_its_section():
-    found = run(rows.rows())
+    found = run(experiment.rows())
     for name, one in (everything := judged(found)).items():
         family = [other for other in everything.values() if other.claim.section == one.claim.section]
         alone = judged(found, name)[name].p
@@ -201,7 +199,7 @@ def test_what_is_decided_is_corrected_for_the_claims_of_its_section():
     ],
 )
 def test_a_verdict_says_what_weakens_it(seeds, told):
-    stated = claims.read(rows.rows())
+    stated = claims.read(experiment.rows())
     found = Difference(Number(value=fmean(seeds)), tuple(range(len(seeds))), seeds)
     alike, accurate = stated["correlation-falls"], stated["both-over-te"]
     because = "no interval: pairs of labels are not independent"
@@ -342,7 +340,7 @@ def test_labels_with_trained_and_with_untrained_verbs_are_told_apart(verbs):
 
 
 def test_of_every_zero_shot_set_both_kinds_of_verbs_are_asked():
-    stated = claims.read(rows.rows()).values()
+    stated = claims.read(experiment.rows()).values()
     assert {(one.set, one.verbs) for one in stated if one.verbs != "all"} == {
         (dataset, verbs) for dataset in claims.UNSEEN for verbs in ("trained", "untrained")
     }
@@ -418,8 +416,8 @@ def test_the_best_row_of_a_trade_can_win_or_lose_it():
 
 def explore(**over):
     """`main` as a person turns it in params.yaml, run anew with all that it is compared with."""
-    made.edit("params.yaml", lambda content: content.update(rows.merge(content, over)))
-    return run(rows.rows())
+    made.edit("params.yaml", lambda content: content.update(merge(content, over)))
+    return run(experiment.rows())
 
 
 def test_an_explored_main_is_not_judged_as_the_paper_s_and_stands_beside_none_of_its_numbers():
@@ -476,7 +474,7 @@ def test_the_page_shows_every_claim_what_it_is_made_of_and_what_is_missing():
     found = run(ROWS)
     for dataset in ("ucf101", "hmdb51"):
         made.classes(dataset)
-    stated, everything = claims.read(rows.rows()), judged(found)
+    stated, everything = claims.read(experiment.rows()), judged(found)
     told, in_file = lines(found), {line["claim"]: line for line in in_csv(*everything.values())}
     assert list(in_file) == list(stated) and set(told) == set(stated)
     section = claims_section.section(list(everything.values()), found)
@@ -530,14 +528,14 @@ def test_no_number_here_is_a_difference_to_the_paper_s():
 def test_mistakes_in_a_claim_are_named(values, told):
     made.edit("experiments/claims.yaml", lambda content: content["claims"]["both-over-te"].update(values))
     with pytest.raises(UserError, match=told):
-        claims.read(rows.rows())
+        claims.read(experiment.rows())
 
 
 @pytest.mark.parametrize("key", ["worse", "on", "says"])
 def test_what_a_claim_lacks_is_named(key):
     made.edit("experiments/claims.yaml", lambda content: content["claims"]["both-over-te"].pop(key))
     with pytest.raises(UserError, match=rf"claims.both-over-te.{key}: is missing"):
-        claims.read(rows.rows())
+        claims.read(experiment.rows())
 
 
 def test_a_step_and_a_claim_of_the_same_rows_are_the_same_number():

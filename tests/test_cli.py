@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import report_files as fake
 import tiny_runs
 import video_files
 from m2clip import api, cli
@@ -208,7 +209,7 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
     folder.mkdir(parents=True)
     (tmp_path / "params.yaml").write_text("profile: tiny\nseeds: [3, 0]\n")
     (folder / "tiny.yaml").write_text("{}\n")
-    (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n  clip: {method: clip}\n")
+    fake.declare_rows({"main": {}, "clip": {"method": "clip"}})
     for seed in (0, 3):
         save(RunKey("tiny", "main", seed).weights, seed=seed)
     file = manifest.folder / "videos/1.mp4"
@@ -240,7 +241,7 @@ def test_a_run_of_another_profile_than_the_one_of_params(call, save, manifest, t
     (tmp_path / "params.yaml").write_text("profile: tiny\nseeds: [0]\n")
     (folder / "tiny.yaml").write_text("{}\n")
     (folder / "other.yaml").write_text("seeds: [5, 0]\n")  # its own count beside the one of params.yaml
-    (tmp_path / "experiments/rows.yaml").write_text("rows:\n  main: {}\n")
+    fake.declare_rows({"main": {}})
     for at, (profile, seed) in enumerate((("tiny", 0), ("other", 5), ("other", 0))):
         save(RunKey(profile, "main", seed).weights, seed=at)
     file, other = manifest.folder / "videos/1.mp4", RunKey("other", "main", 5).weights

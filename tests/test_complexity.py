@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from m2clip import rows
+import report_files
+from m2clip import profiles
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.evaluation import complexity as counter
@@ -164,13 +165,11 @@ def test_the_stage_reads_rows_and_params_and_writes_a_table(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["complexity"])
     monkeypatch.setattr(stage, "FRAMES", (8,))
-    monkeypatch.setattr(rows, "PARAMS", tmp_path / "params.yaml")
-    monkeypatch.setattr(rows, "ROWS", tmp_path / "rows.yaml")
     labels = tmp_path / stage.LABELS
     labels.parent.mkdir(parents=True)
     labels.write_text("\n".join(LABELS) + "\n", encoding="utf-8")
-    rows.PARAMS.write_text("profile: smoke\nseeds: [0]\nadapters: {text: {layers: 2}}\n")
-    rows.ROWS.write_text("rows: {main: {}, clip: {method: clip}}\n")
+    profiles.PARAMS.write_text("profile: smoke\nseeds: [0]\nadapters: {text: {layers: 2}}\n")
+    report_files.declare_rows({"main": {}, "clip": {"method": "clip"}})
     stage.main()
     written = stage.OUTPUT.read_bytes()
     assert b"\r" not in written

@@ -1,19 +1,20 @@
 """Every row at full size for 8, 16 and 32 frames, against sums written out by hand from its declaration.
 
-Nothing of the package is used but the count that is tested: what a row is, is read from the YAML, and what it
-costs is written layer by layer from the paper's equations and ST-Adapter's.
+Nothing of the package is used but the count that is tested and how a row differs: its cost is written layer
+by layer from the paper's equations and ST-Adapter's.
 """
 
 from pathlib import Path
 
 import pytest
-import yaml
 
+from m2clip import experiment
 from m2clip.stages import complexity as stage
 
 ROOT = Path(__file__).parents[1]
 LABELS = (ROOT / stage.LABELS).read_text(encoding="utf-8").splitlines()
-ROWS = yaml.safe_load((ROOT / "experiments/rows.yaml").read_text(encoding="utf-8"))["rows"]
+ROWS = {name: experiment.differences(name) for name in experiment.rows()}
+ROWS = {name: {**over, **over.get("options", {})} for name, over in ROWS.items()}
 # ViT-B/16: width, patches, tokens, layers, joint space; the text tower's width; tokens of the longest prompt.
 D, M, L, LAYERS, E, TEXT, LONGEST = 768, 14 * 14, 14 * 14 + 1, 12, 512, 512, 11
 HALF, THREE_QUARTERS = 384, 384

@@ -12,9 +12,9 @@ import yaml
 from m2clip.backbones import check, shape_of
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError, guarded
+from m2clip.files import read_yaml
 from m2clip.options.m2clip import Adapters, Decoder, Options, TextAdapter, VisualAdapter
-from m2clip.parsing import build, merge, plain, read_yaml
-from m2clip.rows import override
+from m2clip.parsing import build, merge, override, plain
 
 BAD = {
     "decodr: {}": ["unknown key decodr", "did you mean decoder?", "backbone"],
@@ -62,7 +62,7 @@ BAD = {
     "train: {epochs: 2, warmup_epochs: 2}": ["train.warmup_epochs: 2", "train.epochs"],
     "train: {precision: 16}": ["train.precision: expected one of 32, bf16", "16"],
     "train: {lr_batch: 0}": ["train.lr_batch: 0"],
-    "backbone: {temperature: 0}": ["backbone.temperature: 0.0", "above 0"],
+    "backbone: {temperature: 0}": ["backbone.temperature: 0 ", "above 0"],
     "backbone: {temperature: hot}": ["backbone.temperature: expected a number or null", "'hot'"],
     "adapters: {visual: {temporal_enhancement: 1}}": [
         "adapters.visual.temporal_enhancement: expected true or false"
@@ -102,9 +102,9 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_a_mistake_is_one_line_with_the_source_and_the_key_path(text):
     with pytest.raises(UserError) as caught:
-        build(Run, yaml.safe_load(text), source="rows.yaml: row mine")
+        build(Run, yaml.safe_load(text), source="m2clip.yaml: mine")
     message = str(caught.value)
-    assert message.startswith("rows.yaml: row mine: ")
+    assert message.startswith("m2clip.yaml: mine: ")
     assert "\n" not in message
     for part in BAD[text]:
         assert part in message

@@ -10,6 +10,7 @@ import pytest
 
 import browser
 import made_up_runs as made
+from m2clip.experiment import rows
 from m2clip.report import provenance
 from m2clip.report.grid import Column, Grid, Group, Line, order
 from m2clip.report.numbers import Number
@@ -18,7 +19,6 @@ from m2clip.report.parts import Section
 from m2clip.report.rendering import latex as escape_latex
 from m2clip.report.rendering import markdown as escape_markdown
 from m2clip.report.rendering import render
-from m2clip.rows import rows
 
 HARD = made.HARD
 VOID = {"meta", "img", "input", "br", "link"}

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.options.m2clip import HEADS
 from m2clip.report import correlation, declared, results
 from m2clip.report.figures import (
@@ -65,8 +65,8 @@ def write_history(key, heads):
 
 def read(*more):
     """All tables with what ran of them."""
-    asked = declared.read(rows.params()["tables"], rows.rows())
-    return results.read(rows.profile(made.PROFILE), asked, ["main", *more])
+    asked = declared.read(profiles.params()["tables"], experiment.rows())
+    return results.read(profiles.read(made.PROFILE), asked, ["main", *more])
 
 
 def by_row(frame, **where):
@@ -77,7 +77,7 @@ def by_row(frame, **where):
 
 
 def test_every_figure_is_drawn_under_the_name_that_users_know():
-    run(rows.rows())
+    run(experiment.rows())
     found = read()
     drawn = {figure.name: figure for figure in all_figures.draw(found, Path("figures"))}
     trained = {"main", "ssv2"}
@@ -202,7 +202,7 @@ def test_the_number_of_text_adapters():
 
 @pytest.mark.parametrize("figure", [fig4a, fig4c])
 def test_published_and_measured_steps_share_no_axes(figure):
-    run(rows.rows())
+    run(experiment.rows())
     found = read()
     frame, place = figure.frame(found), found.places[figure.TABLE]
     published = frame[frame["published"]]
@@ -257,7 +257,7 @@ def test_one_step_does_not_squash_the_others():
 
 def test_a_row_of_ones_own_is_a_step():
     visual = {"adapters": {"visual": {"bottleneck": 0.25}}}
-    made.edit("experiments/rows.yaml", lambda content: content["rows"].update({"zz-thin": visual}))
+    made.edit("experiments/rows/m2clip.yaml", lambda content: content.update({"zz-thin": visual}))
     made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4a"]["rows"].append("zz-thin"))
     run(("main", "zz-thin"))
     found = read()

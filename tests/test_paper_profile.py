@@ -36,7 +36,6 @@ def repository(tmp_path_factory):
     profile["evaluate"] |= {"batch": 24}
     profile["data"] |= {"frames": 4}
     profile["videos"]["ssv2"] = None
-    profile["rows"] = {}  # of rows that the copy has not
     profile["prepare"] = {"max_invalid": 0.2}
     path.write_text(yaml.safe_dump(profile, sort_keys=False))
     tables = yaml.safe_load((copy.folder / "experiments/tables.yaml").read_text())

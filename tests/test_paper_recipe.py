@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.report import published
 from m2clip.runs import RunKey
@@ -33,8 +33,8 @@ def root(tmp_path, monkeypatch):
 
 
 def trained():
-    profile = rows.profile("paper")
-    configs = {row: rows.resolve(row, profile) for row in rows.rows()}
+    profile = profiles.read("paper")
+    configs = {row: experiment.resolve(row, profile) for row in experiment.rows()}
     return {row: config for row, config in configs.items() if config.train.steps}
 
 
@@ -49,16 +49,16 @@ def test_every_row_fits_a_gpu_by_the_estimate_and_eight_gpus_can_share_it():
 
 
 def test_parts_of_a_batch_hide_no_number_of_the_paper():
-    profile = rows.profile("paper")
+    profile = profiles.read("paper")
     for row, name, frames in (("frames-32", "table1_k400", "32"), ("ssv2-32", "table2_ssv2", "32")):
-        config = rows.resolve(row, profile)
+        config = experiment.resolve(row, profile)
         assert config.train.accumulate > 1
         assert published.read(name).line(row, config, profile).cells["frames"] == frames
 
 
 def test_decoding_processes_are_no_more_than_the_guide_says():
     most = re.search(r"8 GPUs at most (\d+)", (made.ROOT / "docs/paper.md").read_text())
-    assert rows.profile("paper").train["workers"] <= int(most[1])
+    assert profiles.read("paper").train["workers"] <= int(most[1])
 
 
 def test_every_command_of_the_guide_is_of_the_profile_paper():
@@ -74,18 +74,18 @@ AGAIN = {"released-flip", "released-scale", "released-text-lr"}  # what the prof
 
 def trained_rows(profile="paper"):
     """The rows that are stages of the profile's pipeline, as it is written."""
-    pipelines.write(rows.profile(profile))
+    pipelines.write(profiles.read(profile))
     return yaml.safe_load(Path(f"pipelines/{profile}/rows.yaml").read_text())["rows"]
 
 
 def test_a_row_that_the_profile_makes_equal_to_main_is_not_trained_again(root):
-    assert trained_rows() == [row for row in rows.rows() if row not in AGAIN]
+    assert trained_rows() == [row for row in experiment.rows() if row not in AGAIN]
     made.edit("experiments/profiles/paper.yaml", lambda content: content["data"].update(flip=False))
-    assert trained_rows() == [row for row in rows.rows() if row not in AGAIN - {"released-flip"}]
+    assert trained_rows() == [row for row in experiment.rows() if row not in AGAIN - {"released-flip"}]
     made.edit("params.yaml", lambda content: content["data"].update(flip=True))
     assert "released-flip" in trained_rows(), "an explored main takes the place of none"
-    Path(rows.profile("standard").backbone["pretrained"]).touch()
-    assert trained_rows("standard") == list(rows.rows())
+    Path(profiles.read("standard").backbone["pretrained"]).touch()
+    assert trained_rows("standard") == list(experiment.rows())
 
 
 def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
@@ -93,11 +93,11 @@ def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
     text = path.read_text()
     assert SSV2 in text
     path.write_text(text.replace(SSV2, "  ssv2: null"))
-    there = [row for row, over in rows.rows().items() if over.get("data", {}).get("dataset") != "ssv2"]
+    there = [row for row, over in experiment.rows().items() if over.get("data", {}).get("dataset") != "ssv2"]
     assert trained_rows() == [row for row in there if row not in AGAIN]
     made.edit("params.yaml", lambda content: content["data"].update(dataset="ssv2"))
     with pytest.raises(UserError, match=r"paper.yaml: leaves ssv2 out, which `main` is trained on"):
-        pipelines.write(rows.profile("paper"))
+        pipelines.write(profiles.read("paper"))
 
 
 def driver(monkeypatch, folder, *gpus, named=None):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import made_up_runs as made
-from m2clip import rows, weights
+from m2clip import experiment, profiles, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
 from m2clip.report import accuracy, claims, complexity, declared, facts, overlap, pages, published, verdicts
@@ -45,24 +45,26 @@ def run_all():
 
 def test_every_row_fits_and_is_trained_once():
     for name in ("embedded", "smoke"):
-        profile = rows.profile(name)
-        configs = {row: rows.resolve(row, profile) for row in rows.rows()}  # checks layers and heads
+        profile = profiles.read(name)
+        configs = {
+            row: experiment.resolve(row, profile) for row in experiment.rows()
+        }  # checks layers and heads
         for (one, config), (other, same) in combinations(configs.items(), 2):
             assert digest(config) != digest(same), f"{one} and {other} are one run"
-    for row in rows.rows():
-        full_size(row, rows.differences(row))
+    for row in experiment.rows():
+        full_size(row, experiment.differences(row))
 
 
 def test_every_row_is_shown_and_all_tables_are_asked_for():
-    asked = declared.read(rows.params()["tables"], rows.rows())
+    asked = declared.read(profiles.params()["tables"], experiment.rows())
     assert set(TABLES) < set(asked.tables)
-    assert set(asked.rows()) == set(rows.rows())
+    assert set(asked.rows()) == set(experiment.rows())
 
 
 def test_mistakes_in_a_table_are_named():
     def broken(**values):
         made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4c"].update(values))
-        return declared.read(["fig4c"], rows.rows())
+        return declared.read(["fig4c"], experiment.rows())
 
     with pytest.raises(UserError, match=r"tables.fig4c.published: there is no file table9"):
         broken(published="table9")
@@ -71,9 +73,9 @@ def test_mistakes_in_a_table_are_named():
 
 
 def test_each_line_of_the_paper_is_one_row_of_ours():
-    profile = rows.profile(made.PROFILE)
-    configs = {row: rows.resolve(row, profile) for row in rows.rows()}
-    recipes = {row: profile.rows.get(row, {}).get("train", {}) for row in configs}
+    profile = profiles.read(made.PROFILE)
+    configs = {row: experiment.resolve(row, profile) for row in experiment.rows()}
+    recipes = {row: experiment.recipe(row, profile).get("train", {}) for row in configs}
     for name in published.FILES:
         lines = [line for line in published.read(name).lines if line.over is not None]
         assert lines
@@ -89,7 +91,7 @@ def test_the_released_site_is_the_released_code_s_in_its_own_table():
     assert lines["site-mlp"]["label"].text == "Before the FFN alone (beyond the paper)"
     made.edit("experiments/tables.yaml", lambda c: c["tables"]["audit"].update(labels={"clip": "X"}))
     with pytest.raises(UserError, match=r"tables.audit.labels: there is no row clip"):
-        declared.read(["audit"], rows.rows())
+        declared.read(["audit"], experiment.rows())
 
 
 def test_each_config_is_counted_once_and_called_without_its_frames():
@@ -102,7 +104,7 @@ def test_each_config_is_counted_once_and_called_without_its_frames():
     lines = [dict(zip(headers, line.cells, strict=True)) for line in counts.lines]
     assert len({(line["Model"], line["Rows"]) for line in lines}) * 3 == len(lines)
     listed = [name for line in lines if line["Frames"] == "8" for name in line["Rows"].split(", ")]
-    assert sorted(listed) == sorted(rows.rows()), "each row in one line"
+    assert sorted(listed) == sorted(experiment.rows()), "each row in one line"
     assert len({line["Rows"] for line in lines if "frames-16" in line["Rows"] or "main" in line["Rows"]}) == 1
     without = [row for row in shown if row.name not in ("main", "ssv2")]
     labels = {line.label for line in complexity.table(without, found).lines}
@@ -124,7 +126,7 @@ def test_labels_that_a_training_set_has_too_are_told_below_table_3():
     table, _ = made.grid("table1")
     assert "among those" not in " ".join(table.notes)
     found = made.results()
-    both = overlap.all_told(rows.DATASETS, pages.shown_rows(found), found)
+    both = overlap.all_told(profiles.DATASETS, pages.shown_rows(found), found)
     assert both["ucf101"] == f"{told.format(20, 'UCF101', 1)}, 1 of Synth-SSv2"
     assert set(both) == {"ucf101", "hmdb51"}
 
@@ -183,7 +185,7 @@ def test_a_number_of_the_paper_stands_where_the_config_is_the_papers():
         ("params.yaml", lambda c: c["decoder"].update(heads=["contrastive", "cmc"]), "main"),
         ("params.yaml", lambda c: c["train"].update(lr=0.5), "main"),
         ("params.yaml", lambda c: c["data"].update(frames=4), "main"),
-        ("experiments/rows.yaml", lambda c: c["rows"]["te"]["adapters"]["visual"].update(site="mlp"), "te"),
+        ("experiments/rows/m2clip.yaml", lambda c: c["te"]["adapters"]["visual"].update(site="mlp"), "te"),
     ],
 )
 def test_a_changed_row_shows_no_number_of_the_paper(file, change, row):
@@ -237,7 +239,7 @@ def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
             assert lines["main"]["label"].text == "M2-CLIP"
         _, lines = made.grid("table2", found)
         assert lines["ssv2"]["from_paper"], "SSv2 is the paper's"
-        judged = verdicts.judge(found, claims.read(rows.rows()))
+        judged = verdicts.judge(found, claims.read(experiment.rows()))
         assert {one.claim.trained_on for one in judged if one.printed} == {"ssv2"}
         of_k400 = [one for one in judged if one.claim.trained_on == "k400"]
         assert any(one.difference for one in of_k400), "it is judged all the same"
@@ -309,7 +311,7 @@ def test_another_recipe_than_the_profiles_is_not_the_papers(recipe, monkeypatch)
 def test_a_dataset_that_the_profile_leaves_out_makes_no_other_model(monkeypatch):
     monkeypatch.setattr(made, "PROFILE", "paper")
     made.edit("experiments/profiles/paper.yaml", lambda content: content["videos"].update(hmdb51=None))
-    profile, main = rows.profile("paper"), made.resolve()["main"]
+    profile, main = profiles.read("paper"), made.resolve()["main"]
     assert main.evaluate.zero_shot == ("ucf101",)
     assert label(main, profile) == "M2-CLIP"
     facts.sheets("paper").joinpath("k400.csv").unlink()
@@ -317,14 +319,14 @@ def test_a_dataset_that_the_profile_leaves_out_makes_no_other_model(monkeypatch)
 
 
 def test_a_profile_of_fewer_frames_shows_no_number_of_the_paper():
-    profile = rows.profile("smoke")
+    profile = profiles.read("smoke")
     ablation = published.read("fig4c_decoder")
-    assert not any(ablation.line(row, rows.resolve(row, profile), profile) for row in rows.rows())
+    assert not any(ablation.line(row, experiment.resolve(row, profile), profile) for row in experiment.rows())
 
 
 def load(*names, seeds=(0,)):
     """Rows by name, of some seeds."""
-    return {name: read_row(rows.profile(made.PROFILE), name, seeds) for name in names}
+    return {name: read_row(profiles.read(made.PROFILE), name, seeds) for name in names}
 
 
 def step(one, other):

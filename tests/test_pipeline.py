@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m2clip import closure, rows
+from m2clip import closure, experiment
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
 from m2clip.stages import smoke
@@ -130,7 +130,7 @@ def test_graph_has_every_row_and_no_cycle():
             [BIN / "dvc", *command], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert result.returncode == 0, result.stderr
-        wanted = {f"{stage}@{row}-0" for stage in ("train", "evaluate") for row in rows.rows()}
+        wanted = {f"{stage}@{row}-0" for stage in ("train", "evaluate") for row in experiment.rows()}
         assert all(name in result.stdout for name in wanted)
 
 
@@ -217,7 +217,7 @@ def test_bad_flag_is_one_line_before_any_training(reproduced, monkeypatch, flag,
     path.write_text(yaml.safe_dump(content))
     try:
         with pytest.raises(UserError) as caught:
-            rows.resolve(rows.MAIN)
+            experiment.resolve(experiment.MAIN)
     finally:
         path.write_text(before)
     assert named in str(caught.value) and "\n" not in str(caught.value)
@@ -235,7 +235,7 @@ def test_a_bad_flag_ends_resolve_with_one_line_and_the_configs_stay(reproduced):
 
 def test_edited_row_trains_that_row_alone(reproduced):
     reproduced.edit(
-        "experiments/rows.yaml", "  ssv2:\n", "  ssv2:\n    adapters:\n      visual:\n        site: mlp\n"
+        "experiments/rows/m2clip.yaml", "ssv2:\n", "ssv2:\n  adapters:\n    visual:\n      site: mlp\n"
     )
     text = reproduced.stage("repro", "smoke", "2")
     left = reproduced.ran(reproduced.run("dvc", "repro"))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import official_files as official
-from m2clip import paths, rows, weights
+from m2clip import experiment, paths, profiles, weights
 from m2clip.data import annotations, build_manifest, dataset_root, manifest, probing, summary
 from m2clip.errors import UserError
 from m2clip.report import facts
@@ -37,7 +37,7 @@ def sources(tmp_path_factory):
 @pytest.fixture
 def root(sources, tmp_path, monkeypatch):
     """A root with the repository's experiments, where the paper's profile puts up with broken videos."""
-    for name in ("params.yaml", *(f"experiments/{name}" for name in ("rows.yaml", "profiles", "labels"))):
+    for name in ("params.yaml", *(f"experiments/{name}" for name in ("rows", "profiles", "labels"))):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
     edit(tmp_path / "experiments/profiles/paper.yaml", "max_invalid: 0.01", "max_invalid: 0.5")
@@ -173,8 +173,8 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
         assert {"manifest.parquet", "labels.json"} <= content(folder).keys()
     with pytest.raises(UserError, match="leaves this dataset out"):
         manifest.read(Path("data/paper/ssv2"))
-    assert rows.profile("paper").left_out == ("ssv2", "hmdb51")
-    assert rows.resolve("main", rows.profile("paper")).evaluate.zero_shot == ("ucf101",)
+    assert profiles.read("paper").left_out == ("ssv2", "hmdb51")
+    assert experiment.resolve("main", profiles.read("paper")).evaluate.zero_shot == ("ucf101",)
     edit(root / "params.yaml", "profile: embedded", "profile: paper")
     for name in ("tables", "claims", "audit"):
         shutil.copy(ROOT / f"experiments/{name}.yaml", root / f"experiments/{name}.yaml")

@@ -210,7 +210,7 @@ def by_verb_step(origin):
 
 def label(origin):
     if origin.row:
-        return values(origin)[0] if "labels" in origin.sources[0].key else "M2-CLIP"
+        return values(origin)[0] if "label" in origin.sources[0].key else "M2-CLIP"
     told = {source.key.split(", ")[1]: read(source)[0] for source in origin.sources}
     method, backbone = told["method"], told.get("backbone", "")
     name = method if not backbone or method.endswith(backbone) else f"{method} {backbone}"

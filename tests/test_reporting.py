@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import report_files as fake
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.parsing import build
 from m2clip.report import columns, declared, levels, results
@@ -73,7 +73,7 @@ def results_of(names, seeds=(0,), **spec):
     """The report's results of one made-up table of these rows."""
     fake.declare(seeds=seeds)
     asked = {"made-up": Spec(title="T", rows=tuple(names), **spec)}
-    return results.read(rows.profile("fake"), Declared(asked, {"fake-clip": "Fake CLIP", "other": "Other"}))
+    return results.read(profiles.read("fake"), Declared(asked, {"fake-clip": "Fake CLIP", "other": "Other"}))
 
 
 def table_of(names, seeds=(0,), columns=("label", "top1", "top5", "ucf101", "chance"), **spec):
@@ -238,7 +238,7 @@ def test_every_format_of_a_table():
 
 
 def test_main_is_labelled_by_how_it_differs():
-    profile = rows.profile("fake")
+    profile = profiles.read("fake")
     config, _ = fake.resolve("main")
     assert (difference(config, profile), label(config, profile)) == ([], "M2-CLIP")
     over = {
@@ -274,8 +274,8 @@ def test_mistakes_in_tables_are_named():
         UserError, match=r"tables.main.columns: there is no column topp1 \(did you mean top1\?\)"
     ):
         declared.read(["main"], fake.ROWS)
-    fake.declare(tables={"labels": {"main": "Mine"}, "tables": {}})
-    with pytest.raises(UserError, match="labelled by how it differs"):
+    fake.declare({"main": {"label": "Mine"}})
+    with pytest.raises(UserError, match="main: must be empty"):
         declared.read([], fake.ROWS)
 
 
@@ -436,7 +436,7 @@ def test_a_number_is_written_in_one_way(number, text, fields):
 
 def test_the_real_declarations_fit(monkeypatch):
     monkeypatch.chdir(ROOT)
-    declared.read(rows.params()["tables"], rows.rows())
+    declared.read(profiles.params()["tables"], experiment.rows())
     for path in (ROOT / "experiments" / "published").glob("*.csv"):
         assert len({len(line) for line in csv.reader(path.read_text(encoding="utf-8").splitlines())}) == 1
     assert build(Spec, {"title": "T", "rows": ["main"]}).columns == columns.DEFAULT

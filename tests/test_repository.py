@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.config import Run
 from m2clip.stages.readme import BLOCK, filled
 
@@ -39,7 +39,7 @@ def test_the_tables_in_the_readme_are_the_rendered_ones():
 
 
 def test_main_is_the_papers_model_as_it_stands():
-    config = rows.resolve(rows.MAIN)
+    config = experiment.resolve(experiment.MAIN)
     assert config.options == Run().options
     assert config.method == "m2clip"
     assert config.data.dataset == "k400"
@@ -47,8 +47,8 @@ def test_main_is_the_papers_model_as_it_stands():
 
 def test_every_profile_resolves_every_row():
     for profile in ("smoke", "embedded", "standard", "paper"):
-        for row in rows.rows():
-            rows.resolve(row, rows.profile(profile))
+        for row in experiment.rows():
+            experiment.resolve(row, profiles.read(profile))
 
 
 def test_every_dependency_is_pinned_and_has_a_reason():
@@ -58,6 +58,6 @@ def test_every_dependency_is_pinned_and_has_a_reason():
 
 def test_every_table_is_rendered_and_every_row_is_shown():
     tables = yaml.safe_load((ROOT / "experiments/tables.yaml").read_text())["tables"]
-    assert rows.params()["tables"] == list(tables)
+    assert profiles.params()["tables"] == list(tables)
     shown = {row for table in tables.values() for row in table["rows"]}
-    assert shown == set(rows.rows())
+    assert shown == set(experiment.rows())

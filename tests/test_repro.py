@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 import made_up_runs as made
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
 from m2clip.stages import pipelines, repro
 
 PIPELINE = "pipelines/paper/dvc.yaml"
 COMPLEXITY = "pipelines/complexity/dvc.yaml"
-SHEETS = [f"sheets@{dataset}" for dataset in rows.DATASETS]
+SHEETS = [f"sheets@{dataset}" for dataset in profiles.DATASETS]
 PICTURES = Path("reports/paper/pictures")
 
 
@@ -28,7 +28,7 @@ def dvc(tmp_path, monkeypatch):
     made.declare(tmp_path)
     (tmp_path / "dvc.yaml").write_text((made.ROOT / "dvc.yaml").read_text())
     monkeypatch.setenv("M2CLIP_LAUNCH", "torchrun")  # one after another
-    Path(rows.profile("embedded").backbone["pretrained"]).touch()
+    Path(profiles.read("embedded").backbone["pretrained"]).touch()
     seen = SimpleNamespace(asked=[], status=0, done=set(), fails="nothing", resolves=lambda: None)
 
     def answer(command, **_):
@@ -37,7 +37,9 @@ def dvc(tmp_path, monkeypatch):
             seen.status += 1
             assert words[-1] == COMPLEXITY and words[1] == "--json"
             start = f"{PIPELINE}:" if words[2] == PIPELINE else ""
-            names = {f"{stage}@{row}-0" for row in rows.rows() for stage in ("train", "evaluate")} - seen.done
+            names = {
+                f"{stage}@{row}-0" for row in experiment.rows() for stage in ("train", "evaluate")
+            } - seen.done
             return CompletedProcess(command, 0, json.dumps({start + name: [] for name in names}), "")
         assert words[0] == "repro"
         seen.asked.append(words[1:])
@@ -96,11 +98,11 @@ def test_pictures_are_drawn_where_main_is_trained_and_else_their_folder_is_there
 def test_all_rows_are_run_and_a_plain_repro_renders(dvc):
     _, *trained, last = dvc.call("paper", "1")
     assert trained[0] == of_row("main") and last == [PIPELINE]
-    assert sorted(trained) == sorted(of_row(row) for row in pipelines.rows_of(rows.profile("paper")))
+    assert sorted(trained) == sorted(of_row(row) for row in pipelines.rows_of(profiles.read("paper")))
 
 
 def test_where_all_is_up_to_date_dvc_is_asked_once(dvc, capsys):
-    dvc.done = {f"{stage}@{row}-0" for row in rows.rows() for stage in ("train", "evaluate")}
+    dvc.done = {f"{stage}@{row}-0" for row in experiment.rows() for stage in ("train", "evaluate")}
     assert dvc.call("paper") == dvc.call("paper", "--rows", "clip") == []
     told = capsys.readouterr().out
     assert dvc.status == 1
@@ -110,7 +112,9 @@ def test_where_all_is_up_to_date_dvc_is_asked_once(dvc, capsys):
 
 
 def test_dvc_is_asked_again_where_configs_have_changed(dvc):
-    dvc.done = {f"{stage}@{row}-0" for row in rows.rows() for stage in ("train", "evaluate")} - {"train@te-0"}
+    dvc.done = {f"{stage}@{row}-0" for row in experiment.rows() for stage in ("train", "evaluate")} - {
+        "train@te-0"
+    }
     assert dvc.call("paper")[1:] == [of_row("te"), [PIPELINE]] and dvc.status == 1
 
     def resolved():
@@ -144,25 +148,29 @@ def test_another_profiles_pipeline_has_the_rows_that_were_asked_for(dvc):
     dvc.call("paper", "--rows", "te", "main")
     assert listed()["rows"] == ["main", "clip", "te"]
     made.edit("pipelines/paper/params.yaml", lambda content: content.update(seeds=[3, 4]))
-    assert rows.seeds(rows.profile("paper")) == (3, 4)
+    assert profiles.seeds(profiles.read("paper")) == (3, 4)
     dvc.call("paper")
-    assert set(rows.rows()) - set(listed()["rows"]) == {"released-flip", "released-scale", "released-text-lr"}
+    assert set(experiment.rows()) - set(listed()["rows"]) == {
+        "released-flip",
+        "released-scale",
+        "released-text-lr",
+    }
 
 
 def test_a_list_with_a_row_that_is_gone_is_one_line_and_a_new_one_is_told(dvc, capsys):
-    pipelines.write(rows.profile("embedded"))
-    pipelines.check("embedded", [*rows.rows(), "new"])
+    pipelines.write(profiles.read("embedded"))
+    pipelines.check("embedded", [*experiment.rows(), "new"])
     assert capsys.readouterr().out == "rows.yaml: lacks new; `make repro` adds them and trains them\n"
     made.edit("rows.yaml", lambda content: content["rows"].append("gone"))
     with pytest.raises(UserError, match=r"^rows.yaml: lists gone, which is no row of embedded; `make repro`"):
-        pipelines.check("embedded", rows.rows())
+        pipelines.check("embedded", experiment.rows())
     assert pipelines.listed("paper") is None
-    pipelines.check("paper", rows.rows())
+    pipelines.check("paper", experiment.rows())
 
 
 def test_the_list_of_the_root_is_that_of_the_declared_rows(monkeypatch):
     monkeypatch.chdir(made.ROOT)
-    assert pipelines.listed("embedded") == pipelines.rows_of(rows.profile("embedded")), "run `make repro`"
+    assert pipelines.listed("embedded") == pipelines.rows_of(profiles.read("embedded")), "run `make repro`"
 
 
 @pytest.mark.parametrize("damage", ("half", "conflict", "empty"))
@@ -198,7 +206,7 @@ def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):
 
 def test_mistakes_are_told_before_anything_is_run(dvc, capsys):
     with pytest.raises(
-        UserError, match=r"^experiments/rows.yaml: there is no row clp \(did you mean clip\?\)"
+        UserError, match=r"^there is no row clp \(did you mean clip\?\); experiments/rows/ has all 52$"
     ):
         dvc.call("paper", "--rows", "main", "clp")
     path = Path("experiments/profiles/paper.yaml")

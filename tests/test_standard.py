@@ -13,7 +13,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load_file
 
 from conftest import TINY
-from m2clip import paths, rows
+from m2clip import experiment, paths, profiles
 from m2clip.data import manifest
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
@@ -36,7 +36,7 @@ def test_it_is_larger():
     counts = {dataset: len(set(labels)) for dataset, labels in STANDARD.labels.items()}
     assert counts == {"k400": 120, "ssv2": 44, "ucf101": 64, "hmdb51": 50}
     assert set(worlds.SMALL.labels["ssv2"]) < set(STANDARD.labels["ssv2"])
-    assert tuple(WORLDS) == rows.WORLDS
+    assert tuple(WORLDS) == profiles.WORLDS
 
 
 def test_every_word_can_be_drawn():
@@ -75,11 +75,12 @@ def repository(tmp_path, monkeypatch):
     for name in (
         "params.yaml",
         "dvc.yaml",
-        *(f"experiments/{part}" for part in ("rows.yaml", "tables.yaml", "claims.yaml", "audit.yaml")),
+        *(f"experiments/{part}" for part in ("tables.yaml", "claims.yaml", "audit.yaml")),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "experiments/profiles", tmp_path / "experiments/profiles")
+    for name in ("profiles", "rows"):
+        shutil.copytree(ROOT / "experiments" / name, tmp_path / "experiments" / name)
     path = tmp_path / "experiments/profiles/standard.yaml"
     profile = yaml.safe_load(path.read_text())
     for dataset, counts in COUNTS.items():
@@ -112,7 +113,7 @@ def test_trimmed_it_goes_from_stills_to_metrics(repository, monkeypatch, capsys)
     assert len(card["labels"]["k400"]) == 120
     assert "make backbone PROFILE=standard" in Path("experiments/backbone/standard/README.md").read_text()
     rows_used = (
-        load_file(rows.profile("standard").backbone["pretrained"])["token_embedding.weight"].abs().sum(1)
+        load_file(profiles.read("standard").backbone["pretrained"])["token_embedding.weight"].abs().sum(1)
     )
     assert 60 < (rows_used > 0).sum() < 160
 
@@ -138,34 +139,34 @@ def test_without_its_backbone_one_line_says_what_makes_it(repository):
     with pytest.raises(
         UserError, match=r"standard.yaml: .*B-16.safetensors .*`make backbone PROFILE=standard`"
     ):
-        pipelines.write(rows.profile("standard"))
+        pipelines.write(profiles.read("standard"))
     assert not Path("pipelines/standard").exists()
 
 
 def test_a_profile_says_which_backbone_is_trained(repository):
-    worlds = {name: backbone._world(rows.profile(name)) for name in ("embedded", "smoke", "standard")}
+    worlds = {name: backbone._world(profiles.read(name)) for name in ("embedded", "smoke", "standard")}
     assert worlds == {"embedded": "small", "smoke": "small", "standard": "standard"}
     with pytest.raises(UserError, match=r"paper.yaml: backbone: nothing to train"):
-        backbone._world(rows.profile("paper"))
+        backbone._world(profiles.read("paper"))
 
 
 def test_its_pipeline_has_its_seeds_and_its_backbone(repository):
     Path("experiments/backbone/standin-ViT-B-16.safetensors").touch()
     own = Path("pipelines/standard")
-    pipelines.write(rows.profile("standard"))
+    pipelines.write(profiles.read("standard"))
     assert yaml.safe_load((own / "params.yaml").read_text()) == {
         "profile": "standard",
         "seeds": [0, 1, 2, 3, 4],
     }
     content = yaml.safe_load((own / "rows.yaml").read_text())
     assert content["backbone"] == "experiments/backbone/standin-ViT-B-16"
-    assert content["rows"] == list(rows.rows())
+    assert content["rows"] == list(experiment.rows())
     assert (own / "dvc.yaml").resolve() == (repository / "dvc.yaml").resolve()
-    profile = rows.profile("standard")
-    assert rows.seeds(profile) == (0, 1, 2, 3, 4) and rows.seeds(rows.profile("paper")) == (0,)
+    profile = profiles.read("standard")
+    assert profiles.seeds(profile) == (0, 1, 2, 3, 4) and profiles.seeds(profiles.read("paper")) == (0,)
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("profile: embedded", "profile: standard"))
-    assert rows.seeds(profile) == (0,), "params.yaml's count for the profile that it names"
+    assert profiles.seeds(profile) == (0,), "params.yaml's count for the profile that it names"
 
 
 @pytest.mark.parametrize(
@@ -191,4 +192,4 @@ def test_mistakes_in_the_profile(repository, old, new, message):
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(UserError, match=message):
-        rows.seeds(rows.profile("standard"))
+        profiles.seeds(profiles.read("standard"))

@@ -12,6 +12,7 @@ import safetensors
 import yaml
 from safetensors.torch import load_file
 
+import report_files
 import tiny_runs
 from m2clip.api import Answer, predict
 from m2clip.errors import UserError
@@ -56,7 +57,7 @@ def world(tmp_path, monkeypatch, backbone, make_model):
     Path("experiments/profiles").mkdir(parents=True)
     Path("params.yaml").write_text("profile: tiny\nseeds: [3]\n")
     Path("experiments/profiles/tiny.yaml").write_text("synthetic: {k400: {test: 4}}\n")
-    Path("experiments/rows.yaml").write_text("rows: {main: {}}\n")
+    report_files.declare_rows({"main": {}})
     heads = {"data": {"frames": 3}, "decoder": {"heads": ["contrastive", "cmc", "vc"]}}
     here = type(backbone)(name="tiny", config="clip/tiny.json", pretrained="clip/tiny.safetensors")
     tiny_runs.save_run(KEY.weights, make_model, here, heads, seed=3)

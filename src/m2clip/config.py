@@ -6,20 +6,29 @@ released value; experiments/audit.yaml says where both come from. Nothing here i
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from m2clip.errors import UserError
+from m2clip.fields import Count, Positive, ZeroOrMore, settings
 from m2clip.options import Options, class_of, m2clip
 
-RANDAUGMENT = re.compile(r"rand(-(m\d+|n\d+|p0?\.\d+|mstd\d+(\.\d+)?|mmax\d+|inc[01]))+")
+RANDAUGMENT = re.compile(r"-(m|n|p|mstd|mmax|inc)(\d+(?:\.\d+)?|\.\d+)(?=-|$)")
+LARGEST = {"m": 10, "n": 15, "p": 1, "mstd": 100, "mmax": 10, "inc": 1}  # of timm's RandAugment
 
 
-def _positive(section: Any, path: str, *keys: str) -> None:
-    for key in keys:
-        if not 0 < getattr(section, key) < inf:
-            raise UserError(f"{path}.{key}: {getattr(section, key)} must be above 0 and finite")
+def _is_policy(text: str) -> bool:
+    """Whether timm's RandAugment takes the name of a policy: each number comes once and is in range."""
+    found = RANDAUGMENT.findall(text)
+    return (
+        text == "rand" + "".join(f"-{name}{number}" for name, number in found)
+        and 0 < len(found) == len({name for name, _ in found})
+        and all(float(number) <= LARGEST[name] for name, number in found)
+        and all(number.isdigit() and int(number) > 0 for name, number in found if name == "n")
+    )
 
 
 def _template(path: str, text: str) -> None:
@@ -27,14 +36,14 @@ def _template(path: str, text: str) -> None:
         raise UserError(f'{path}: "{text}" must hold {{}} once, where the label goes')
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Data:
     """Which videos, and which of their frames."""
 
     dataset: str = "k400"
-    frames: int = 8
+    frames: Annotated[int, Field(gt=0, le=1024)] = 8
     sampling: Literal["segments", "dense"] = "segments"  # released: dense on K400
-    stride: int = 16  # of dense sampling, in frames
+    stride: Count = 16  # of dense sampling, in frames
     prompt: str = "a video of {}"  # released: A video of {}
     crop: Literal["short_side", "resized"] = "short_side"  # released: resized on SSv2
     scale: tuple[float, float] = (1.0, 1.0)  # jitter of short_side; released: [1, 1.15] on K400
@@ -42,46 +51,41 @@ class Data:
     randaugment: str | None = None  # released: rand-m7-n4-mstd0.5-inc1 on SSv2
 
     def __post_init__(self) -> None:
-        _positive(self, "data", "frames", "stride")
         _template("data.prompt", self.prompt)
-        if self.randaugment is not None and not RANDAUGMENT.fullmatch(self.randaugment):
+        if self.randaugment is not None and not _is_policy(self.randaugment):
             raise UserError(
                 f'data.randaugment: "{self.randaugment}" is no policy; write one such as '
-                "rand-m7-n4-mstd0.5-inc1, with m its magnitude and n its number of changes"
+                "rand-m7-n4-mstd0.5-inc1, with m its magnitude up to 10 and n its number of changes up to 15"
             )
         if not 1.0 <= self.scale[0] <= self.scale[1] < inf:
             raise UserError(f"data.scale: {list(self.scale)} must be two numbers, 1 <= smallest <= largest")
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Backbone:
     """The frozen CLIP."""
 
     name: str = "ViT-B-16"
     pretrained: str = "openai"  # an open_clip tag or a file
     config: str | None = None  # a file with open_clip's model config, where open_clip does not know the name
-    temperature: float | None = None  # tau of Eq. 10 and 11; null: CLIP's own
-
-    def __post_init__(self) -> None:
-        if self.temperature is not None:
-            _positive(self, "backbone", "temperature")
+    temperature: Positive | None = None  # tau of Eq. 10 and 11; null: CLIP's own
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Train:
     """The recipe."""
 
-    steps: int = 10_000
-    epochs: float | None = None  # in place of steps, as the released code has 12 on K400 and 50 on SSv2
-    batch: int = 64  # videos a step, of all processes and parts
-    accumulate: int = 1  # parts of a batch that are computed one after another
+    steps: Annotated[int, Field(ge=0)] = 10_000
+    epochs: Positive | None = None  # in place of steps, as the released code has 12 on K400 and 50 on SSv2
+    batch: Count = 64  # videos a step, of all processes and parts
+    accumulate: Count = 1  # parts of a batch that are computed one after another
     precision: Literal[32, "bf16"] = 32  # bf16: autocast; weights, losses and updates keep 32 bits
-    lr: float = 1e-3
-    lr_batch: int | None = None  # lr is for so many videos a step and grows with them, as released by 256
-    weight_decay: float = 0.01
+    lr: Positive = 1e-3
+    lr_batch: Count | None = None  # lr is for so many videos a step and grows with them, as released by 256
+    weight_decay: ZeroOrMore = 0.01
     warmup: float = 0.1  # share of the steps
     warmup_epochs: float | None = None  # in place of warmup, as the released code has 2
-    clip_gradient: float = 1.0
+    clip_gradient: Positive = 1.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)  # of AdamW
     momentum: float = 0.9  # of SGD
@@ -91,17 +95,12 @@ class Train:
     smoothing: float = 0.0  # of labels
     mixup: float = 0.0  # parameter of the Beta distribution that its weight is drawn from; 0: none
     cutmix: float = 0.0  # the same of CutMix; with both, each is drawn half of the time
-    cell: int = 8  # neighbours in a batch within which videos are mixed
-    workers: int = 4  # processes that decode
-    checkpoint_every: int = 200  # steps
-    log_every: int = 10  # steps
+    cell: Count = 8  # neighbours in a batch within which videos are mixed
+    workers: Annotated[int, Field(ge=0, le=1024)] = 4  # processes that decode
+    checkpoint_every: Count = 200  # steps
+    log_every: Count = 10  # steps
 
     def __post_init__(self) -> None:
-        _positive(self, "train", "batch", "checkpoint_every", "log_every", "lr", "clip_gradient")
-        _positive(
-            self, "train", "accumulate", *(k for k in ("epochs", "lr_batch") if getattr(self, k) is not None)
-        )
-        _positive(self, "train", "cell")
         for key, end in (("momentum", 1), ("floor", 1), ("smoothing", 1), ("mixup", inf), ("cutmix", inf)):
             if not 0 <= getattr(self, key) < end:
                 raise UserError(f"train.{key}: {getattr(self, key)} must be from 0 to below {end}")
@@ -109,10 +108,6 @@ class Train:
             raise UserError(f"train.betas: {list(self.betas)} must be two numbers from 0 to below 1")
         if self.average is not None and not 0 <= self.average < 1:
             raise UserError(f"train.average: {self.average} is a share of the steps, from 0 to below 1")
-        if not 0 <= self.weight_decay < inf:
-            raise UserError(f"train.weight_decay: {self.weight_decay} must be 0 or more and finite")
-        if self.steps < 0 or self.workers < 0:
-            raise UserError("train.steps and train.workers: must be 0 or more")
         if not 0 <= self.warmup < 1:
             raise UserError(f"train.warmup: {self.warmup} is a share of the steps, from 0 to below 1")
         if self.batch % self.accumulate:
@@ -125,20 +120,19 @@ class Train:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Evaluate:
     """How predictions are made: views are crops x clips."""
 
-    split: str = "test"
+    split: Literal["test", "validation"] = "test"
     crops: int = 1
-    clips: int = 1
-    frames: int | None = None  # of a view in testing; null: data.frames
-    batch: int = 32  # views at once
+    clips: Annotated[int, Field(gt=0, le=100)] = 1
+    frames: Annotated[int, Field(gt=0, le=1024)] | None = None  # of a view in testing; null: data.frames
+    batch: Count = 32  # views at once
     zero_shot: tuple[str, ...] = ("ucf101", "hmdb51")
     templates: tuple[str, ...] = ()  # of zero-shot, text features averaged over them; empty: data.prompt
 
     def __post_init__(self) -> None:
-        _positive(self, "evaluate", "clips", "batch", *(() if self.frames is None else ("frames",)))
         for template in self.templates:
             _template("evaluate.templates", template)
         if self.crops not in (1, 3, 4):
@@ -147,7 +141,7 @@ class Evaluate:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Run:
     """Everything that decides a run but its seed and the content of its inputs."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from m2clip.paths import cores, root
 
-DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows.yaml")
+DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows")
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "av", "dvc", "mlflow")
 
 

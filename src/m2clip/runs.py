@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2clip.errors import UserError
-from m2clip.parsing import plain, read_yaml
+from m2clip.files import read_yaml
+from m2clip.parsing import plain
 
 if TYPE_CHECKING:
     import pandas as pd

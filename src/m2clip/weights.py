@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from m2clip.config import Backbone
-from m2clip.parsing import read_mapping
+from m2clip.files import read_mapping
 from m2clip.runs import RESOLVED
 
 OPENAI = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"  # in its official address

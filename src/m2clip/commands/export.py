@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from m2clip import rows, runs
+from m2clip import profiles, runs
 from m2clip.commands.run_ref import key_of
 from m2clip.errors import UserError
 from m2clip.report import card
@@ -46,7 +46,7 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     told = card.Told(
         key=key,
-        names=Names(tuple(rows.profile(key.profile).synthetic)),
+        names=Names(tuple(profiles.read(key.profile).synthetic)),
         config=config,
         metrics=metrics,
         provenance=provenance,

@@ -1,6 +1,6 @@
 """Which run ROW or ROW/SEED means."""
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError, did_you_mean
 from m2clip.runs import RunKey
 
@@ -19,11 +19,11 @@ def key_of(run: str, said: str, profile: str | None = None) -> RunKey:
     row, _, seed = run.partition("/")
     if seed and not seed.isdecimal():
         raise UserError(f"{said} it is no ROW/SEED: {seed} is not a number")
-    if not rows.PARAMS.exists():
-        raise UserError(f"{said} no {rows.PARAMS} here to look for a row")
-    base = rows.profile(profile)
-    key = RunKey(base.name, row, int(seed) if seed else rows.seeds(base)[0])
-    known = rows.rows()
+    if not profiles.PARAMS.exists():
+        raise UserError(f"{said} no {profiles.PARAMS} here to look for a row")
+    base = profiles.read(profile)
+    key = RunKey(base.name, row, int(seed) if seed else profiles.seeds(base)[0])
+    known = experiment.rows()
     if not key.weights.exists() and row not in known:
         raise UserError(f"{said} there is no row {row}{did_you_mean(row, known)}; known are {list(known)}")
     return key

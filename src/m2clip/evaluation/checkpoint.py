@@ -24,8 +24,9 @@ from m2clip.config import Backbone, Run
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError
 from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.files import read_mapping
 from m2clip.models.weights_io import Saved, header, load_weights
-from m2clip.parsing import build, read_mapping
+from m2clip.parsing import build
 
 ADAPTERS, CONFIG, LABELS, CARD = "weights.safetensors", "config.yaml", "labels.txt", "README.md"
 

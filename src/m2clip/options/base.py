@@ -1,9 +1,9 @@
 """What is known of every method before torch is loaded: what it reads, what it can predict, what fits it."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from m2clip.errors import UserError
+from m2clip.fields import settings
 
 if TYPE_CHECKING:
     from m2clip.backbones import Shape
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 EQ11 = ("contrastive", "cmc")  # heads that compare videos with labels, so that Eq. 11 can predict
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Options:
     """Options of a method. A subclass adds its fields, with the paper's values as defaults.
 

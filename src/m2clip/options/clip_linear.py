@@ -1,12 +1,12 @@
 """A linear classifier on a frozen CLIP: which feature it reads."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from m2clip.fields import settings
 from m2clip.options.base import Options as Base
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Options(Base):
     """The classifier's feature and dropout."""
 

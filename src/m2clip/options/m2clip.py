@@ -4,11 +4,12 @@ Where a default is not what the released code does, the comment gives the releas
 experiments/audit.yaml says where both come from.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from m2clip.errors import UserError, did_you_mean
+from m2clip.fields import settings
 from m2clip.options.base import Options as Base
 from m2clip.options.base import adapted_layers, share, text_layers
 
@@ -21,7 +22,7 @@ PREDICTING_HEADS = ("contrastive", "cmc", "vc")
 READ_TEXT = ("contrastive", "cmc", "cmlm")  # heads that train text adapters
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class VisualAdapter:
     """TED-Adapter, Eq. 6-8."""
 
@@ -42,7 +43,7 @@ class VisualAdapter:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class TextAdapter:
     """Text adapter, Eq. 9."""
 
@@ -60,7 +61,7 @@ class TextAdapter:
             raise UserError(f"adapters.text.layers: {self.layers} must be 0 or more, or all")
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Adapters:
     """What is put into the towers."""
 
@@ -68,7 +69,7 @@ class Adapters:
     text: TextAdapter = field(default_factory=TextAdapter)
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Weights:
     """Weights of the losses."""
 
@@ -86,7 +87,7 @@ class Weights:
                 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Decoder:
     """The multi-task decoder, Eq. 10-12."""
 
@@ -120,7 +121,7 @@ class Decoder:
             raise UserError(f"decoder.vc_dropout: {self.vc_dropout} must be from 0 to below 1")
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Options(Base):
     """What is put into the towers, and the heads that are trained."""
 

@@ -1,8 +1,8 @@
 """ST-Adapter (Pan et al., NeurIPS 2022): where its adapters sit and what predicts."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from m2clip.fields import settings
 from m2clip.options.base import Options as Base
 from m2clip.options.base import adapted_layers, share
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from m2clip.config import Data
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Options(Base):
     """The defaults are its own code's on K400, but for `feature`; on SSv2 that has adapters at both sites."""
 

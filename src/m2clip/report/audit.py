@@ -10,7 +10,9 @@ from typing import Any
 
 from m2clip.config import Run
 from m2clip.errors import UserError, did_you_mean
-from m2clip.parsing import build, flat, read_yaml
+from m2clip.experiment import MAIN
+from m2clip.files import read_yaml
+from m2clip.parsing import build, flat
 from m2clip.report import grid
 from m2clip.report.columns import INTERVAL
 from m2clip.report.differences import between, difference, written
@@ -19,7 +21,6 @@ from m2clip.report.numbers import MISSING
 from m2clip.report.parts import Heading, Points, Section
 from m2clip.report.results import Results
 from m2clip.report.row import Row
-from m2clip.rows import MAIN
 
 AUDIT = Path("experiments/audit.yaml")
 UNSEEN = "ucf101"
@@ -37,7 +38,8 @@ INTRODUCTION = (
 class Switch:
     """A difference that is one key of the config; `values` by whose: paper, released, ssv2 (as released).
 
-    ours: whose value is the default. row: the row that has the other value alone. cost: why there is none.
+    ours: whose value is the default. row: the row that has the other value alone, called `label`.
+    cost: why there is none.
     """
 
     what: str
@@ -47,6 +49,7 @@ class Switch:
     values: dict[str, Any]
     ours: str
     row: str = ""
+    label: str = ""
     cost: str = ""
 
     def told(self) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from m2clip.errors import UserError, did_you_mean
-from m2clip.parsing import build, read_mapping
+from m2clip.experiment import MAIN
+from m2clip.files import read_mapping
+from m2clip.parsing import build
 from m2clip.report.accuracy import Verbs
 from m2clip.report.columns import UNSEEN
 from m2clip.report.correlation import STATISTICS
-from m2clip.rows import MAIN
 
 CLAIMS = Path("experiments/claims.yaml")
 Measure = Literal["accuracy", "trade", "correlation", "correlation-size", "correlation-largest"]

@@ -3,12 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from m2clip import experiment
 from m2clip.errors import UserError, did_you_mean
-from m2clip.parsing import build, read_yaml
+from m2clip.files import read_yaml
+from m2clip.parsing import build
+from m2clip.profiles import PARAMS
 from m2clip.report import TABLES
 from m2clip.report.columns import COLUMNS, DEFAULT
 from m2clip.report.published import FILES
-from m2clip.rows import MAIN, PARAMS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Spec:
 
 @dataclass(frozen=True)
 class Declared:
-    """The tables that params.yaml asks for, in its order, and the labels of rows."""
+    """The tables that params.yaml asks for, in its order, and the declared labels of rows."""
 
     tables: dict[str, Spec]
     labels: dict[str, str] = field(default_factory=dict)
@@ -53,17 +55,13 @@ def read(asked: object, rows: Collection[str]) -> Declared:
     content = read_yaml(TABLES) or {}
     if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
         raise UserError(f"{TABLES}: expected a mapping `tables`")
-    tables, labels = content["tables"], content.get("labels") or {}
+    tables = content["tables"]
     if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
         raise UserError(f"{PARAMS}: tables: expected a list of names such as [main], got {asked!r}")
     for name in asked:
         _known(f"{PARAMS}: tables", "table", name, tables)
-    for row in labels:
-        _known(f"{TABLES}: labels", "row", row, rows)
-    if MAIN in labels:
-        raise UserError(f"{TABLES}: labels.{MAIN}: {MAIN} is labelled by how it differs; take it out")
     specs = {name: _spec(name, tables[name] or {}, rows) for name in tables}
-    return Declared({name: specs[name] for name in asked}, {row: str(text) for row, text in labels.items()})
+    return Declared({name: specs[name] for name in asked}, experiment.labels())
 
 
 def _spec(name: str, values: object, rows: Collection[str]) -> Spec:

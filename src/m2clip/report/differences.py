@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from m2clip.config import Run
-from m2clip.parsing import build, flat, gather_options
+from m2clip.parsing import build, flat, gather_options, override
+from m2clip.profiles import Profile
 from m2clip.report import facts
 from m2clip.report.names import METHOD
-from m2clip.rows import Profile, override
 from m2clip.schedule import resolve_schedule
 
 SILENT = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m2clip.experiment import MAIN
 from m2clip.report import facts, grid, overlap, published
 from m2clip.report.columns import views
 from m2clip.report.grid import Cell, Column, Grid, shown
@@ -17,7 +18,6 @@ from m2clip.report.provenance import Behind
 from m2clip.report.results import Results
 from m2clip.report.row import Row, get_path, is_number
 from m2clip.report.run_facts import Made
-from m2clip.rows import MAIN
 
 if TYPE_CHECKING:
     from m2clip.report.figures.all_figures import Figure

@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from m2clip import experiment
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import merge
+from m2clip.profiles import Profile
 from m2clip.report.differences import between, in_steps, paper
 from m2clip.report.numbers import MISSING, Number, Source, Text
-from m2clip.rows import Profile
 
 FOLDER = Path("experiments/published")
 OURS = "M2-CLIP"
@@ -130,9 +131,9 @@ class Published:
     def line(self, row: str, config: Run | None, profile: Profile) -> Line | None:
         """The line of a row with this config, if the paper has one.
 
-        How the profile trains that row (`rows:`) does not count, nor do the parts of a batch.
+        The row's own recipe under the profile does not count, nor do the parts of a batch.
         """
-        recipe = profile.rows.get(row, {}).get("train") or {}
+        recipe = experiment.recipe(row, profile).get("train") or {}
         if config:
             parts = paper(profile, config.data.dataset).train.accumulate
             config = replace(config, train=replace(config.train, accumulate=parts))

@@ -1,6 +1,6 @@
 """All that a report of one profile is made of: its rows, data sheets, counts and the paper's numbers.
 
-results = read(rows.profile(), declared.read(["main"], rows.rows()))
+results = read(profiles.read(), declared.read(["main"], experiment.rows()))
 results.step(results.rows["main"], results.rows["clip"])  # Number: +24.0, with the files that it is made of
 """
 
@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from m2clip import rows as declared_rows
-from m2clip import weights
+from m2clip import experiment, profiles, weights
 from m2clip.config import Backbone
+from m2clip.experiment import MAIN
 from m2clip.parsing import build
+from m2clip.profiles import Profile
 from m2clip.report import TABLES, accuracy, facts, published
 from m2clip.report.accuracy import Verbs
 from m2clip.report.columns import COLUMNS, UNSEEN
@@ -25,7 +26,6 @@ from m2clip.report.numbers import MARGIN, NEAR_CHANCE, Number, Source
 from m2clip.report.published import Line, Published
 from m2clip.report.row import Row
 from m2clip.report.row import read as read_row
-from m2clip.rows import MAIN, Profile
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class TableRows:
         if row.name in self.spec.labels:
             return (Source(TABLES, f"tables.{self.name}.labels.{row.name}"),)
         if row.name in self.results.labels:
-            return (Source(TABLES, f"labels.{row.name}"),)
+            return (Source(*experiment.row_of(row.name).label_at),)
         return (Source(row.runs[0].key.train_config if row.config else TABLES),)
 
 
@@ -192,13 +192,13 @@ def _is_model(row: Row, profile: Profile) -> bool:
 
 def read(profile: Profile, asked: Declared, more: Iterable[str] = ()) -> Results:
     """What the rows of the asked tables, and more, gave under a profile, whether or not they were run."""
-    seeds = declared_rows.seeds(profile)
+    seeds = profiles.seeds(profile)
     names = dict.fromkeys((*asked.rows(), *more))
     found = Results(
         profile=profile,
         rows={name: read_row(profile, name, seeds, asked.labels.get(name)) for name in names},
         names=Names(tuple(profile.synthetic)),
-        sheets={dataset: facts.read_facts(profile.name, dataset) for dataset in declared_rows.DATASETS},
+        sheets={dataset: facts.read_facts(profile.name, dataset) for dataset in profiles.DATASETS},
         complexity=facts.read_parameters(),
         tables={},
         labels=asked.labels,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from m2clip import runs
 from m2clip.config import Run
 from m2clip.parsing import build, flat
+from m2clip.profiles import Profile
 from m2clip.report.differences import label
 from m2clip.report.numbers import FEWER_SEEDS, ONE_SEED, Number, Source
-from m2clip.rows import Profile
 from m2clip.runs import LogLine, RunKey
 
 if TYPE_CHECKING:

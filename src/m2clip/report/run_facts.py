@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from m2clip import runs
+from m2clip.profiles import Profile
 from m2clip.report.differences import difference
 from m2clip.report.row import Row, SeedRun, get_path
-from m2clip.rows import Profile
 from m2clip.runs import RunKey
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from m2clip import rows as declared_rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError, did_you_mean
-from m2clip.parsing import read_mapping
+from m2clip.files import read_mapping
 from m2clip.report import TABLES, claims, claims_section, declared, results, run_facts, tables, verdicts
 from m2clip.report.figures import all_figures as figures
 from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
@@ -29,7 +29,7 @@ class Traced:
 
 def load(profile: str | None, run_id: Callable[[RunKey, str | None], str]) -> Traced:
     """Every declared row, claim and table, also the tables that are not asked for."""
-    chosen, names = declared_rows.profile(profile), declared_rows.rows()
+    chosen, names = profiles.read(profile), experiment.rows()
     asked = declared.read(list(read_mapping(TABLES).get("tables") or {}), names)
     found = results.read(chosen, asked, names)
     return Traced(found, claims.read(names), run_facts.all_made(found.rows.values(), chosen), run_id)

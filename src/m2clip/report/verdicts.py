@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from m2clip.experiment import MAIN
 from m2clip.report import accuracy, correlation, statistics
 from m2clip.report.accuracy import Difference
 from m2clip.report.claims import Claim, Printed
@@ -13,7 +14,6 @@ from m2clip.report.differences import ELSEWHERE, difference
 from m2clip.report.numbers import MARGIN, Number
 from m2clip.report.results import Results
 from m2clip.report.row import Row, is_number
-from m2clip.rows import MAIN
 
 HOLDS, FAILS, SAME, UNDECIDED = "holds", "does not hold", "no difference", "undecided"
 NO_RULE, NO_RESULT, MISSING, NOT_JUDGED = "not decided", "no result", "not run yet", "not judged"

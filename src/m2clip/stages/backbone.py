@@ -25,7 +25,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from m2clip import paths, rows
+from m2clip import paths, profiles
 from m2clip.errors import UserError, did_you_mean, guarded
 from m2clip.synthetic.captions import vocabulary
 from m2clip.synthetic.pool import Pool, draw_pool
@@ -198,20 +198,20 @@ def publish(asked: Task, done: Progress, held_out: Pool) -> None:
     (asked.card / "README.md").write_text(page(told))
 
 
-def _world(profile: rows.Profile) -> str:
+def _world(profile: profiles.Profile) -> str:
     """The world whose backbone a profile has."""
     if not profile.synthetic:
         raise UserError(
             f"experiments/profiles/{profile.name}.yaml: backbone: nothing to train, it is not synthetic"
         )
-    return str(rows.world_of(next(iter(profile.synthetic.values()))))
+    return str(profiles.world_of(next(iter(profile.synthetic.values()))))
 
 
 def main() -> None:
     """Train, then publish."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profile", nargs="?", metavar="PROFILE", default="embedded", help="whose backbone")
-    asked = task(_world(rows.profile(parser.parse_args().profile)))
+    asked = task(_world(profiles.read(parser.parse_args().profile)))
     config = json.loads(asked.config.read_text())
     publish(asked, *pretrain(asked, config, paths.cores()))
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from m2clip import rows
+from m2clip import experiment
 from m2clip.backbones import check
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
@@ -96,7 +96,7 @@ def main() -> None:
     """Count every declared row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.parse_args()
-    declared = {row: rows.differences(row) for row in rows.rows()}
+    declared = {row: experiment.differences(row) for row in experiment.rows()}
     labels = tuple(LABELS.read_text(encoding="utf-8").splitlines())
     table = lines(declared, labels, FRAMES)
     OUTPUT.parent.mkdir(exist_ok=True)

@@ -19,8 +19,9 @@ from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, class_accuracy, confusion, score, top
 from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.evaluation.zero_shot import by_split, half_of_classes, read_bare_labels, read_labels
+from m2clip.files import read_yaml
 from m2clip.models.factory import device_name, pixels_of
-from m2clip.parsing import build, read_yaml
+from m2clip.parsing import build
 from m2clip.tracking.live import finish
 
 BARE = "eq11_no_text_adapter"  # Eq. 11 with the labels as CLIP itself reads them

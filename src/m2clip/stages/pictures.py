@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from m2clip import rows, runs
+from m2clip import profiles, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import Broken, TestVideos
 from m2clip.data.manifest import Manifest
@@ -28,7 +28,7 @@ VIDEOS = 6
 def main() -> None:
     """Write reports/<profile>/pictures/temporal_difference.{json,png}."""
     key = runs.of_arguments()
-    profile = rows.profile(key.profile)
+    profile = profiles.read(key.profile)
     run = open_trained(key.weights, device := device_name())
     dataset = run.config.data.dataset
     data = manifest.read(Path("data") / profile.name / dataset)

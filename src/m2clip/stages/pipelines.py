@@ -19,11 +19,11 @@ from typing import Any
 
 import yaml
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError
-from m2clip.parsing import read_yaml
+from m2clip.files import read_yaml
+from m2clip.profiles import Profile
 from m2clip.report.differences import paper
-from m2clip.rows import Profile
 
 DVC_YAML = "dvc.yaml"
 ROWS = "rows.yaml"
@@ -37,7 +37,7 @@ SMALL = (
 
 def folder(profile: str) -> Path:
     """The folder of a profile's dvc.yaml, from the repository's root."""
-    return Path() if profile == rows.params()["profile"] else Path("pipelines") / profile
+    return Path() if profile == profiles.params()["profile"] else Path("pipelines") / profile
 
 
 def stage(profile: str, name: str) -> str:
@@ -55,13 +55,13 @@ def rows_of(base: Profile) -> list[str]:
     Raises:
         UserError: `main` is on a dataset that it does without.
     """
-    configs = {row: rows.resolve(row, base) for row in rows.rows()}
-    if (of_main := configs[rows.MAIN].data.dataset) in base.left_out:
+    configs = {row: experiment.resolve(row, base) for row in experiment.rows()}
+    if (of_main := configs[experiment.MAIN].data.dataset) in base.left_out:
         raise UserError(
-            f"experiments/profiles/{base.name}.yaml: leaves {of_main} out, which `{rows.MAIN}` is trained "
-            f"on; name another in {rows.PARAMS}, data.dataset"
+            f"experiments/profiles/{base.name}.yaml: leaves {of_main} out, which `{experiment.MAIN}` is "
+            f"trained on; name another in {profiles.PARAMS}, data.dataset"
         )
-    again = {row for row, config in configs.items() if config == paper(base, "k400")} - {rows.MAIN}
+    again = {row for row, config in configs.items() if config == paper(base, "k400")} - {experiment.MAIN}
     return [row for row in configs if configs[row].data.dataset not in base.left_out and row not in again]
 
 
@@ -78,15 +78,15 @@ def write(base: Profile, asked: Sequence[str] = ()) -> None:
         base: the profile.
         asked: rows that are added to those that are listed; none: all.
     """
-    rows.check_weights(base)
+    profiles.check_weights(base)
     at, known = folder(base.name), rows_of(base)
     wanted = {*asked, *(listed(base.name) or ())} if asked else set(known)
     if at != Path():
         at.mkdir(parents=True, exist_ok=True)
         (at / DVC_YAML).unlink(missing_ok=True)
         (at / DVC_YAML).symlink_to(os.path.relpath(DVC_YAML, at))
-        if not (at / rows.PARAMS).exists():
-            _keep(at / rows.PARAMS, {"profile": base.name, "seeds": list(rows.seeds(base))})
+        if not (at / profiles.PARAMS).exists():
+            _keep(at / profiles.PARAMS, {"profile": base.name, "seeds": list(profiles.seeds(base))})
     content = {
         "root": os.path.relpath(Path(), at),
         "here": "" if at == Path() else f"{at}/",

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from m2clip import paths, rows, synthetic
+from m2clip import experiment, paths, profiles, synthetic
 from m2clip.data import annotations, dataset_root
 from m2clip.data.build_manifest import Real, leave_out, prepare, select
 from m2clip.errors import UserError, guarded
@@ -22,10 +22,10 @@ from m2clip.synthetic.worlds import WORLDS
 def main() -> None:
     """Write data/<profile>/<dataset>/: manifest, labels, invalid.csv, and the videos that are made here."""
     name, dataset = sys.argv[1:]
-    profile = rows.profile(name)
+    profile = profiles.read(name)
     source = f"experiments/profiles/{name}.yaml"
-    if dataset not in rows.DATASETS:
-        raise UserError(f"there is no dataset {dataset}; datasets are {list(rows.DATASETS)}")
+    if dataset not in profiles.DATASETS:
+        raise UserError(f"there is no dataset {dataset}; datasets are {list(profiles.DATASETS)}")
     folder = Path("data") / name / dataset
     if dataset in profile.synthetic:
         work = _synthetic(name, dataset, profile)
@@ -40,13 +40,13 @@ def main() -> None:
     shutil.move(work, folder)
 
 
-def _synthetic(name: str, dataset: str, profile: rows.Profile) -> Path:
+def _synthetic(name: str, dataset: str, profile: profiles.Profile) -> Path:
     """Make the videos and measure them."""
     # DVC removes a stage's outs before it runs again: what a killed run has done is kept outside of them.
     kept = paths.root() / ".work" / "synthetic" / name / f"{dataset}-{_digest(profile.synthetic[dataset])}"
     work, jobs = Path(os.path.relpath(kept)), paths.cores()
-    world = WORLDS[rows.world_of(profile.synthetic[dataset])]
-    counts = {split: count for split, count in profile.synthetic[dataset].items() if split in rows.SPLITS}
+    world = WORLDS[profiles.world_of(profile.synthetic[dataset])]
+    counts = {split: count for split, count in profile.synthetic[dataset].items() if split in profiles.SPLITS}
     generate(dataset, work, counts, jobs, world)
     (work / "labels.txt").write_text(
         "".join(f"{label}\n" for label in world.labels[dataset]), encoding="utf-8"
@@ -56,7 +56,7 @@ def _synthetic(name: str, dataset: str, profile: rows.Profile) -> Path:
     return work
 
 
-def _real(name: str, dataset: str, profile: rows.Profile) -> Path:
+def _real(name: str, dataset: str, profile: profiles.Profile) -> Path:
     """Find the videos where the environment says, and measure them."""
     variable, asked = dataset_root.variable(dataset), profile.videos[dataset]
     try:
@@ -64,7 +64,7 @@ def _real(name: str, dataset: str, profile: rows.Profile) -> Path:
         beside = f"{variable}_ANNOTATIONS"
         lists = dataset_root.folder(beside) if dataset_root.setting(beside) else None
     except UserError as error:
-        needed = ", ".join(rows.needing(dataset, profile))
+        needed = ", ".join(experiment.needing(dataset, profile))
         raise UserError(
             f"{error}; rows that need {dataset}: {needed}; videos.{dataset}: null in "
             f"experiments/profiles/{name}.yaml does without"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from m2clip import rows
+from m2clip import experiment
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
 
@@ -29,7 +29,7 @@ def filled(text: str, root: Path = Path()) -> str:
 
 def main() -> None:
     """Rewrite README.md where a table has changed."""
-    main = rows.resolve(rows.MAIN)
+    main = experiment.resolve(experiment.MAIN)
     if (main.method, main.options) != (Run().method, Run().options):
         print(f"{README}: left as it is, since main is not the paper's model")
         return

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import UserError, guarded
 from m2clip.report import (
     audit,
@@ -38,10 +38,10 @@ FILES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main
 
 def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets and pictures, which other stages make."""
-    profile = rows.profile(sys.argv[1])
-    asked = declared.read(rows.params().get("tables"), rows.rows())
-    stated, differences = claims.read(rows.rows()), audit.read(rows.rows())
-    more_rows = (rows.MAIN, *claims.rows_of(stated.values()), *differences.rows(rows.rows()))
+    profile = profiles.read(sys.argv[1])
+    asked = declared.read(profiles.params().get("tables"), experiment.rows())
+    stated, differences = claims.read(experiment.rows()), audit.read(experiment.rows())
+    more_rows = (experiment.MAIN, *claims.rows_of(stated.values()), *differences.rows(experiment.rows()))
     found = results.read(profile, asked, more_rows)
     folder = Path("reports") / profile.name
     for name in FOLDERS:
@@ -81,7 +81,7 @@ def main() -> None:
     _write(
         folder / "index.html", render("index.html.j2", page=page, folder=folder, behind=provenance.of_cell)
     )
-    main_row = found.rows[rows.MAIN]
+    main_row = found.rows[experiment.MAIN]
     _write(folder / "main.json", dvc_plots.metrics(main_row))
     _write(folder / "plots" / "main_curves.csv", dvc_plots.curves(main_row))
     _write(folder / "plots" / "main_confusion.csv", dvc_plots.predictions(main_row))

@@ -23,10 +23,10 @@ from itertools import cycle, islice, takewhile
 from pathlib import Path
 from queue import SimpleQueue
 
-from m2clip import paths, rows, runs
+from m2clip import experiment, paths, profiles, runs
 from m2clip.errors import UserError, guarded
+from m2clip.profiles import Profile
 from m2clip.report.figures import temporal_difference
-from m2clip.rows import Profile
 from m2clip.runs import RunKey
 from m2clip.stages import pipelines
 from m2clip.training import launch
@@ -42,7 +42,7 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 def main() -> None:
     """Bring a profile's runs and its report up to date, `main` first."""
     arguments = _arguments()
-    base = rows.profile(arguments.profile)
+    base = profiles.read(arguments.profile)
     names = _chosen(base, arguments.rows)
     pipelines.write(base, arguments.rows)
     if changed := _changed(base.name):
@@ -81,11 +81,11 @@ def _chosen(base: Profile, asked: Sequence[str]) -> list[str]:
     """
     known, source = pipelines.rows_of(base), f"experiments/profiles/{base.name}.yaml"
     for row in asked:
-        if (dataset := rows.resolve(row, base).data.dataset) in base.left_out:
+        if (dataset := experiment.resolve(row, base).data.dataset) in base.left_out:
             raise UserError(f"{source}: leaves {dataset} out, which row {row} is trained on")
         if row not in known:
-            raise UserError(f"{source}: makes row {row} the same as `{rows.MAIN}`; run that")
-    return sorted(dict.fromkeys(asked) or known, key=lambda row: row != rows.MAIN)
+            raise UserError(f"{source}: makes row {row} the same as `{experiment.MAIN}`; run that")
+    return sorted(dict.fromkeys(asked) or known, key=lambda row: row != experiment.MAIN)
 
 
 def _repro(*arguments: str) -> None:
@@ -113,7 +113,7 @@ def _resolved(profile: str) -> dict[str, bytes]:
 
 def _waiting(base: Profile, names: Sequence[str], changed: set[str]) -> list[RunKey]:
     """Runs of the rows that are out of date, in the rows' order."""
-    keys = runs.declared(base.name, names, rows.seeds(base))
+    keys = runs.declared(base.name, names, profiles.seeds(base))
     return [key for key in keys if changed & set(_stages(key))]
 
 
@@ -157,11 +157,11 @@ def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
     if not asked:
         _repro(str(at / pipelines.DVC_YAML))
         return
-    main_run = RunKey(base.name, rows.MAIN, rows.seeds(base)[0])
-    drawn = ["pictures"] if rows.MAIN in asked or _stages(main_run)[0] not in changed else []
+    main_run = RunKey(base.name, experiment.MAIN, profiles.seeds(base)[0])
+    drawn = ["pictures"] if experiment.MAIN in asked or _stages(main_run)[0] not in changed else []
     if not drawn:  # `report` depends on the folder: as it was, or empty, which says that no run is drawn
         temporal_difference.folder(base.name).mkdir(parents=True, exist_ok=True)
-    own = [*(f"sheets@{dataset}" for dataset in rows.DATASETS), *drawn, "report"]
+    own = [*(f"sheets@{dataset}" for dataset in profiles.DATASETS), *drawn, "report"]
     own = [pipelines.stage(base.name, name) for name in own]
     _repro("--single-item", f"{pipelines.COMPLEXITY}:complexity", *own)
 

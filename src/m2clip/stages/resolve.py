@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from m2clip import backbones, closure, paths, rows, weights
+from m2clip import backbones, closure, experiment, paths, profiles, weights
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.errors import UserError, guarded
@@ -30,11 +30,11 @@ def main() -> None:
 
     And weights.yaml, where a file has the weights of the paper's backbone.
     """
-    profile = rows.profile(sys.argv[1])
-    rows.seeds(profile)
+    profile = profiles.read(sys.argv[1])
+    profiles.seeds(profile)
     _check_reporting()
-    rows.check_weights(profile)
-    resolved = {row: rows.resolve(row, profile) for row in rows.rows()}
+    profiles.check_weights(profile)
+    resolved = {row: experiment.resolve(row, profile) for row in experiment.rows()}
     configs = {row: run for row, run in resolved.items() if run.data.dataset not in profile.left_out}
     pipelines.check(profile.name, configs)
     pins = _pins(profile.name, configs)
@@ -67,8 +67,8 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
 
 def _check_reporting() -> None:
     """Read all that the report will, so that no mistake in it shows only after training."""
-    known = rows.rows()
-    declared.read(rows.params().get("tables"), known)
+    known = experiment.rows()
+    declared.read(profiles.params().get("tables"), known)
     claims.read(known)
     audit.read(known)
 
@@ -111,9 +111,9 @@ def _used(config: Run) -> tuple[str, ...]:
     """The datasets of a row: its own, then those of zero-shot."""
     own = config.data.dataset
     for dataset in config.evaluate.zero_shot:
-        if dataset not in rows.DATASETS or dataset == own:
+        if dataset not in profiles.DATASETS or dataset == own:
             why = "is what the row is trained on" if dataset == own else "is no dataset"
-            raise UserError(f"evaluate.zero_shot: {dataset} {why}; known are {list(rows.DATASETS)}")
+            raise UserError(f"evaluate.zero_shot: {dataset} {why}; known are {list(profiles.DATASETS)}")
     return (own, *config.evaluate.zero_shot)
 
 

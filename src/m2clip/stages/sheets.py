@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from m2clip import rows
+from m2clip import profiles
 from m2clip.data import manifest
 from m2clip.data.labels import overlap
 from m2clip.errors import UserError, did_you_mean, guarded
@@ -28,9 +28,9 @@ WITH_VERBS = ("ucf101", "hmdb51")  # synthetic sets whose labels are told by ver
 
 def main() -> None:
     """Write reports/<profile>/data/<dataset>.png and its .csv, _overlap.csv and _classes.csv."""
-    profile, dataset = rows.profile(sys.argv[1]), sys.argv[2]
-    if dataset not in rows.DATASETS:
-        raise UserError(f"there is no dataset {dataset}{did_you_mean(dataset, rows.DATASETS)}")
+    profile, dataset = profiles.read(sys.argv[1]), sys.argv[2]
+    if dataset not in profiles.DATASETS:
+        raise UserError(f"there is no dataset {dataset}{did_you_mean(dataset, profiles.DATASETS)}")
     folder = facts.sheets(profile.name)
     if dataset in profile.left_out:
         _write_nothing(folder, dataset)
@@ -69,7 +69,7 @@ def _overlap(profile: str, labels: Sequence[str], others: Sequence[str]) -> pd.D
     return pd.DataFrame(lines, columns=["label", "training_set", "its_label", "match"])
 
 
-def _classes(profile: rows.Profile, dataset: str, data: manifest.Manifest) -> pd.DataFrame:
+def _classes(profile: profiles.Profile, dataset: str, data: manifest.Manifest) -> pd.DataFrame:
     """A line for every test video of a synthetic zero-shot set; zero-shot is of models trained on K400."""
     lines: list[tuple[str, int, str, str, str]] = []
     if dataset in profile.synthetic and dataset in WITH_VERBS:

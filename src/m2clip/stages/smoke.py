@@ -15,6 +15,7 @@ import yaml
 
 from m2clip import paths
 from m2clip.errors import UserError, guarded
+from m2clip.files import read_mapping
 from m2clip.stages.repro import DVC, ENVIRONMENT
 
 KEPT = ("main", "ssv2", "clip", "clip-ssv2")
@@ -47,18 +48,15 @@ def copy(repository: Path, folder: Path, kept: Sequence[str] = KEPT) -> None:
             shutil.copy(repository / name, folder / name, follow_symlinks=False)
     _edit(folder / "params.yaml", {"profile": "smoke", "tables": ["main"]})
     _edit(folder / "rows.yaml", {"rows": list(kept)})
-    path = folder / "experiments/rows.yaml"
-    declared = yaml.safe_load(path.read_text(encoding="utf-8"))["rows"]
-    _edit(path, {"rows": {row: declared[row] for row in kept}})
+    for path in (folder / "experiments/rows").glob("*.yaml"):
+        declared = read_mapping(path)
+        entries = {name: entry for name, entry in declared.items() if name in kept}
+        path.write_text(yaml.safe_dump(entries, sort_keys=False), encoding="utf-8")
     path = folder / "experiments/tables.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     table = content["tables"]["main"]
     table["rows"] = [row for row in table["rows"] if row in kept]
-    labels = {row: label for row, label in content["labels"].items() if row in kept}
-    _edit(path, {"tables": {"main": table}, "labels": labels})
-    for path in (folder / "experiments/profiles").glob("*.yaml"):
-        own = yaml.safe_load(path.read_text(encoding="utf-8")).get("rows") or {}
-        _edit(path, {"rows": {name: recipe for name, recipe in own.items() if name in kept}})
+    _edit(path, {"tables": {"main": table}})
     path = folder / "experiments/claims.yaml"
     claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
     stated = {

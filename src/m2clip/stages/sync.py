@@ -2,9 +2,9 @@
 
 import argparse
 
-from m2clip import rows
+from m2clip import experiment, profiles
 from m2clip.errors import guarded
-from m2clip.parsing import read_yaml
+from m2clip.files import read_yaml
 from m2clip.report import TABLES
 from m2clip.tracking import page
 from m2clip.tracking.mirror import sync
@@ -16,13 +16,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", type=int, metavar="PORT", help=f"show it on {page.HOST}:PORT afterwards")
     arguments = parser.parse_args()
-    shown: dict[str, list[str]] = {row: [] for row in rows.rows()}
+    shown: dict[str, list[str]] = {row: [] for row in experiment.rows()}
     for name, table in read_yaml(TABLES)["tables"].items():
         for row in table["rows"]:
             shown.setdefault(row, []).append(name)
     print(sync(tables=shown))
     if arguments.serve:
-        page.serve(arguments.serve, Store(rows.profile().name))
+        page.serve(arguments.serve, Store(profiles.read().name))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
 from m2clip.data.video import decoder
 from m2clip.errors import UserError, guarded
+from m2clip.files import read_yaml
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.models.weights_io import save_weights
-from m2clip.parsing import build, read_yaml
+from m2clip.parsing import build
 from m2clip.tracking.live import live
 from m2clip.training.checkpoint import checkpoint_folder, forget
 from m2clip.training.devices import named, open_fabric

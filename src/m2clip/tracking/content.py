@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from m2clip import rows, runs
+from m2clip import experiment, profiles, runs
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import build
@@ -123,14 +123,14 @@ def name(key: RunKey, train: Any) -> str:
 
 def explored(key: RunKey, train: Any) -> list[str]:
     """How the configs of `main` differ from the profile's, as `key=value`; a row has a name instead."""
-    if key.row != rows.MAIN:
+    if key.row != experiment.MAIN:
         return []
     from m2clip.report.differences import difference
 
     evaluate = runs.read_config(key.evaluate_config) or {}
     content = _without_inputs(train) | {"evaluate": _without_inputs(evaluate)}
     with contextlib.suppress(UserError):  # of a profile that is not declared here
-        return difference(build(Run, content), rows.profile(key.profile))
+        return difference(build(Run, content), profiles.read(key.profile))
     return []
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from m2clip.experiment import MAIN
 from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
-from m2clip.rows import MAIN
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from m2clip.experiment import MAIN
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import BLUE, COLUMN, GREEN, MM
 from m2clip.report.results import Results
 from m2clip.report.ticks import text_adapters
-from m2clip.rows import MAIN
 
 TABLE, NEEDS = "fig4b", ["top1"]
 CAPTION = "The two panels have scales of their own, neither of which begins at zero."

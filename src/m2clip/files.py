@@ -1,0 +1,135 @@
+"""The one reader of YAML and JSON files. Whatever is wrong with a file is one line that names it.
+
+Refused are keys that come twice, aliases, over 64 levels, over 4 MiB, other bytes than UTF-8, and a folder
+or a pipe in the place of a file. Only `true` and `false` are booleans, as in YAML 1.2 and in DVC: `on` is a
+key of row files. Dates are texts.
+"""
+
+import copy
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2clip.errors import UserError
+
+LARGEST = 4 * 1024 * 1024  # bytes; a history or a dataset is no YAML
+DEEPEST = 64  # levels
+_BOOL, _TIMESTAMP = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(yaml.SafeLoader):
+    """yaml.SafeLoader, stricter."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                None, None, f"the alias *{event.anchor} is not read; write its value out", event.start_mark
+            )
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {DEEPEST} levels", self.peek_event().start_mark
+            )
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value.__hash__ is not None and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} comes twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != _TIMESTAMP and (tag != _BOOL or first in "tTfF")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        UserError: naming the file and what is wrong with it.
+    """
+    try:
+        return copy.deepcopy(_yaml(read_text(path)))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+@lru_cache(maxsize=64)
+def _yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Raises:
+        UserError: naming the file and what is wrong with it, or what it holds in place of keys and values.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: expected keys and values, got {'nothing' if content is None else repr(content)[:80]}"
+        )
+    return content
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: naming the file and what is wrong with it.
+    """
+    try:
+        return json.loads(read_text(path), object_pairs_hook=_once)
+    except RecursionError:
+        raise UserError(f"{path}: not valid JSON: too many levels") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, no key of which comes twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} comes twice")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The text of a small file.
+
+    Raises:
+        UserError: where it is missing, no regular file, cannot be read, is too large or no UTF-8.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}")
+        if (size := path.stat().st_size) > LARGEST:
+            raise UserError(f"{path}: {size:,} bytes are too many; at most {LARGEST:,} are read")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
