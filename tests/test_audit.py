@@ -276,6 +276,7 @@ def test_no_cost_is_counted_from_a_main_that_is_not_the_papers():
 
 def test_an_empty_folder_gives_a_page_without_costs():
     Path("experiments/audit.yaml").write_text("{}")
+    made.edit("experiments/tables.yaml", lambda content: content["tables"].pop("audit"))
     table, words = rendered()
     assert [line.label for line in table.lines] == ["All of these on K400"]
     assert "is not the paper's" not in words

@@ -78,6 +78,10 @@ def origins(table):
     return [Origin(line.name, col.key, shown(cell), sources(cell)) for line, col, cell in table.cells()]
 
 
+def at(one, name):
+    return one[int(name) if isinstance(one, list) else name]
+
+
 def read(source):
     """What lies at a source, as a list: opened here with nothing of ours."""
     if source.file.suffix == ".npy":
@@ -92,7 +96,7 @@ def read(source):
     content = source.file.read_text(encoding="utf-8")
     found = [json.loads(content) if source.file.suffix == ".json" else yaml.safe_load(content)]
     for name in source.key.split(".") if source.key else ():
-        found = [item for one in found for item in (one.values() if name == "*" else [one[name]])]
+        found = [item for one in found for item in (one.values() if name == "*" else [at(one, name)])]
     return found
 
 

@@ -146,7 +146,7 @@ def test_another_profiles_pipeline_has_the_rows_that_were_asked_for(dvc):
         "rows": ["clip"],
     }
     dvc.call("paper", "--rows", "te", "main")
-    assert listed()["rows"] == ["main", "clip", "te"]
+    assert listed()["rows"] == ["main", "te", "clip"], "M2-CLIP's rows come first"
     made.edit("pipelines/paper/params.yaml", lambda content: content.update(seeds=[3, 4]))
     assert profiles.seeds(profiles.read("paper")) == (3, 4)
     dvc.call("paper")

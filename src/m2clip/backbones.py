@@ -5,7 +5,6 @@ So that a layer that does not exist is named before any training starts.
 
 import hashlib
 import importlib.util
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError, did_you_mean
+from m2clip.files import read_json
 
 SIZES = {"vision_cfg": ("layers", "width", "patch_size", "image_size"), "text_cfg": ("layers", "width")}
 # What else a plain ViT's model config may say; any other key is a tower that models/clip.py does not open.
@@ -64,9 +64,9 @@ def shape_of(backbone: Backbone) -> Shape:
             f"set backbone.name to {path.stem}"
         )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"backbone.config: {path}: not valid JSON: {error}") from None
+        config = read_json(path)
+    except UserError as error:
+        raise UserError(f"backbone.config: {error}") from None
     if odd := _odd(config):
         raise UserError(
             f"backbone.name: {backbone.name} is not a CLIP with a plain ViT and CLIP's text tower: its model "
@@ -97,9 +97,9 @@ def _odd(config: Any) -> str:
             if key not in (*sizes, *PLAIN[section]) and value and default.get(key) != value:
                 return f"{section}.{key} {value}"
         for key in sizes:
-            if type(tower.get(key)) is not int:
+            if type(tower.get(key)) is not int or tower[key] < 1:
                 return f"{section}.{key} {tower.get(key, 'left out')}"
-    if type(towers.get("embed_dim")) is not int:
+    if type(towers.get("embed_dim")) is not int or towers["embed_dim"] < 1:
         return f"embed_dim {towers.get('embed_dim', 'left out')}"
     return next((f"{key} {value}" for key, value in towers.items() if key not in WHOLE and value), "")
 

@@ -9,6 +9,7 @@ on the first dataset and `te-ssv2`. The rows of the audit are made of the switch
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from m2clip import backbones, options, profiles
 from m2clip.config import Run
 from m2clip.errors import UserError, did_you_mean
 from m2clip.fields import settings
-from m2clip.files import read_mapping
+from m2clip.files import read_mapping, read_text
 from m2clip.parsing import build, gather_options, merge, override
 from m2clip.profiles import DATASETS, PARAMS, PROFILES, Dataset, Profile, check_name, params
 
@@ -97,6 +98,14 @@ def declared() -> dict[str, Row]:
         UserError: naming the file and the entry of the first mistake.
     """
     files = sorted(ROWS.glob("*.yaml"), key=lambda file: (file.stem != Run.method, file.stem))
+    audit = [AUDIT] if AUDIT.is_file() else []
+    return dict(_declared(tuple((file, read_text(file)) for file in (*files, *audit))))
+
+
+@lru_cache(maxsize=4)
+def _declared(contents: tuple[tuple[Path, str], ...]) -> dict[str, Row]:
+    """The rows of these files, read once as long as no text changes."""
+    files = [file for file, _ in contents if file != AUDIT]
     found: dict[str, Row] = {}
     switches = _switches()
     for file in files:
@@ -126,8 +135,8 @@ def declared() -> dict[str, Row]:
 
 def _of_entry(file: Path, name: str, values: Any, switches: tuple[Switch, ...]) -> Iterator[tuple[str, Row]]:
     """The rows of an entry, one a dataset, with their ids."""
+    check_name(name, str(file))
     where = f"{file}: {name}"
-    check_name(name, where)
     if not isinstance(values, Mapping):
         raise UserError(f"{where}: expected keys and values, got {values!r}")
     own = {key: values[key] for key in Entry.__dataclass_fields__ if key in values}

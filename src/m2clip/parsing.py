@@ -6,7 +6,8 @@ import re
 import types
 import typing
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -113,11 +114,16 @@ def _build(kind: type[T], values: Any, path: str) -> T:
         raise UserError(f"{path or 'config'}: expected keys and values, got {shown(values)}")
     try:
         text = json.dumps(values)  # lists are tuples then, and mappings objects, however strict types are
-        return TypeAdapter(kind).validate_json(text, strict=True, extra="forbid")
+        return cast(T, _adapter(cast(Any, kind)).validate_json(text, strict=True, extra="forbid"))
     except (TypeError, ValueError, RecursionError) as error:
         if not isinstance(error, ValidationError):
             raise UserError(f"{path or 'config'}: {error}") from None
         raise UserError(_told(error.errors()[0], kind, values, path)) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _told(error: ErrorDetails, kind: Any, values: Any, path: str) -> str:

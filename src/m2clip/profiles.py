@@ -80,7 +80,7 @@ def params() -> dict[str, Any]:
 
 def read(name: str | None = None) -> Profile:
     """A profile by name, or the one that params.yaml names."""
-    name = name or str(params()["profile"])
+    name = str(params().get("profile")) if name is None else name
     check_name(name, f"{PARAMS}: profile")
     path = PROFILES / f"{name}.yaml"
     known = sorted(file.stem for file in PROFILES.glob("*.yaml"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2clip.errors import UserError
-from m2clip.files import read_yaml
+from m2clip.files import read_json, read_yaml
 from m2clip.parsing import plain
 
 if TYPE_CHECKING:
@@ -202,10 +202,7 @@ def read_predictions(key: RunKey) -> "pd.DataFrame | None":
 def _json(path: Path) -> Any:
     if not path.exists():
         return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
+    return read_json(path)
 
 
 def flatten(metrics: Mapping[str, Any]) -> dict[str, float]:

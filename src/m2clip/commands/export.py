@@ -1,13 +1,13 @@
 """`m2clip export`: a finished run as a checkpoint, a folder that can be taken away."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from m2clip import profiles, runs
 from m2clip.commands.run_ref import key_of
 from m2clip.errors import UserError
+from m2clip.files import read_json
 from m2clip.report import card
 from m2clip.report.names import Names
 
@@ -61,11 +61,6 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _told(path: Path) -> dict[str, Any]:
     """What a file of the run says."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: there is no such file; train and evaluate the run first (dvc repro)"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file; train and evaluate the run first (dvc repro)")
+    return dict(read_json(path))

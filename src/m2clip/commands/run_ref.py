@@ -25,5 +25,7 @@ def key_of(run: str, said: str, profile: str | None = None) -> RunKey:
     key = RunKey(base.name, row, int(seed) if seed else profiles.seeds(base)[0])
     known = experiment.rows()
     if not key.weights.exists() and row not in known:
-        raise UserError(f"{said} there is no row {row}{did_you_mean(row, known)}; known are {list(known)}")
+        raise UserError(
+            f"{said} there is no row {row}{did_you_mean(row, known)}; {experiment.ROWS}/ has all {len(known)}"
+        )
     return key

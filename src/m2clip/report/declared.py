@@ -12,6 +12,8 @@ from m2clip.report import TABLES
 from m2clip.report.columns import COLUMNS, DEFAULT
 from m2clip.report.published import FILES
 
+FEW = 30  # names that a message lists
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
@@ -87,5 +89,6 @@ def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
 def _known(where: str, kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise UserError(
-            f"{where}: there is no {kind} {name}{did_you_mean(name, known)}; known are {sorted(known)}"
+            f"{where}: there is no {kind} {name}{did_you_mean(name, known)}"
+            + (f"; known are {sorted(known)}" if len(known) <= FEW else "")
         )

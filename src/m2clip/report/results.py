@@ -164,8 +164,9 @@ class TableRows:
         """Where its label stands: in the table, in all tables, else told by how its config differs."""
         if row.name in self.spec.labels:
             return (Source(TABLES, f"tables.{self.name}.labels.{row.name}"),)
-        if row.name in self.results.labels:
-            return (Source(*experiment.row_of(row.name).label_at),)
+        declared = experiment.declared().get(row.name)
+        if declared and declared.label:
+            return (Source(*declared.label_at),)
         return (Source(row.runs[0].key.train_config if row.config else TABLES),)
 
 
