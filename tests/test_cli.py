@@ -218,7 +218,7 @@ def test_a_run_is_a_file_or_a_row_of_the_profile(call, save, manifest, tmp_path)
     for name, told in {
         "clip": "data/tiny/runs/clip/3/weights.safetensors: there is no such file; train the run first",
         "main/7": "data/tiny/runs/main/7/weights.safetensors: there is no such file",
-        "mian": "there is no row mian (did you mean main?); known are ['main', 'clip']",
+        "mian": "there is no row mian (did you mean main?); experiments/rows/ has all 2",
         "main/x": "x is not a number",
         "no/such.safetensors": "no/such.safetensors: there is no such file",
         "params.yaml": "params.yaml: not the weights of a run",
