@@ -93,7 +93,7 @@ def test_rows_of_a_dataset_that_is_left_out_are_no_stages(root):
     text = path.read_text()
     assert SSV2 in text
     path.write_text(text.replace(SSV2, "  ssv2: null"))
-    there = [row for row, over in experiment.rows().items() if over.get("data", {}).get("dataset") != "ssv2"]
+    there = [name for name, row in experiment.declared().items() if row.dataset != "ssv2"]
     assert trained_rows() == [row for row in there if row not in AGAIN]
     made.edit("params.yaml", lambda content: content["data"].update(dataset="ssv2"))
     with pytest.raises(UserError, match=r"paper.yaml: leaves ssv2 out, which `main` is trained on"):
