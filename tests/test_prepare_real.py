@@ -156,7 +156,7 @@ def test_an_unset_variable_says_what_to_set_and_who_needs_it(root, monkeypatch):
         run(monkeypatch, "hmdb51")
     message = str(caught.value)
     assert message.startswith("M2CLIP_HMDB51 is not set: set it to the folder of the videos")
-    assert "rows that need hmdb51: main, clip" in message and "videos.hmdb51: null" in message
+    assert "rows that need hmdb51: main, frames-16" in message and "videos.hmdb51: null" in message
     assert "ssv2" not in message and "\n" not in message
     monkeypatch.setenv("M2CLIP_HMDB51", str(root / "nowhere"))
     with pytest.raises(UserError, match=r"M2CLIP_HMDB51: there is no folder .*nowhere"):
@@ -180,7 +180,7 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
         shutil.copy(ROOT / f"experiments/{name}.yaml", root / f"experiments/{name}.yaml")
     capsys.readouterr()
     resolve.main()
-    assert "left out, as their datasets are: ssv2, clip-ssv2" in capsys.readouterr().out
+    assert "left out, as their datasets are: ssv2, ssv2-32" in capsys.readouterr().out
     assert (root / "experiments/resolved/paper/main.train.yaml").exists()
     assert not (root / "experiments/resolved/paper/ssv2.train.yaml").exists()
     told = root / "experiments/resolved/paper/weights.yaml"
