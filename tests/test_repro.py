@@ -69,7 +69,7 @@ def of_row(row, **more):
 
 
 def rendered(*names, **more):
-    return alone(*SHEETS, *names, "report", first=[f"{COMPLEXITY}:complexity"], **more)
+    return alone(*SHEETS, *names, "report", first=["code", f"{COMPLEXITY}:complexity"], **more)
 
 
 def test_these_rows_alone_are_run_and_then_what_renders(dvc):

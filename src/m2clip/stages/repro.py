@@ -163,7 +163,8 @@ def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
         temporal_difference.folder(base.name).mkdir(parents=True, exist_ok=True)
     own = [*(f"sheets@{dataset}" for dataset in profiles.DATASETS), *drawn, "report"]
     own = [pipelines.stage(base.name, name) for name in own]
-    _repro("--single-item", f"{pipelines.COMPLEXITY}:complexity", *own)
+    # `complexity` is of no profile and reads the list of its code that the root's pipeline writes.
+    _repro("--single-item", "code", f"{pipelines.COMPLEXITY}:complexity", *own)
 
 
 def _afterwards(profile: str) -> str:
