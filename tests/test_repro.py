@@ -92,6 +92,8 @@ def test_pictures_are_drawn_where_main_is_trained_and_else_their_folder_is_there
     assert dvc.call("paper", "--rows", "clip")[-1] == rendered()
     assert (PICTURES / "kept.json").exists()
     dvc.done = {"train@main-0", "evaluate@clip-0", "train@clip-0"}
+    assert dvc.call("paper", "--rows", "clip")[-1] == rendered(), "main is no stage, so it is not out of date"
+    pipelines.write(profiles.read("paper"), ["main"])
     assert dvc.call("paper", "--rows", "clip") == [[f"{PIPELINE}:resolve"], rendered("pictures")]
 
 

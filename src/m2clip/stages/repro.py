@@ -158,7 +158,8 @@ def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
         _repro(str(at / pipelines.DVC_YAML))
         return
     main_run = RunKey(base.name, experiment.MAIN, profiles.seeds(base)[0])
-    drawn = ["pictures"] if experiment.MAIN in asked or _stages(main_run)[0] not in changed else []
+    is_there = experiment.MAIN in (pipelines.listed(base.name) or ()) and _stages(main_run)[0] not in changed
+    drawn = ["pictures"] if experiment.MAIN in asked or is_there else []
     if not drawn:  # `report` depends on the folder: as it was, or empty, which says that no run is drawn
         temporal_difference.folder(base.name).mkdir(parents=True, exist_ok=True)
     own = [*(f"sheets@{dataset}" for dataset in profiles.DATASETS), *drawn, "report"]
