@@ -15,6 +15,9 @@ QUICK = {"epochs": 2, "batch": 3, "accumulate": 1, "warmup_epochs": 0.5, "worker
 QUICK |= {"log_every": 1}
 
 
+pytestmark = pytest.mark.slow  # two runs of the whole pipeline under DVC
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A copy with tiny K400, UCF101 and HMDB51 outside of it, no SSv2, and a tiny CLIP as backbone."""
