@@ -46,6 +46,7 @@ def main() -> None:
     folder = Path("reports") / profile.name
     for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)  # an out of the stage, also where nothing is drawn
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
     made = tables.made(found)
