@@ -1,7 +1,9 @@
 """What the repository says of itself: results are fresh, pages are filled, `main` is the paper's."""
 
+import difflib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +63,33 @@ def test_every_table_is_rendered_and_every_row_is_shown():
     assert profiles.params()["tables"] == list(tables)
     shown = {row for table in tables.values() for row in table["rows"]}
     assert shown == set(experiment.rows())
+
+
+@pytest.mark.parametrize(
+    ("flag", "diff"),
+    [
+        ("adapters.text.layers=4", ["-    layers: 1 ", "+    layers: 4 "]),
+        (
+            "adapters.visual.temporal_difference=false",
+            ["-    temporal_difference: t", "+    temporal_difference: f"],
+        ),
+        ("decoder.heads=[contrastive,cmc]", ["-  - cmlm", "-  - vc"]),
+        ("data.frames=16", ["-  frames:", "+  frames: 16"]),
+        ("data.prompt='a photo of {}'", ["-  prompt: ", "+  prompt: a photo of {}"]),
+        ("seeds=[0,1]", ["+- 1"]),
+        ("profile=paper", ["-profile: embedded ", "+profile: paper "]),
+    ],
+)
+def test_a_flag_changes_its_own_lines_of_params_alone(tmp_path, flag, diff):
+    """params.yaml has the form that DVC writes, so that `git diff` shows the change and nothing else."""
+    from dvc.utils.hydra import apply_overrides
+
+    path = tmp_path / "params.yaml"
+    shutil.copy("params.yaml", path)
+    apply_overrides(path, [flag])
+    lines = list(
+        difflib.unified_diff(Path("params.yaml").read_text().split("\n"), path.read_text().split("\n"))
+    )
+    changed = [line for line in lines[2:] if line[0] in "+-"]
+    assert len(changed) == len(diff), changed
+    assert all(line.startswith(start) for line, start in zip(changed, diff, strict=True)), changed
