@@ -1,22 +1,29 @@
-# The two commands: `make repro` and `make test`. `make help` lists the rest.
+# The two commands: `make repro` and `make test`. `make` alone lists all.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 READY := $(VENV)/.ready
+# uv is faster, where there is one; pip takes over where it fails, as behind a mirror that only pip knows of.
+pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
+install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup repro smoke test test-all ui backbone
+.PHONY: help setup doctor repro smoke test test-all ui backbone
 help:            ## what there is
+	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(call install,-r requirements.txt)
+	$(call install,--no-deps --editable .)
 	touch $@
 
-setup: $(READY) ## the environment in .venv
+setup: $(READY) ## the environment in .venv, by uv where there is one
+
+doctor: setup    ## does this machine have what is needed? one line each, and what mends it
+	@PYTHONPATH=src python -m m2clip.cli doctor $(if $(PROFILE),--profile $(PROFILE))
 
 repro: setup     ## videos, training, evaluation, report; PROFILE=paper for another profile, ROWS="clip main" for some rows
 	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS))
