@@ -45,10 +45,13 @@ class Data:
     sampling: Literal["segments", "dense"] = "segments"  # released: dense on K400
     stride: Count = 16  # of dense sampling, in frames
     prompt: str = "a video of {}"  # released: A video of {}
-    crop: Literal["short_side", "resized"] = "short_side"  # released: resized on SSv2
+    crop: Literal["short_side", "resized", "multi_scale"] = "short_side"  # released: resized on SSv2
     scale: tuple[float, float] = (1.0, 1.0)  # jitter of short_side; released: [1, 1.15] on K400
     flip: bool = False  # released: true on K400
     randaugment: str | None = None  # released: rand-m7-n4-mstd0.5-inc1 on SSv2
+    jitter: float = 0.0  # share of the views whose colours are jittered
+    grey: float = 0.0  # share of the views without colours
+    erase: float = 0.0  # share of the views of which a rectangle is noise
 
     def __post_init__(self) -> None:
         _template("data.prompt", self.prompt)
@@ -57,6 +60,9 @@ class Data:
                 f'data.randaugment: "{self.randaugment}" is no policy; write one such as '
                 "rand-m7-n4-mstd0.5-inc1, with m its magnitude up to 10 and n its number of changes up to 15"
             )
+        for key in ("jitter", "grey", "erase"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise UserError(f"data.{key}: {getattr(self, key)} is a share of the views, from 0 to 1")
         if not 1.0 <= self.scale[0] <= self.scale[1] < inf:
             raise UserError(f"data.scale: {list(self.scale)} must be two numbers, 1 <= smallest <= largest")
 

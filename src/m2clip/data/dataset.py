@@ -141,6 +141,9 @@ class TrainVideos(Dataset[Sample | Broken]):
             scale=data.scale,
             flip=data.flip,
             randaugment=data.randaugment,
+            jitter=data.jitter,
+            grey=data.grey,
+            erase=data.erase,
         )
         return Sample(video=video, class_id=self.videos.class_ids[index], index=index)
 
