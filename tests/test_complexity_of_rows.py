@@ -148,3 +148,35 @@ def test_the_public_implementations_cost_the_same(row, frames, counted, table):
 
 def test_st_adapters_own_parameters_are_the_published_7_11_million(table):
     assert round(int(table["st-adapter", 8]["other"]) / 1e6, 2) == 7.11
+
+
+def test_components_apart_are_the_same_counts(table):
+    of_row = {}
+    for row, config, cost in stage.costs(
+        {row: ROWS[row] for row in ("main", "st-adapter")}, tuple(LABELS), (8,)
+    ):
+        of_row[row] = {
+            (line["kind"], line["component"]): line["count"] for line in stage.components(row, config, cost)
+        }
+        assert all(line["method"] == config.method for line in stage.components(row, config, cost))
+    main, adapter = of_row["main"], of_row["st-adapter"]
+    expected = {("trainable", part): str(count) for part, count in trainable(ROWS["main"]).items() if count}
+    frozen = table["main", 8]["frozen_total"]
+    assert {key: value for key, value in main.items() if key[0] != "gmacs"} == expected | {
+        ("frozen", "all"): frozen
+    }
+    gmacs = {part: float(value) for (kind, part), value in main.items() if kind == "gmacs"}
+    assert gmacs == pytest.approx(
+        {"view": macs_view(ROWS["main"], 8) / 1e9, "text": macs_text(ROWS["main"]) / 1e9,
+         "compare": 2 * len(LABELS) * E / 1e9}, abs=1e-6,
+    )  # fmt: skip
+    assert ("gmacs", "text") not in adapter, "a classifier reads no text"
+    assert {part for kind, part in adapter if kind == "trainable"} == {"adapters", "vc"}
+
+
+def test_a_method_is_counted_at_the_frames_that_fit_it():
+    """A grid of DUALPATH has 16 frames: there is no line for 8, and no mistake either."""
+    config = stage.full_size("dualpath", {"method": "dualpath"})
+    assert config.data.frames == 16
+    lines = stage.lines({"dualpath": {"method": "dualpath"}}, tuple(LABELS[:8]), stage.FRAMES)
+    assert [line["frames"] for line in lines] == ["16", "32"]

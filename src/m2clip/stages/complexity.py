@@ -2,17 +2,22 @@
 
 A row's method and its options are laid over the paper's model on ViT-B/16 and K400's labels, whatever
 the profile; no weights are needed.
+
+reports/complexity_components.csv has the same counts apart, one a line, for any method: its `kind` is
+`trainable` (parameters of a group of the method, by the group's name), `frozen` (all that is not trained, of
+CLIP and of the method) or `gmacs` (view, compare, text: multiply-adds in units of 10^9).
 """
 
 import argparse
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from m2clip import experiment
-from m2clip.backbones import check
+from m2clip.backbones import check, shape_of
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.complexity import Complexity, complexity
@@ -22,6 +27,8 @@ FRAMES = (8, 16, 32)
 SECTIONS = ("method", "options")
 LABELS = Path("experiments/labels/kinetics400.txt")
 OUTPUT = Path("reports/complexity.csv")
+OUTPUT_OF_COMPONENTS = Path("reports/complexity_components.csv")
+COLUMNS_OF_COMPONENTS = ("row", "method", "frames", "kind", "component", "count")
 # Groups with a column of their own; `other` adds up those of all other methods.
 COMPONENTS = (
     "temporal_enhancement",
@@ -54,17 +61,30 @@ def full_size(row: str, differences: Mapping[str, Any]) -> Run:
     """
     try:
         sections = {key: value for key, value in gather_options(differences).items() if key in SECTIONS}
-        config = build(Run, sections)
+        config = _that_fits(build(Run, sections))
         check(config)
     except UserError as error:
         raise UserError(f"row {row} at full size ({Run().backbone.name}): {error}") from None
     return config
 
 
-def lines(
+def _that_fits(config: Run) -> Run:
+    """The config with the first number of frames that its method can be built with; its own if none is."""
+    shape = shape_of(config.backbone)
+    for frames in FRAMES:
+        data = replace(config.data, frames=frames)
+        try:
+            config.options.check(shape, data)
+        except UserError:
+            continue
+        return replace(config, data=data)
+    return config
+
+
+def costs(
     declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: tuple[int, ...]
-) -> list[dict[str, str]]:
-    """One line for every row and number of frames, in the order of `declared`.
+) -> list[tuple[str, Run, Complexity]]:
+    """What every row costs at every number of frames that fits it, in the order of `declared`.
 
     Args:
         declared: each row's differences from the paper's model.
@@ -73,7 +93,14 @@ def lines(
     """
     configs = {row: full_size(row, differences) for row, differences in declared.items()}
     counted = lru_cache(maxsize=None)(lambda config: complexity(config, labels, frames))
-    return [line(row, config, cost) for row, config in configs.items() for cost in counted(config)]
+    return [(row, config, cost) for row, config in configs.items() for cost in counted(config)]
+
+
+def lines(
+    declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: tuple[int, ...]
+) -> list[dict[str, str]]:
+    """One line for every row and number of frames, as `costs` has them."""
+    return [line(*cost) for cost in costs(declared, labels, frames)]
 
 
 def line(row: str, config: Run, cost: Complexity) -> dict[str, str]:
@@ -92,16 +119,39 @@ def line(row: str, config: Run, cost: Complexity) -> dict[str, str]:
     }
 
 
+def components(row: str, config: Run, cost: Complexity) -> list[dict[str, str]]:
+    """The counts of a row apart: its groups, what is frozen, and its multiply-adds; none that is zero."""
+    counts = [("trainable", group, str(parameters)) for group, parameters in cost.trainable.items()]
+    counts.append(("frozen", "all", str(cost.frozen)))
+    gmacs = {"view": cost.macs_view, "compare": cost.macs_compare}
+    if config.options.reads_text:
+        gmacs["text"] = cost.macs_text
+    counts += [("gmacs", part, f"{macs / 1e9:.6f}") for part, macs in gmacs.items()]
+    shared = {"row": row, "method": config.method, "frames": str(cost.frames)}
+    return [
+        {**shared, "kind": kind, "component": component, "count": count}
+        for kind, component, count in counts
+        if float(count)
+    ]
+
+
 def main() -> None:
     """Count every declared row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.parse_args()
     declared = {row: experiment.differences(row) for row in experiment.rows()}
     labels = tuple(LABELS.read_text(encoding="utf-8").splitlines())
-    table = lines(declared, labels, FRAMES)
-    OUTPUT.parent.mkdir(exist_ok=True)
-    with OUTPUT.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    counted = costs(declared, labels, FRAMES)
+    _write(OUTPUT, COLUMNS, [line(*cost) for cost in counted])
+    _write(
+        OUTPUT_OF_COMPONENTS, COLUMNS_OF_COMPONENTS, [part for cost in counted for part in components(*cost)]
+    )
+
+
+def _write(path: Path, columns: tuple[str, ...], table: list[dict[str, str]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
 
