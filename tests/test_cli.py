@@ -262,12 +262,20 @@ def test_a_run_of_another_profile_than_the_one_of_params(call, save, manifest, t
 def test_mistakes_are_one_line_before_anything_is_loaded(call, manifest, tmp_path, monkeypatch):
     monkeypatch.setattr("m2clip.evaluation.trained.open_trained", None)
     file, run = manifest.folder / "videos/1.mp4", ("--run", "a.safetensors")
+    Path("a.safetensors").touch()
+    walked = []
+    find = api.find
+    monkeypatch.setattr("m2clip.commands.predict.find", lambda places: walked.append(places) or find(places))
+    code, _, err = call("predict", tmp_path, "--run", "b.safetensors")
+    assert code == 1 and err[0].startswith("error: b.safetensors: there is no such file") and not walked
     for arguments, told in (
         ((tmp_path, *run), "no video in"),
         (("none.mp4", *run), "none.mp4: there is no such file"),
         ((file, *run, "--labels", "none.txt"), "none.txt: there is no such"),
         ((file, *run, "--no-text-adapter"), "are for zero-shot: give labels too"),
         ((file, *run, "--template", "a photo of {}"), "are for zero-shot: give labels too"),
+        ((file, "--clip", "ViT-B-16"), "--clip knows no labels of its own: give them with --labels"),
+        ((file, "--clip", "ViT-B-16", "--profile", "p"), "--profile goes with --run ROW"),
     ):
         code, _, err = call("predict", *arguments)
         assert code == 1 and len(err) == 1 and told in err[0]
@@ -306,3 +314,31 @@ def test_help_and_both_ways_to_start():
     script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["m2clip"]
     module, _, function = script.partition(":")
     assert getattr(importlib.import_module(module), function) is cli.main
+
+
+def test_clip_itself_predicts_labels_of_ones_own_and_is_not_warned_of(call, manifest, backbone, tmp_path):
+    (tmp_path / "labels.txt").write_text("\n".join(UNSEEN) + "\n\n")  # and a blank line at the end
+    clip = ("--clip", backbone.config, "--backbone", backbone.pretrained)
+    asked = ("predict", manifest.folder, *clip, "--labels", "labels.txt", "--json")
+    code, lines, err = call(*asked)
+    run = api.build("clip", UNSEEN, clip=backbone.config, pretrained=backbone.pretrained, device="cpu")
+    mine = {answer.path.name: answer.labels for answer in api.predict(manifest.folder, run, UNSEEN)}
+    assert code == 0 and len(lines) == 5 and not any("note:" in line for line in err)
+    for line in map(json.loads, lines):
+        told = {each["label"]: each["probability"] for each in line["labels"]}
+        assert told == pytest.approx(
+            {e.label: e.probability for e in mine[Path(line["file"]).name]}, abs=2e-6
+        )
+    assert call(*asked, "--template", "a photo of {}")[1] != lines
+
+
+def test_a_run_of_generated_videos_says_so_once_and_where_a_real_clip_is(
+    call, save, manifest, tmp_path, monkeypatch
+):
+    path, file = save(tmp_path / "weights.safetensors"), manifest.folder / "videos/1.mp4"
+    assert not any("note:" in line for line in call("predict", file, "--run", path)[2])
+    monkeypatch.setattr(api, "GENERATED_CLIP", "tin")
+    code, table, err = call("predict", manifest.folder, "--run", path)
+    (said,) = [line for line in err if line.startswith("note:")]
+    assert code == 0 and len(table) == 16 and "mean nothing" in said
+    assert said.endswith("OpenAI's CLIP, zero-shot: m2clip predict VIDEOS --clip ViT-B-16 --labels FILE")

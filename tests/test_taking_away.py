@@ -22,7 +22,7 @@ from m2clip.runs import RunKey, digest
 
 ROOT = Path(__file__).parents[1]
 KEY = RunKey("tiny", "main", 3)
-FILES = ["README.md", "config.yaml", "labels.txt", "tiny.json", "weights.safetensors"]
+FILES = ["README.md", "config.yaml", "labels.txt", "tiny.json", "tiny.safetensors", "weights.safetensors"]
 UNSEEN = ("juggling balls", "sleeping")
 METRICS = {
     "supervised": {
@@ -90,6 +90,45 @@ def call(typed):
 def exported(world, call):
     assert call("export", "main", "away")[0] == 0
     return world / "away"
+
+
+@pytest.fixture
+def without_backbone(world, call, monkeypatch):
+    """As of a run on a backbone that is too large to be copied."""
+    monkeypatch.setattr(folder_of, "CARRIED", 1000)
+    assert call("export", "main", "away")[0] == 0
+    return world / "away"
+
+
+def test_a_checkpoint_is_all_that_is_needed_in_another_folder(
+    exported, manifest, call, tmp_path, monkeypatch
+):
+    whole = call("predict", manifest.folder, "--run", "main")
+    assert "are in this folder" in (exported / "README.md").read_text()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move(exported, elsewhere / "mine")
+    for name in ("clip", "data", "experiments", "params.yaml"):
+        Path(name).rename(f"gone-{name}")
+    monkeypatch.chdir(elsewhere)
+    assert whole[0] == 0 and call("predict", manifest.folder, "--checkpoint", "mine")[:2] == whole[:2]
+
+
+def test_a_backbone_that_is_not_the_runs_or_too_large_is_not_copied(world, call, monkeypatch):
+    for large, files in ((True, FILES), (False, FILES)):
+        with monkeypatch.context() as patch:
+            if large:
+                patch.setattr(folder_of, "CARRIED", Path("clip/tiny.safetensors").stat().st_size - 1)
+            else:
+                Path("clip/tiny.safetensors").write_bytes(b"another")
+            assert call("export", "main", f"away{large}")[0] == 0
+        folder = Path(f"away{large}")
+        assert sorted(file.name for file in folder.iterdir()) == [
+            one for one in files if one != "tiny.safetensors"
+        ]
+        assert "are not in this folder" in (folder / "README.md").read_text()
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        assert config["backbone"]["pretrained"] == "clip/tiny.safetensors"
 
 
 def test_a_checkpoint_holds_the_run_and_no_path_of_this_machine(exported):
@@ -202,7 +241,8 @@ def test_a_broken_video_is_an_answer_too(exported, manifest, call):
     assert len(good.labels) == 3 and bad == Answer(path=Path("clips/1.mp4"), error="empty")
 
 
-def test_the_backbone_is_found_in_the_order_that_is_told(exported, manifest, call, monkeypatch):
+def test_the_backbone_is_found_in_the_order_that_is_told(without_backbone, manifest, call, monkeypatch):
+    exported = without_backbone
     elsewhere = exported.parent / "elsewhere"
     elsewhere.mkdir()
     shutil.move(exported, elsewhere / "away")
@@ -212,12 +252,12 @@ def test_the_backbone_is_found_in_the_order_that_is_told(exported, manifest, cal
     monkeypatch.chdir(elsewhere)
     code, out, err = call(*video, "away")
     assert (code, out) == (1, "") and err == [
-        "error: away: the weights of its backbone tiny are neither at clip/tiny.safetensors from here nor at "
-        "away/tiny.safetensors; say where they are with --backbone FILE"
+        "error: away: the weights of its backbone tiny are neither at away/tiny.safetensors nor at "
+        "clip/tiny.safetensors from here; give their file as `backbone`"
     ]
     assert call(*video, "away", "--backbone", "../clip/tiny.safetensors")[:2] == whole[:2]
     assert call(*video, "away", "--backbone", "none.pt")[2] == [
-        "error: --backbone none.pt: there is no such file"
+        "error: backbone none.pt: there is no such file"
     ]
     shutil.copy("../clip/tiny.safetensors", "away")
     assert call(*video, "away")[:2] == whole[:2]
@@ -227,6 +267,7 @@ def test_the_backbone_is_found_in_the_order_that_is_told(exported, manifest, cal
     code, out, err = call(*video, "away")
     assert code == 1 and len(err) == 1 and "was trained on a backbone tiny with digest" in err[0]
     assert "away/tiny.safetensors has" in err[0] and "take the same weights" in err[0]
+    Path("away/tiny.safetensors").unlink()
     change("away", "backbone", {"pretrained": "../clip/tiny.safetensors"})
     assert call(*video, "away")[:2] == whole[:2]
 
@@ -243,7 +284,7 @@ def test_a_backbone_of_open_clips_is_not_searched_for(exported, manifest, call):
     told = call("predict", manifest.folder, "--checkpoint", "away", "--backbone", "clip/tiny.safetensors")
     assert told[2] == [
         "error: away: was trained on open_clip's openai of tiny, which open_clip finds by itself; leave "
-        "--backbone out"
+        "`backbone` out"
     ]
     told = call("predict", manifest.folder, "--checkpoint", "away")
     assert len(told[2]) == 1 and "backbone tiny with digest" in told[2][0] and ", openai has " in told[2][0]
@@ -271,7 +312,7 @@ def test_files_that_do_not_go_together_are_one_line(exported, manifest, call):
     (exported / "config.yaml").unlink()
     assert "away/config.yaml: there is no such file" in told()
     (exported / "weights.safetensors").unlink()
-    assert "away/weights.safetensors: there is no such file" in told()
+    assert told() == "error: away: no weights.safetensors in it, so it is none of `m2clip export ROW DIR`"
     shutil.rmtree(exported)
     assert "away: there is no such folder; `m2clip export ROW DIR` writes" in told()
 
@@ -349,10 +390,11 @@ def test_mistakes_in_a_call_are_told(exported, manifest, call):
         ({"templates": ["a photo"], "labels": UNSEEN}, 'evaluate.templates: "a photo" must hold {} once'),
         ({"templates": ["a photo of {}"]}, "are for zero-shot: give labels too"),
         ({"text_adapter": False}, "are for zero-shot: give labels too"),
-        ({"backbone": "none.pt"}, "--backbone none.pt: there is no such file"),
+        ({"backbone": "none.pt"}, "^backbone none.pt: there is no such file"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=told) as caught:
             predict(manifest.folder, "away", **wrong)
+        assert "--" not in str(caught.value), "no option of the command line is Python's"
     with pytest.raises(UserError, match="none: there is no such file or folder"):
         predict("none", "away")
     for both in (("--run", "main", "--checkpoint", "away"), ()):

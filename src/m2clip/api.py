@@ -1,19 +1,25 @@
-"""What other programs may call: labels of any videos, by a checkpoint.
+"""What other programs may call: a checkpoint's model, a new one of any method, and labels of any videos.
 
-    from m2clip.api import predict
-    for answer in predict("clips/", checkpoint="FOLDER"):
+    import m2clip
+    for answer in m2clip.predict("clips/", "FOLDER"):
         print(answer.path, answer.labels or answer.error)
+    run = m2clip.load("FOLDER")             # run.model, run.config, run.labels, run.tokenizer
+    clip = m2clip.build("clip", ["a dog", "a cat"])    # OpenAI's CLIP; predict takes it as a checkpoint
 
-Nothing here imports torch before it is asked for a prediction.
+Nothing here imports torch before it is called.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from m2clip.config import Evaluate
+from m2clip.config import Evaluate, Run
 from m2clip.errors import UserError
+from m2clip.parsing import build as typed
+from m2clip.parsing import gather_options
+from m2clip.synthetic.worlds import WORLDS
 
 if TYPE_CHECKING:
     from m2clip.data.dataset import Broken
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from m2clip.evaluation.trained import TrainedRun
 
 VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
+GENERATED_CLIP = "standin-"  # how the model configs of the generated worlds' CLIPs begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +47,76 @@ class Answer:
     error: str | None = None
 
 
+def load(
+    checkpoint: str | Path, *, backbone: str | Path | None = None, device: str | None = None
+) -> "TrainedRun":
+    """A checkpoint's model with its config, its labels and its tokenizer.
+
+    Args:
+        checkpoint: a folder that `m2clip export` wrote, or the name of one on the Hugging Face hub.
+        backbone: the file of the backbone's weights, where it is not found by itself.
+        device: cpu or cuda; None: a GPU where there is one.
+
+    Raises:
+        UserError: when a file is missing, does not go with the others, or the backbone is another.
+    """
+    from m2clip import hub
+    from m2clip.evaluation.checkpoint import open_checkpoint
+
+    return open_checkpoint(hub.local(checkpoint), _device(device), Path(backbone) if backbone else None)
+
+
+def build(
+    method: str,
+    labels: Sequence[str],
+    *,
+    clip: str = "ViT-B-16",
+    pretrained: str | Path = "openai",
+    frames: int = 8,
+    prompt: str = Run().data.prompt,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> "TrainedRun":
+    """A new model of any method around a CLIP, for training by one's own loop or, of `clip`, for zero-shot.
+
+    Args:
+        method: a file of `m2clip/methods/`: m2clip, clip, st_adapter, ...
+        labels: in the order of their class ids.
+        clip: open_clip's name, or the file of a model config of open_clip's.
+        pretrained: one of open_clip's tags, or a file of weights.
+        frames: of a view.
+        prompt: with {} where the label goes.
+        options: the method's, nested as in experiments/rows/; None: those of its paper.
+        seed: of the new weights.
+        device: cpu or cuda; None: a GPU where there is one.
+
+    Raises:
+        UserError: naming what does not fit.
+    """
+    if isinstance(labels, str) or not labels:
+        raise UserError(f"labels: expected a list of labels, got {labels!r}")
+    own = Path(clip).suffix == ".json"
+    backbone = {"name": Path(clip).stem if own else clip, "config": clip if own else None}
+    content = {
+        **(options or {}),
+        "method": method,
+        "backbone": backbone | {"pretrained": str(pretrained)},
+        "data": {"frames": frames, "prompt": prompt},
+    }
+    config = typed(Run, gather_options(content))
+    from m2clip import backbones
+    from m2clip.evaluation.trained import TrainedRun
+    from m2clip.models.factory import build_model
+
+    backbones.check(config)
+    model, tokenizer = build_model(config, tuple(labels), seed, _device(device))
+    return TrainedRun(model.eval(), config, tuple(labels), tokenizer)
+
+
 def predict(
     videos: str | Path | Iterable[str | Path],
-    checkpoint: str | Path,
+    checkpoint: "str | Path | TrainedRun",
     labels: Sequence[str] | None = None,
     top: int = 5,
     *,
@@ -58,7 +132,7 @@ def predict(
 
     Args:
         videos: files, or folders that are searched at any depth.
-        checkpoint: a folder that `m2clip export` wrote.
+        checkpoint: a folder that `m2clip export` wrote, or what `load` or `build` gave.
         labels: to choose from, zero-shot by Eq. 11; None: those it was trained on.
         top: labels a video.
         templates: sentences with {} where one of `labels` goes, averaged over; none: the run's prompt.
@@ -68,6 +142,9 @@ def predict(
         clips: temporal samples of a video.
         batch: views at once.
         device: cpu or cuda; None: a GPU where there is one.
+
+    Warns:
+        UserWarning: when the checkpoint knows generated videos alone.
 
     Raises:
         UserError: for a file that is not there, a checkpoint that does not fit its backbone, labels where
@@ -82,22 +159,38 @@ def predict(
     if top < 1:
         raise UserError(f"top: {top} must be 1 or more")
     check_zero_shot(labels, views, text_adapter=text_adapter)
-    import torch
-
-    from m2clip.evaluation.checkpoint import open_checkpoint
-
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    run = open_checkpoint(Path(checkpoint), device, Path(backbone) if backbone else None)
+    run = (
+        load(checkpoint, backbone=backbone, device=device)
+        if isinstance(checkpoint, str | Path)
+        else checkpoint
+    )
+    if said := generated(run):
+        warnings.warn(said, stacklevel=2)
     given = None if labels is None else tuple(labels)
     return list(answers(run, files, given, top, views, text_adapter=text_adapter))
+
+
+def _device(name: str | None) -> str:
+    from m2clip.models.factory import device_name
+
+    return name or device_name()
+
+
+def generated(run: "TrainedRun") -> str:
+    """A warning where a run has seen generated data alone, and knows nothing of real videos; else ""."""
+    worlds = {labels for world in WORLDS.values() for labels in world.labels.values()}
+    if run.config.backbone.name.startswith(GENERATED_CLIP) or run.labels in worlds:
+        return (
+            "this run knows a small world of generated videos and nothing else; of real videos its labels "
+            "mean nothing, however sure they look"
+        )
+    return ""
 
 
 def check_zero_shot(labels: Sequence[str] | None, views: Evaluate, *, text_adapter: bool) -> None:
     """Raise UserError where templates, or leaving the text adapters out, would change nothing."""
     if labels is None and (views.templates or not text_adapter):
-        raise UserError(
-            "templates and leaving out the text adapters are for zero-shot: give labels too (--labels FILE)"
-        )
+        raise UserError("templates and leaving out the text adapters are for zero-shot: give labels too")
 
 
 def answers(

@@ -8,8 +8,6 @@ from m2clip import profiles, runs
 from m2clip.commands.run_ref import key_of
 from m2clip.errors import UserError
 from m2clip.files import read_json
-from m2clip.report import card
-from m2clip.report.names import Names
 
 
 def add(commands: Any) -> None:
@@ -17,8 +15,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
         help="a trained and evaluated run as a folder to take away",
-        description="Write a run as a checkpoint: weights.safetensors, config.yaml, labels.txt\n"
-        "and README.md, the model card with the run's numbers. `m2clip predict --checkpoint DIR` opens it.",
+        description="Write a run as a checkpoint: weights.safetensors, config.yaml, labels.txt,\n"
+        "README.md, the model card with the run's numbers, and the backbone where it is a file of up to\n"
+        "100 MB. `m2clip predict --checkpoint DIR` opens it.",
         epilog="examples:\n  m2clip export main/1 m2clip-k400\n"
         "  m2clip export main m2clip-k400 --profile paper",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -33,8 +32,10 @@ def _export(arguments: argparse.Namespace) -> int:
     """Write the checkpoint; the exit code."""
     key = key_of(arguments.run, f"{arguments.run}:", arguments.profile)
     metrics, provenance = _told(key.metrics), _told(key.provenance)
-    from m2clip.evaluation.checkpoint import write_checkpoint
+    from m2clip.evaluation.checkpoint import carried, write_checkpoint
     from m2clip.models.weights_io import load_weights
+    from m2clip.report import card
+    from m2clip.report.names import Names
 
     saved = load_weights(key.weights)
     about, config = saved.about, saved.about["config"]
@@ -53,6 +54,7 @@ def _export(arguments: argparse.Namespace) -> int:
         evaluation=_told(key.evaluation_provenance),
         labels=len(about["labels"]),
         parameters=sum(tensor.numel() for tensor in saved.tensors.values()),
+        carried=carried(config) is not None,
     )
     write_checkpoint(arguments.folder, saved, card.page(told))
     print(f"{key} is in {arguments.folder}")

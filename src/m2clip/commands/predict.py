@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from m2clip.api import VIDEOS, Answer, answers, check_zero_shot, find
+from m2clip.api import VIDEOS, Answer, answers, build, check_zero_shot, find, generated, load
 from m2clip.commands.run_ref import key_of
 from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
@@ -20,6 +20,7 @@ from m2clip.errors import UserError
 if TYPE_CHECKING:
     from m2clip.evaluation.trained import TrainedRun
 
+HERE = "m2clip predict VIDEOS --clip ViT-B-16 --labels FILE"
 COLUMNS = ("file", "rank", "label", "probability", "error")
 EXAMPLES = """examples:
   m2clip predict clips/ --run main                    five labels a video, by the row main
@@ -28,6 +29,7 @@ EXAMPLES = """examples:
   m2clip predict clips/ --checkpoint FOLDER --json    by what `m2clip export` wrote; one JSON object a video
   m2clip predict clips/ --run main --labels mine.txt  zero-shot: labels of your own, one a line
   m2clip predict clips/ --run main --labels mine.txt --no-text-adapter --template "a photo of {}"
+  m2clip predict clips/ --clip ViT-B-16 --labels mine.txt    zero-shot by OpenAI's CLIP, untrained
   m2clip predict clips/ --run weights.safetensors --crops 3 --clips 4 --csv out.csv
 """
 
@@ -48,10 +50,15 @@ def add(commands: Any) -> None:
     by = parser.add_mutually_exclusive_group(required=True)
     run = "weights.safetensors of a run, or ROW or ROW/SEED of the profile"
     by.add_argument("--run", help=run)
-    by.add_argument("--checkpoint", type=Path, metavar="DIR", help="a folder that `m2clip export` wrote")
+    folder = "a folder that `m2clip export` wrote, or OWNER/NAME of one on the Hugging Face hub"
+    by.add_argument("--checkpoint", metavar="DIR", help=folder)
+    name = "CLIP itself, untrained, for --labels: open_clip's name, or a model config of open_clip's (.json)"
+    by.add_argument("--clip", metavar="NAME", help=name)
     add("--profile", metavar="P", help="default: the one that params.yaml names")
-    where = "the backbone's weights, where they are neither at the config's path nor in the checkpoint"
-    add("--backbone", type=Path, metavar="FILE", help=where)
+    where = (
+        "the backbone's weights: a file, where they are neither in the checkpoint nor at the config's path;\n"
+    )
+    add("--backbone", metavar="FILE", help=f"{where}of --clip a file or open_clip's tag (openai)")
     add("--labels", type=Path, metavar="FILE", help="labels to choose from instead of the run's, one a line")
     sentence = "a sentence with {} where one of --labels goes, instead of the run's; of several the mean"
     add("--template", type=_template, action="append", default=[], metavar="TEXT", help=sentence)
@@ -80,6 +87,7 @@ def _template(text: str) -> str:
 
 def _predict(arguments: argparse.Namespace) -> int:
     """Print predictions as they come; the exit code."""
+    _check(arguments)
     files = find(arguments.videos)
     given = read_labels(arguments.labels) if arguments.labels else None
     views = Evaluate(
@@ -89,7 +97,9 @@ def _predict(arguments: argparse.Namespace) -> int:
         templates=tuple(arguments.template),
     )
     check_zero_shot(given, views, text_adapter=arguments.text_adapter)
-    run = _open(arguments)
+    run = _open(arguments, given)
+    if said := generated(run):
+        print(f"note: {said}. OpenAI's CLIP, zero-shot: {HERE}", file=sys.stderr)
     found = answers(run, files, given, arguments.top, views, text_adapter=arguments.text_adapter)
     broken = 0
     with _csv(arguments.csv) as write:
@@ -104,19 +114,31 @@ def _predict(arguments: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _open(arguments: argparse.Namespace) -> "TrainedRun":
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise a UserError where options do not go together or a run is not there, before folders are walked."""
     if arguments.run and arguments.backbone:
-        raise UserError("--backbone goes with --checkpoint; a run's config says where its backbone is")
-    if arguments.checkpoint and arguments.profile:
+        raise UserError(
+            "--backbone goes with --checkpoint or --clip; a run's config says where its backbone is"
+        )
+    if arguments.profile and not arguments.run:
         raise UserError("--profile goes with --run ROW; a checkpoint is of no profile")
-    path = _adapters(arguments.run, arguments.profile) if arguments.run else None
-    from m2clip.evaluation.checkpoint import open_checkpoint
+    if arguments.clip and not arguments.labels:
+        raise UserError("--clip knows no labels of its own: give them with --labels FILE, one a line")
+    if arguments.run:
+        path = _adapters(arguments.run, arguments.profile)
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file; train the run first (dvc repro)")
+
+
+def _open(arguments: argparse.Namespace, given: tuple[str, ...] | None) -> "TrainedRun":
+    if arguments.clip:
+        return build("clip", given or (), clip=arguments.clip, pretrained=arguments.backbone or "openai")
+    if arguments.checkpoint:
+        return load(arguments.checkpoint, backbone=arguments.backbone)
     from m2clip.evaluation.trained import open_trained
     from m2clip.models.factory import device_name
 
-    if path is not None:
-        return open_trained(path, device_name())
-    return open_checkpoint(arguments.checkpoint, device_name(), arguments.backbone)
+    return open_trained(_adapters(arguments.run, arguments.profile), device_name())
 
 
 def _adapters(run: str, profile: str | None) -> Path:

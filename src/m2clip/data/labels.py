@@ -19,7 +19,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: naming file and line.
     """
-    lines = [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]
+    lines = [line.strip() for line in read_text(path).rstrip().split("\n")]
     labels: dict[str, None] = {}
     for row, label in enumerate(lines, start=1):
         where = f"{path}, line {row}"

@@ -5,9 +5,10 @@
     labels.txt             the same labels, one a line in class-id order
     README.md              the model card
     <backbone>.json        open_clip's model config, where open_clip does not know the backbone's name
+    <backbone>.*           its weights, where they are a file of up to 100 MB
 
-The backbone's weights are not in it. They are one of open_clip's, or a file: where it is said to be, else at
-the config's path from the working folder, else in the checkpoint's folder. A digest tells others from them.
+Other weights of a backbone are one of open_clip's, or a file: where it is said to be, else in the
+checkpoint's folder, else at the config's path from the working folder. A digest tells others from them.
 """
 
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 import safetensors.torch
 import yaml
 
+from m2clip import backbones
 from m2clip.config import Backbone, Run
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError
@@ -29,6 +31,7 @@ from m2clip.models.weights_io import Saved, header, load_weights
 from m2clip.parsing import build
 
 ADAPTERS, CONFIG, LABELS, CARD = "weights.safetensors", "config.yaml", "labels.txt", "README.md"
+CARRIED = 100 * 2**20  # bytes of a backbone's file up to which it is copied
 
 
 def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
@@ -44,7 +47,7 @@ def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UserError(f"{folder}: is not an empty folder; name a new one")
-    config, model_config = _portable(saved.about["config"])
+    config, copied = _portable(saved.about["config"])
     about = saved.about | {"config": config}
     part = None
     try:
@@ -55,8 +58,8 @@ def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
         (part / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         (part / LABELS).write_text("".join(f"{label}\n" for label in about["labels"]), encoding="utf-8")
         (part / CARD).write_text(card, encoding="utf-8")
-        if model_config is not None:
-            shutil.copyfile(model_config, part / model_config.name)
+        for file in copied:
+            shutil.copyfile(file, part / file.name)
         for file in part.iterdir():
             file.chmod(0o644)  # safetensors' is for its owner alone, too
         part.replace(folder)
@@ -66,16 +69,26 @@ def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
         raise UserError(f"{folder}: cannot be written: {' '.join(str(error).split())}") from error
 
 
-def _portable(config: Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
-    """The config without paths of this machine, and the model config that goes into the folder."""
+def carried(config: Mapping[str, Any]) -> Path | None:
+    """The file of a run's backbone, where it is here, small, and what the run was trained on."""
+    backbone = build(Backbone, config["backbone"])
+    file = Path(backbone.pretrained)
+    if not file.is_file() or file.stat().st_size > CARRIED:
+        return None
+    return file if backbones.digest(backbone) == config["inputs"]["backbone"] else None
+
+
+def _portable(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Path]]:
+    """The config without paths of this machine, and the backbone's files that go into the folder."""
     backbone = dict(config["backbone"])
-    model_config = Path(backbone["config"]) if backbone.get("config") else None
-    weights = Path(backbone["pretrained"])
-    if weights.is_absolute() or ".." in weights.parts:
+    weights, here = Path(backbone["pretrained"]), carried(config)
+    copied = [here] if here else []
+    if here or weights.is_absolute() or ".." in weights.parts:
         backbone["pretrained"] = weights.name
-    if model_config is not None:
-        backbone["config"] = model_config.name
-    return {**config, "backbone": backbone}, model_config
+    if backbone.get("config"):
+        copied.append(Path(backbone["config"]))
+        backbone["config"] = copied[-1].name
+    return {**config, "backbone": backbone}, copied
 
 
 def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> TrainedRun:
@@ -92,6 +105,8 @@ def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> T
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; `m2clip export ROW DIR` writes a checkpoint")
     path = folder / ADAPTERS
+    if not path.is_file():
+        raise UserError(f"{folder}: no {ADAPTERS} in it, so it is none of `m2clip export ROW DIR`")
     about = load_weights(path).about
     content = read_mapping(folder / CONFIG)
     config = build(Run, {k: v for k, v in content.items() if k != "inputs"}, source=str(folder / CONFIG))
@@ -102,8 +117,8 @@ def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> T
         )
     if read_labels(folder / LABELS) != tuple(about["labels"]):
         raise UserError(
-            f"{folder / LABELS}: these are not the labels that {ADAPTERS} was trained with; give others "
-            "with --labels"
+            f"{folder / LABELS}: these are not the labels that {ADAPTERS} was trained with; others are given "
+            "as `labels`"
         )
     return open_trained(path, device, _found(config.backbone, folder, weights))
 
@@ -119,17 +134,17 @@ def _found(backbone: Backbone, folder: Path, weights: Path | None) -> Backbone:
     if weights is not None and not is_file:
         raise UserError(
             f"{folder}: was trained on open_clip's {backbone.pretrained} of {backbone.name}, which open_clip "
-            "finds by itself; leave --backbone out"
+            "finds by itself; leave `backbone` out"
         )
     if weights is None and is_file:
-        places = (named, folder / named.name)
-        weights = next((place for place in places if place.is_file()), None)
+        beside = folder / named.name
+        weights = next((place for place in (beside, named) if place.is_file()), None)
         if weights is None:
             raise UserError(
-                f"{folder}: the weights of its backbone {backbone.name} are neither at {named} from here nor "
-                f"at {folder / named.name}; say where they are with --backbone FILE"
+                f"{folder}: the weights of its backbone {backbone.name} are neither at {beside} nor at "
+                f"{named} from here; give their file as `backbone`"
             )
     if weights is not None and not weights.is_file():
-        raise UserError(f"--backbone {weights}: there is no such file")
+        raise UserError(f"backbone {weights}: there is no such file")
     model_config = str(folder / backbone.config) if backbone.config else None
     return replace(backbone, config=model_config, pretrained=str(weights) if weights else backbone.pretrained)

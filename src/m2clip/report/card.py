@@ -24,7 +24,7 @@ class Told:
     """What a run's files say of it.
 
     config: with its inputs' digests; metrics, provenance, evaluation: the run's files of that name;
-    labels, parameters: how many there are, of what was trained.
+    labels, parameters: how many there are, of what was trained; carried: the backbone is in the folder.
     """
 
     key: RunKey
@@ -35,6 +35,7 @@ class Told:
     evaluation: Values
     labels: int
     parameters: int
+    carried: bool = False
 
 
 def page(told: Told) -> str:
