@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def edit(name, change):
     path = Path(name)
     content = read_yaml(path)
     change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False))
 
 
 def resolve():
@@ -56,18 +57,29 @@ def resolve():
         sheet(dataset, f"dataset,splits,class_ids\n{dataset},{splits},as published\n")
     for dataset in () if profile.synthetic else ("ucf101", "hmdb51"):
         sheet(dataset, f"dataset,class_ids\n{dataset},as published\n")
+    declared = (Path("params.yaml"), *sorted(Path("experiments").rglob("*.yaml")))
+    found, texts = resolved(PROFILE, tuple((path.as_posix(), path.read_text()) for path in declared))
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return dict(found)
+
+
+@cache
+def resolved(name, declared):
+    """The config of every row of a profile and the texts of its files; once for the same declarations."""
+    profile, texts = profiles.read(name), {}
     found = {row: experiment.resolve(row, profile) for row in experiment.rows()}
     for row, config in found.items():
         if config.train.steps:
             found[row] = replace(config, train=resolve_schedule(config.train, TRAINING[config.data.dataset]))
     for row, config in found.items():
-        key = RunKey(PROFILE, row, 0)
+        key = RunKey(name, row, 0)
         train = {name: value for name, value in plain(config).items() if name != "evaluate"} | {"inputs": {}}
         evaluate = plain(config.evaluate) | {"inputs": {}}
         for path, content in ((key.train_config, train), (key.evaluate_config, evaluate)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return found
+            texts[path] = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False)
+    return found, texts
 
 
 INPUTS = {"videos": "11", "backbone": "22", "code": "33"}

@@ -20,25 +20,8 @@ DEEPEST = 64  # levels
 _BOOL, _TIMESTAMP = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 
 
-class _Loader(yaml.SafeLoader):
-    """yaml.SafeLoader, stricter."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(
-                None, None, f"the alias *{event.anchor} is not read; write its value out", event.start_mark
-            )
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise yaml.composer.ComposerError(
-                None, None, f"more than {DEEPEST} levels", self.peek_event().start_mark
-            )
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+class _Loader(yaml.CSafeLoader):
+    """yaml.SafeLoader, stricter; it reads by libyaml, which is five times as fast."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -73,9 +56,25 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # a report reads two configs of every row
 def _yaml(text: str) -> Any:
+    _check_levels(text)
     return yaml.load(text, _Loader)
+
+
+def _check_levels(text: str) -> None:
+    """Refuse aliases and too many levels before anything is built.
+
+    Raises:
+        ValueError: with the place.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"the alias *{event.anchor} is not read; write its value out {event.start_mark}")
+        if isinstance(event, yaml.NodeEvent) and depth == DEEPEST:
+            raise ValueError(f"more than {DEEPEST} levels {event.start_mark}")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import logging
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,15 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
             ) from None
     for parameter in clip.parameters():
         parameter.requires_grad_(False)
-    return clip.eval(), open_clip.get_tokenizer(config.name)
+    return clip.eval(), _tokenizer(config.name, json.dumps(open_clip.get_model_config(config.name)))
+
+
+@cache
+def _tokenizer(name: str, sizes: str) -> Any:
+    """The tokenizer of a CLIP of these sizes, once: its vocabulary takes longer to read than a tiny CLIP."""
+    import open_clip
+
+    return open_clip.get_tokenizer(name)
 
 
 def is_openais(weights: Path) -> bool:

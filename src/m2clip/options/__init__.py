@@ -5,6 +5,7 @@
 
 import importlib
 import pkgutil
+from functools import cache
 
 from m2clip.errors import UserError, did_you_mean
 from m2clip.options.base import Options as Options
@@ -12,7 +13,13 @@ from m2clip.options.base import Options as Options
 
 def known() -> list[str]:
     """The names of all methods, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return list(_modules_in(tuple(__path__)))
+
+
+@cache
+def _modules_in(folders: tuple[str, ...]) -> list[str]:
+    """The names of the modules of options in some folders, which are listed once."""
+    return sorted(module.name for module in pkgutil.iter_modules(folders) if module.name != "base")
 
 
 def class_of(method: str) -> type[Options]:
