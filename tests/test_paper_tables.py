@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import made_up_runs as made
-from m2clip import experiment, profiles, weights
+from m2clip import experiment, options, profiles, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
 from m2clip.report import accuracy, claims, complexity, declared, facts, overlap, pages, published, verdicts
 from m2clip.report.differences import label
-from m2clip.report.grid import csv_text, shown
+from m2clip.report.grid import csv_text, shown, sources
 from m2clip.report.numbers import Number
 from m2clip.report.rendering import render
 from m2clip.report.row import read as read_row
@@ -136,30 +136,111 @@ def test_published_cells_stay_what_the_paper_prints():
     assert str(table3[0].text("clip_finetuned")) == "n/a"
     assert table3[0].number("hmdb51").std is None
     table, _ = made.grid("table1")
-    theirs = [line for group in table.groups if "Publ" in group.heading for line in group.lines]
+    lines = [
+        dict(zip([column.key for column in table.columns], one.cells, strict=True)) for one in table.lines
+    ]
     with Path("experiments/published/table1_k400.csv").open() as file:
-        for line, cells in zip(theirs, csv.DictReader(file), strict=True):
-            told = dict(zip([column.key for column in table.columns], line.cells, strict=True))
+        for told, cells in zip(lines, csv.DictReader(file), strict=True):
             for key in ("top1", "top5"):
-                assert shown(told[key]) == (f"{float(cells[key]):.1f}" if cells[key] else "—")
-            assert shown(told["gmacs_view"]) == cells["gflops_per_view"]
-            assert shown(told["reads_text"]) == ("✓" if cells["zero_shot"] == "true" else "✗")
-    steps = [line.cells[-1].value for line in theirs if line.cells[-1]]
+                assert shown(told[f"published_{key}"]) == (f"{float(cells[key]):.1f}" if cells[key] else "—")
+            assert shown(told["published_gmacs"]) == cells["gflops_per_view"]
+            assert shown(told["published_zero_shot"]) == ("✓" if cells["zero_shot"] == "true" else "✗")
+    steps = [told["published_step"].value for told in lines if told["published_step"]]
     assert steps == pytest.approx([0, 0.3, 0.7]), "of M2-CLIP alone, from 8 frames"
 
 
-def test_blocks_tell_published_from_measured():
+def test_a_method_stands_beside_its_published_line_in_columns_of_its_own():
     run_all()
-    table, _ = made.grid("table2")
-    headings = [line for line in render("table.md.j2", alone=table).splitlines() if line.startswith("| **")]
-    told = [heading.split("**")[1].split(":")[0] for heading in headings]
-    assert told == ["Published by the paper"] * 3 + ["Measured here"]
-    assert headings[-1].startswith("| **Measured here: Synth-SSv2**")
-    assert render("table.tex.j2", table=table).count(r"\multicolumn{5}{l}") == 4
+    table, lines = made.grid("table2")
+    of_paper = {at for at, column in enumerate(table.columns) if column.key.startswith("published_")}
+    of_runs = set(range(1, len(table.columns))) - of_paper
+    for line in table.lines:
+        for column, cell in zip(table.columns, line.cells, strict=True):
+            files = {source.file.parent.name for source in sources(cell)}
+            ours = bool(files & {"evaluation", "training"})
+            assert not (ours and "published" in files), (line.name, column.key)
+            assert not ours or column.header.startswith("Measured "), column.header
+        if not line.name:
+            assert all(shown(line.cells[at]) in ("—", "not run") for at in of_runs), line.label
     read = list(csv.DictReader(csv_text(table).splitlines()))
-    assert [(line["row"], line["seeds"]) for line in read[-2:]] == [("ssv2", "1"), ("ssv2-32", "1")]
-    assert {line["row"] for line in read[:-2]} == {""}
-    assert float(read[-1]["step_low"]) < float(read[-1]["step"]) < float(read[-1]["step_high"])
+    beside = {line["row"]: line for line in read if line["row"]}
+    assert list(beside) == ["st-adapter-ssv2", "ssv2", "ssv2-32"]
+    assert beside["st-adapter-ssv2"]["published_top1"] == "67.1000"
+    assert float(beside["st-adapter-ssv2"]["top1"]) == pytest.approx(
+        lines["st-adapter-ssv2"]["top1"].value, abs=1e-4
+    )
+    last = beside["ssv2-32"]
+    assert float(last["step_low"]) < float(last["step"]) < float(last["step_high"])
+    headings = [group.heading for group in table.groups]
+    assert headings == [
+        published.GROUPS[key] for key in ("full_finetuning", "peft_unimodal", "peft_multimodal")
+    ]
+    assert render("table.tex.j2", table=table).count(r"\multicolumn{10}{l}") == 3
+
+
+def test_a_published_method_that_is_not_run_says_so_and_a_system_without_a_row_does_not():
+    table, _ = made.grid("table2")
+    at = [column.key for column in table.columns].index("top1")
+    told = {line.label: shown(line.cells[at]) for line in table.lines}
+    assert told["EVL ViT-B/16 (Lin et al. 2022b)"] == "not run"
+    assert told["ViViT-L (Arnab et al. 2021)"] == "—"
+    assert {line["top1"] for line in csv.DictReader(csv_text(table).splitlines())} == {""}, "no word in a CSV"
+
+
+def test_every_row_that_a_published_line_names_is_one_of_a_method():
+    known = {name.replace("_", "-") for name in options.known()} | set(experiment.rows())
+    for name in published.LISTED:
+        on = "ssv2" if name == "table2_ssv2" else "k400"
+        for line in published.read(name).lines:
+            for row in line.rows:
+                assert row in known or row.removesuffix("-ssv2") in known, row
+                assert row not in experiment.rows() or experiment.row_of(row).dataset == on, row
+            assert len(line.rows) <= 1
+
+
+def test_every_method_on_a_dataset_is_in_its_table_and_says_why_it_cannot_do_zero_shot():
+    run_all()
+    for name, dataset in (("methods", "k400"), ("methods_ssv2", "ssv2")):
+        table, lines = made.grid(name)
+        assert set(experiment.first_rows(dataset)) <= set(lines)
+        assert len(lines) == len(table.lines)
+    table, lines = made.grid("methods")
+    for row, cells in lines.items():
+        reason = experiment.resolve(row).options.no_zero_shot
+        note = f"{shown(cells['label'])} has no zero-shot: {reason}."
+        assert (note in table.notes) == bool(reason), row
+        assert (cells["ucf101_top1"] is None) == bool(reason)
+    assert shown(lines["st-adapter"]["top1_text"]) == "—"
+
+
+def test_both_predictions_of_a_method_stand_beside_each_other():
+    configs = made.resolve()
+    made.run("main", configs["main"])
+    path = RunKey(made.PROFILE, "main", 0).metrics
+    metrics = json.loads(path.read_text())
+    metrics["supervised"]["top1_by_head"] = {"eq11": 12.5, "vc": metrics["supervised"]["top1"]}
+    path.write_text(json.dumps(metrics))
+    for name in ("table1", "methods"):
+        _, lines = made.grid(name)
+        assert lines["main"]["top1_text"].value == 12.5
+        assert lines["main"]["top1"].value == metrics["supervised"]["top1"]
+        assert {str(source.key) for source in lines["main"]["top1_text"].sources} == {
+            "supervised.top1_by_head.eq11"
+        }
+
+
+def test_which_methods_tune_clip_is_read_off_the_counts():
+    made.resolve()
+    counts = "row,frames,trainable_total,frozen_total,gmacs_view\nclip,8,0,1000,1\nmain,8,90,999,1\n"
+    Path("reports/complexity.csv").write_text(counts)
+    _, lines = made.grid("table3")
+    assert [shown(lines[row]["tuned_clip"]) for row in ("clip", "main")] == ["✗", "✗"]
+    Path("reports/complexity.csv").write_text(counts.replace("999", "400"))
+    assert shown(made.grid("table3")[1]["main"]["tuned_clip"]) == "✓"
+
+
+def test_table_1_has_what_is_counted():
+    run_all()
     _, lines = made.grid("table1")
     assert shown(lines["frames-32"]["gmacs_view"]) == "640.5"
     assert lines["frames-32"]["parameters_m"].value == 16
@@ -252,8 +333,8 @@ def test_a_zero_shot_set_with_other_labels_has_no_number_of_the_paper(monkeypatc
     made.sheet("ucf101", "dataset,class_ids\nucf101,as annotated\n")
     table, lines = made.grid("table3")
     assert "ucf101_from_paper" not in lines["main"] and lines["main"]["hmdb51_from_paper"]
-    at = [column.key for column in table.columns].index("ucf101_top1")
-    assert {line.cells[at] for line in table.lines if not line.name} == {None}
+    keys = [column.key for column in table.columns]
+    assert "published_ucf101" not in keys and "published_hmdb51" in keys
     assert lines["main"]["ucf101_top1"]
     _, lines = made.grid("table1")
     assert lines["main"]["from_paper"]

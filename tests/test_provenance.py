@@ -213,7 +213,7 @@ def by_verb_step(origin):
 
 
 def label(origin):
-    if origin.row:
+    if origin.sources[0].file.suffix != ".csv":
         return values(origin)[0] if "label" in origin.sources[0].key else "M2-CLIP"
     told = {source.key.split(", ")[1]: read(source)[0] for source in origin.sources}
     method, backbone = told["method"], told.get("backbone", "")
@@ -225,7 +225,7 @@ def label(origin):
 def count(origin):
     (number,) = values(origin)
     digits = 2 if origin.column == "parameters_m" else 1
-    return f"{float(number) / (1e6 if digits == 2 else 1):.{digits}f}" if origin.row else number
+    return f"{float(number) / (1e6 if digits == 2 else 1):.{digits}f}"
 
 
 def published(origin):
@@ -240,7 +240,7 @@ def published_step(origin):
 
 def tick(origin):
     """Ticks by hand, from the settings alone."""
-    if not origin.row:
+    if origin.column.startswith("published_"):
         return {"true": "✓", "false": "✗"}.get(values(origin)[0], values(origin)[0])
     settings = [source for source in origin.sources if source.file.suffix == ".yaml"]
     told = {source.key.split(".")[-1]: read(source)[0] for source in settings}
@@ -262,7 +262,6 @@ def tick(origin):
         "sequential": lambda: told["fusion"] == "sequential",
         "parallel": lambda: told["fusion"] == "parallel",
         "reads_text": lambda: bool({"contrastive", "cmc"} & set(told["heads"])),
-        "tuned_clip": lambda: False,
     }
     answer = answers.get(origin.column, lambda: origin.column in told["heads"])
     return "✓" if answer() else "✗"
@@ -276,12 +275,14 @@ def text_layers(origin):
 AGAIN = {
     "label": label,
     "dataset": lambda origin: {"k400": "Synth-K400", "ssv2": "Synth-SSv2"}[values(origin)[0]],
-    "pretraining": lambda origin: Path(values(origin)[0]).stem if origin.row else values(origin)[0],
-    "views": lambda origin: " × ".join(str(value) if value != "" else "—" for value in values(origin)[:3]),
-    "top1": lambda origin: over_seeds(origin) if origin.row else published(origin),
-    "top5": lambda origin: over_seeds(origin) if origin.row else published(origin),
-    "ucf101_top1": lambda origin: zero_shot(origin) if origin.row else published(origin),
-    "hmdb51_top1": lambda origin: zero_shot(origin) if origin.row else published(origin),
+    "pretraining": lambda origin: Path(values(origin)[0]).stem,
+    **dict.fromkeys(
+        ("views", "published_views"),
+        lambda origin: " × ".join(str(value) if value != "" else "—" for value in values(origin)[:3]),
+    ),
+    "published_pretraining": lambda origin: values(origin)[0],
+    **dict.fromkeys(("top1", "top1_text", "top5"), over_seeds),
+    **dict.fromkeys(("ucf101_top1", "hmdb51_top1"), zero_shot),
     "chance": lambda origin: f"{100 / int(values(origin)[0]):.1f}",
     "videos": lambda origin: str(values(origin)[0]),
     "parameters_m": count,
@@ -296,7 +297,8 @@ AGAIN = {
     **{f"{name}_{kind}_verbs_top1": by_verb for name in UNSEEN for kind in ("trained", "untrained")},
     **{f"{name}_{kind}_verbs_step": by_verb_step for name in UNSEEN for kind in ("trained", "untrained")},
     "step": step,
-    "published_top1": published,
+    **dict.fromkeys([f"published_{key}" for key in ("top1", "top5", *UNSEEN)], published),
+    **dict.fromkeys(("published_parameters", "published_gmacs"), lambda origin: values(origin)[0]),
     "published_step": lambda origin: (
         "reference"
         if origin.value == "reference"
@@ -438,7 +440,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(run, monkeypatch, c
     assert "embedded/main/0/evaluation/metrics.json" in told_by(monkeypatch, capsys, "main")[1]
     assert "embedded/te/0/evaluation/confusion.csv" in told_by(monkeypatch, capsys, "confusion-te")[1]
     _, told = told_by(monkeypatch, capsys, "table1", "frames-16", "--column", "top1")
-    assert "Top-1, %: — (not run yet)" in told
+    assert "Measured top-1, %: — (not run yet)" in told
     assert "dvc repro evaluate@frames-16-0" in told
 
 

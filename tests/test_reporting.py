@@ -99,12 +99,12 @@ def test_a_run_that_is_not_there_and_nan_are_missing():
     fake.resolve("fake-clip", CLIP)
     assert lines(table_of(["main", "fake-clip", "fake-ssv2"])) == [
         ["M2-CLIP", "50.0†", "—", "20.0 ± 10.0†", "25.0"],
-        ["Fake CLIP", "—", "—", "—", "25.0"],
-        ["fake-ssv2", "—", "—", "—", "—"],
+        ["Fake CLIP", "not run", "not run", "not run", "25.0"],
+        ["fake-ssv2", "not run", "not run", "not run", "—"],
     ]
     content = formats(table_of(["fake-clip"]))
-    assert "| Fake CLIP | — | — | — | 25.0 |" in content["md"]
-    assert r"Fake CLIP & --- & --- & --- & 25.0 \\" in content["tex"]
+    assert "| Fake CLIP | not run | not run | not run | 25.0 |" in content["md"]
+    assert r"Fake CLIP & not run & not run & not run & 25.0 \\" in content["tex"]
     block = "Measured here: Synth-K400; zero-shot on Synth-UCF101"
     assert content["csv"].splitlines()[1] == f"fake-clip,0,{block},Fake CLIP,,,,,,,25.0000"
 
@@ -200,7 +200,7 @@ def test_chance_is_told_of_every_set_but_where_a_column_has_it():
 def test_a_run_of_another_config_is_left_out():
     fake.run("main")
     fake.resolve("main", {"decoder": {"heads": ["vc"]}})
-    assert lines(table_of(["main"]))[0][:2] == ["M2-CLIP, decoder.heads=[vc]", "—"]
+    assert lines(table_of(["main"]))[0][:2] == ["M2-CLIP, decoder.heads=[vc]", "not run"]
 
 
 def test_escaping():

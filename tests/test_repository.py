@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m2clip import experiment, profiles
+from m2clip import experiment, options, profiles
 from m2clip.config import Run
+from m2clip.report import declared, methods_page
 from m2clip.stages.readme import BLOCK, filled
 
 ROOT = Path(__file__).parents[1]
@@ -61,8 +62,15 @@ def test_every_dependency_is_pinned_and_has_a_reason():
 def test_every_table_is_rendered_and_every_row_is_shown():
     tables = yaml.safe_load((ROOT / "experiments/tables.yaml").read_text())["tables"]
     assert profiles.params()["tables"] == list(tables)
-    shown = {row for table in tables.values() for row in table["rows"]}
-    assert shown == set(experiment.rows())
+    assert set(declared.read(list(tables), experiment.rows()).rows()) == set(experiment.rows())
+
+
+def test_the_page_of_methods_is_that_of_the_committed_docstrings_and_counts():
+    committed = methods_page.PAGE.read_text(encoding="utf-8")
+    assert committed == methods_page.page(), "run `python -m m2clip.stages.readme`"
+    for name in options.known():
+        assert f"(../src/m2clip/methods/{name}.py)" in committed
+        assert options.class_of(name)().no_zero_shot in committed
 
 
 @pytest.mark.parametrize(

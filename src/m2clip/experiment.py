@@ -236,6 +236,15 @@ def row_of(name: str) -> Row:
     return known[name]
 
 
+def first_rows(dataset: str) -> list[str]:
+    """The first row of every method on a dataset, in the order of their declarations."""
+    found: dict[Path, str] = {}
+    for name, row in declared().items():
+        if row.dataset == dataset and row.file != AUDIT:
+            found.setdefault(row.file, name)
+    return list(found.values())
+
+
 def labels() -> dict[str, str]:
     """What rows are called in tables and figures, of those that declare it."""
     return {name: row.label for name, row in declared().items() if row.label}

@@ -5,14 +5,15 @@ One description for tables, CSV, pages and `m2clip trace`. To add a column, add 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from m2clip.report import accuracy, correlation, grid, ticks
 from m2clip.report.grid import NO, YES, Cell
 from m2clip.report.names import DATASETS, Names
-from m2clip.report.numbers import Number, Text
-from m2clip.report.published import Line
+from m2clip.report.numbers import NOT_RUN, Number, Text
+from m2clip.report.published import Line, Published
 from m2clip.report.row import Row, get_path
 from m2clip.report.ticks import TICKS
 
@@ -35,14 +36,15 @@ class Column:
     """A column of results.
 
     key: in the CSV. header: `{ucf101}` stands for the dataset's name. read: the cell of a row that was run
-    here. printed: the cell of a line of the paper, by default what its file has under the key. endings: of
-    the CSV's columns. how: the value is made of its files. over_seeds: what the note on ± calls it.
-    zero_shot: the set that it is tested on. by_verb: told of sets alone whose labels have known verbs.
+    here. printed: the cell of a line of the paper; no column has both but the label. endings: of the CSV's
+    columns. how: the value is made of its files. over_seeds: what the note on ± calls it. zero_shot: the set
+    that it is tested on. by_verb: told of sets alone whose labels have known verbs. measured: by a run, so
+    that a table with the paper's lines says so in the header.
     """
 
     key: str
     header: str
-    read: Read
+    read: Read | None = None
     printed: Print | None = None
     text: bool = False
     endings: tuple[str, ...] = ("",)
@@ -50,15 +52,23 @@ class Column:
     over_seeds: str = ""
     zero_shot: str = ""
     by_verb: bool = False
+    measured: bool = False
 
-    def named(self, names: Names) -> grid.Column:
-        """With its datasets as a profile calls them."""
-        header = self.header.format(**{name: names.dataset(name) for name in DATASETS})
+    def named(self, names: Names, published: Published | None) -> grid.Column:
+        """With its datasets as a profile calls them; beside the paper's lines it says what is measured."""
+        own = DATASETS[min(published.datasets)] if published else ""
+        header = self.header.format(published=own, **{name: names.dataset(name) for name in DATASETS})
+        if published and published.listed and self.measured:
+            header = f"Measured {header[0].lower()}{header[1:]}"
         return grid.Column(self.key, header, self.text, self.endings, self.how)
 
-    def of_line(self, line: Line, place: "TableRows") -> Cell:
-        """The cell of a line that the paper printed."""
-        return self.printed(line, place) if self.printed else line.text(self.key)
+    def cell(self, row: Row | None, line: Line | None, place: "TableRows") -> Cell:
+        """Of a row that was run here, of a line that the paper printed, or of both beside each other."""
+        found = self.printed(line, place) if self.printed and line else None
+        if found is None and self.read and row:
+            found = self.read(row, place)
+        unrun = self.measured and found is None and (row or (line and line.rows))
+        return NOT_RUN if unrun and not (row and row.measured) else found
 
 
 def _dataset(row: Row, place: "TableRows") -> Text | None:
@@ -89,6 +99,13 @@ def _step(row: Row, place: "TableRows") -> Number | None:
     return place.declared_reference(place.results.step(row, place.reference(row)))
 
 
+def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
+    """By the count at full size, of which CLIP's weights are missing that are trained."""
+    complexity = place.results.complexity
+    tuned = complexity.tunes_clip(row.name)
+    return None if tuned is None else Text(YES if tuned else NO, complexity.source(row, "frozen_total"))
+
+
 def _zero_shot(dataset: str) -> dict[str, Column]:
     """One set by every protocol: splits, full set, half of the classes, and past the text adapters."""
 
@@ -97,8 +114,7 @@ def _zero_shot(dataset: str) -> dict[str, Column]:
     ) -> Column:
         return Column(
             key=f"{dataset}{ending}_top1", header=f"Zero-shot {{{dataset}}}{told}, top-1, %", endings=SPREAD,
-            read=lambda row, _: read(row), printed=lambda line, _: line.number(dataset), how=how,
-            over_seeds=over, zero_shot=dataset,
+            read=lambda row, _: read(row), how=how, over_seeds=over, zero_shot=dataset, measured=True,
         )  # fmt: skip
 
     return {
@@ -117,15 +133,6 @@ def _zero_shot(dataset: str) -> dict[str, Column]:
             lambda row: accuracy.zero_shot(row, dataset, "no_text_adapter"),
         ),
     }  # fmt: skip
-
-
-def _published(row: Row, place: "TableRows") -> Number | None:
-    line = place.line(row)
-    return line.number(place.published.accuracy) if line and place.published else None
-
-
-def _published_step(row: Row, place: "TableRows") -> Number | None:
-    return place.published.step(place.line(row)) if place.published else None
 
 
 def _less(of: str) -> Read:
@@ -189,30 +196,66 @@ def _tick(key: str) -> Read:
     return lambda row, _: TICKS[key].cell(row)
 
 
-def _printed_tick(column: str) -> Print:
+def _printed_zero_shot(dataset: str, line: Line, place: "TableRows") -> Number | None:
+    return line.number(dataset)
+
+
+def _published() -> dict[str, Column]:
+    """What the paper printed, in columns of its own: no number of another world stands below it."""
     words = {"true": YES, "false": NO}
-    return lambda line, _: line.text(column, words.get(line.cells.get(column, "")))
+
+    def column(key: str, header: str, printed: Print, **given: Any) -> Column:
+        return Column(key=f"published_{key}", header=f"Published {header}", printed=printed, **given)
+
+    def of_table(read: Callable[[Published, Line], Number | None]) -> Print:
+        return lambda line, place: read(place.published, line) if place.published else None
+
+    def tick(key: str) -> Print:
+        return lambda line, _: line.text(key, words.get(line.cells.get(key, "")))
+
+    columns = [
+        column("pretraining", "pre-training", lambda line, _: line.text("pretraining"), text=True),
+        column("parameters", "trainable parameters, M", lambda line, _: line.number("tunable_params_m", 0)),
+        column("views", "frames × crops × clips", lambda line, _: line.views()),
+        column("top1", "on {published}, top-1, %", of_table(lambda found, line: line.number(found.accuracy))),
+        column("top5", "top-5, %", lambda line, _: line.number("top5")),
+        column("gmacs", "GFLOPs a view", lambda line, _: line.number("gflops_per_view", 0)),
+        column("zero_shot", "zero-shot", tick("zero_shot")),
+        column("tuned_clip", "CLIP finetuned", tick("clip_finetuned")),
+        column(
+            "step", "on {published}, step, points", of_table(Published.step),
+            how="the number less that of the paper's reference line",
+        ),
+    ]  # fmt: skip
+    columns += [
+        column(name, f"{DATASETS[name]}, top-1, %", partial(_printed_zero_shot, name), endings=SPREAD)
+        for name in UNSEEN
+    ]
+    return {column.key: column for column in columns}
 
 
-PRINTED_TICKS = {"reads_text": _printed_tick("zero_shot"), "tuned_clip": _printed_tick("clip_finetuned")}
 COLUMNS: dict[str, Column] = {
     "label": Column(
         key="label", header="Row", text=True, printed=lambda line, _: line.label(),
         read=lambda row, place: Text(row.label, place.label_source(row)),
     ),
+    **_published(),
     "dataset": Column(key="dataset", header="Dataset", text=True, read=_dataset),
     "pretraining": Column(key="pretraining", header="Pre-training", text=True, read=_pretraining),
     "views": Column(
-        key="views", header="Frames × crops × clips",
-        read=lambda row, _: views(row), printed=lambda line, _: line.views(),
+        key="views", header="Frames × crops × clips", read=lambda row, _: views(row), measured=True,
     ),
     "top1": Column(
         key="top1", header="Top-1, %", endings=SPREAD, how=SEEDS, over_seeds="top-1",
-        read=lambda row, place: place.results.top1(row), printed=lambda line, _: line.number("top1"),
+        read=lambda row, place: place.results.top1(row), measured=True,
+    ),
+    "top1_text": Column(
+        key="top1_text", header="Top-1 by texts (Eq. 11), %", endings=SPREAD, how=SEEDS, over_seeds="top-1",
+        read=lambda row, _: row.number("supervised", "top1_by_head", "eq11"), measured=True,
     ),
     "top5": Column(
         key="top5", header="Top-5, %", endings=SPREAD, how=SEEDS, over_seeds="top-5",
-        read=lambda row, _: row.number("supervised", "top5"), printed=lambda line, _: line.number("top5"),
+        read=lambda row, _: row.number("supervised", "top5"), measured=True,
     ),
     **_zero_shot("ucf101"),
     **_zero_shot("hmdb51"),
@@ -224,17 +267,16 @@ COLUMNS: dict[str, Column] = {
     "parameters": Column(
         key="parameters_m", header="Trainable parameters at full size, M", how="in units of 10^6",
         read=lambda row, place: place.results.parameters(row),
-        printed=lambda line, _: line.number("tunable_params_m", digits=0),
     ),
     "gmacs": Column(
         key="gmacs_view", header="GFLOPs (GMACs) a view at full size",
         read=lambda row, place: place.results.gmacs(row),
-        printed=lambda line, _: line.number("gflops_per_view", digits=0),
     ),
     **{
-        key: Column(key=key, header=tick.header, read=_tick(key), printed=PRINTED_TICKS.get(key))
+        key: Column(key=key, header=tick.header, read=_tick(key))
         for key, tick in TICKS.items()
     },
+    "tuned_clip": Column(key="tuned_clip", header="CLIP finetuned", read=_tuned_clip),
     "site": Column(key="site", header="Site", text=True, read=lambda row, _: ticks.site(row)),
     "text_layers": Column(
         key="text_layers", header="Text adapters", read=lambda row, _: ticks.text_adapters(row)
@@ -252,17 +294,12 @@ COLUMNS: dict[str, Column] = {
     },
     "step": Column(
         key="step", header="Step, points", endings=INTERVAL, read=_step, over_seeds="step",
-        printed=lambda line, place: place.published.step(line) if place.published else None,
+        measured=True,
         how="top-1 less the reference's ± over seeds; interval: paired bootstrap over videos",
     ),
-    "published_top1": Column(key="published_top1", header="Published on K400, top-1, %", read=_published),
     "from_paper": _from_paper("from_paper", "top1", "Top-1"),
     "ucf101_from_paper": _from_paper("ucf101_from_paper", "ucf101", "{ucf101}"),
     "hmdb51_from_paper": _from_paper("hmdb51_from_paper", "hmdb51", "{hmdb51}"),
-    "published_step": Column(
-        key="published_step", header="Published on K400, step, points", read=_published_step,
-        how="the number less that of the paper's reference line",
-    ),
 }  # fmt: skip
 DEFAULT = (
     "label", "dataset", "views", "top1", "top5", "ucf101", "hmdb51", "chance", "videos", "parameters",

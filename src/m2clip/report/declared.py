@@ -1,16 +1,16 @@
 """experiments/tables.yaml: which rows a table shows. Read without torch, so that a mistake is found early."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from m2clip import experiment
 from m2clip.errors import UserError, did_you_mean
 from m2clip.files import read_yaml
 from m2clip.parsing import build
 from m2clip.profiles import PARAMS
-from m2clip.report import TABLES
+from m2clip.report import TABLES, published
 from m2clip.report.columns import COLUMNS, DEFAULT
-from m2clip.report.published import FILES
 
 FEW = 30  # names that a message lists
 
@@ -19,14 +19,16 @@ FEW = 30  # names that a message lists
 class Spec:
     """One table as declared.
 
-    reference: of each dataset the row from which steps are counted. published: the file under
-    experiments/published with the paper's numbers. labels: what some of its rows are called in it alone.
+    methods: a dataset, of whose rows the first of every method follows those in `rows`. reference: of each
+    dataset the row from which steps are counted. published: the file under experiments/published with the
+    paper's numbers; the rows that it names follow too. labels: what some of its rows are called in it alone.
     """
 
     title: str
     rows: tuple[str, ...]
     columns: tuple[str, ...] = DEFAULT
     note: str = ""
+    methods: Literal["", "k400", "ssv2"] = ""
     reference: tuple[str, ...] = ()
     published: str = ""
     labels: dict[str, str] = field(default_factory=dict)
@@ -82,8 +84,12 @@ def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
         for value in getattr(spec, key):
             _known(f"{TABLES}: {path}.{key}", kind, value, known)
     if spec.published:
-        _known(f"{TABLES}: {path}.published", "file", spec.published, FILES)
-    return spec
+        _known(f"{TABLES}: {path}.published", "file", spec.published, published.FILES)
+        named = [row for line in published.read(spec.published).lines for row in line.rows]
+    else:
+        named = []
+    more = [*experiment.first_rows(spec.methods), *(row for row in named if row in rows)]
+    return replace(spec, rows=tuple(dict.fromkeys((*spec.rows, *more))))
 
 
 def _known(where: str, kind: str, name: str, known: Collection[str]) -> None:

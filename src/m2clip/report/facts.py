@@ -88,6 +88,11 @@ class Parameters:
                 return float(line["gmacs_view"])
         return None
 
+    def tunes_clip(self, row: str) -> bool | None:
+        """Whether more than a hundredth of CLIP is trained: those weights are not among the frozen."""
+        frozen = {line["row"]: int(line["frozen_total"]) for line in self.lines if "frozen_total" in line}
+        return frozen[row] < 0.99 * max(frozen.values()) if row in frozen else None
+
 
 def read_parameters() -> Parameters:
     """reports/complexity.csv, or nothing where it has not been counted."""

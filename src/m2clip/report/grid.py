@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from m2clip.report.numbers import MARKS, MISSING, Number, Source, Text
+from m2clip.report.numbers import MARKS, MISSING, NOT_RUN, Number, Source, Text
 
 Cell = Number | Text | str | None
 YES, NO = "✓", "✗"
@@ -76,7 +76,7 @@ class Grid:
             yield from (
                 (line, column, cell)
                 for column, cell in zip(self.columns, line.cells, strict=True)
-                if shown(cell) != MISSING
+                if not is_missing(cell)
             )
 
     def all_notes(self) -> tuple[str, ...]:
@@ -102,6 +102,11 @@ def shown(cell: Cell) -> str:
     return str(cell) if cell is not None and str(cell) else MISSING
 
 
+def is_missing(cell: Cell) -> bool:
+    """Whether there is nothing, or nothing yet."""
+    return cell is NOT_RUN or shown(cell) == MISSING
+
+
 def sources(cell: Cell) -> tuple[Source, ...]:
     """What a cell was read from; nothing of a missing one."""
     return cell.sources if isinstance(cell, Number | Text) else ()
@@ -115,7 +120,7 @@ def order(cell: Cell, text: bool = False) -> float | str | None:
     if isinstance(cell, Number):
         return cell.value
     words = shown(cell)
-    if words in (MISSING, "n/a"):
+    if is_missing(cell) or words == "n/a":
         return None
     if words in (YES, NO):
         return float(words == YES)
@@ -139,6 +144,7 @@ def csv_text(grid: Grid) -> str:
             ]
             for column, cell in zip(grid.columns, line.cells, strict=True):
                 told = cell.fields() if isinstance(cell, Number | Text) else {"": cell or ""}
+                told = {} if is_missing(cell) else told
                 cells += [told.get(ending, "") for ending in column.endings]
             writer.writerow(cells)
     return stream.getvalue()

@@ -101,6 +101,9 @@ class Text:
         return {"": self.text}
 
 
+NOT_RUN = Text("not run")  # where a table waits for a run; in a CSV nothing
+
+
 def signed(number: float, digits: int = 1) -> str:
     """`+1.0`, `−1.0`, and `0.0` without a sign."""
     text = f"{number:+.{digits}f}"

@@ -45,6 +45,7 @@ UNPRINTED = {  # figures whose values the paper draws and does not print
     "fig2b": "The paper draws its maps without printing a value.",
     "fig4b": "The paper draws its curves without printing their values.",
 }
+ORIGIN = {True: "on this machine", False: "came with the clone"}
 FIRST_LINES = (
     "The paper's figure prints no values. Of a method with several numbers of frames its first line is "
     "taken: which frames the figure draws the paper does not say, so this choice is ours. Nothing here is "
@@ -76,7 +77,9 @@ class Page:
         return list(groups.items())
 
 
-def introduction(results: Results, card: Mapping[str, Any] | None) -> tuple[str, ...]:
+def introduction(
+    results: Results, card: Mapping[str, Any] | None, made: Mapping[Any, Made] | None = None
+) -> tuple[str, ...]:
     """What the numbers are of: data, backbone and what it names before any training, by its card."""
     used = datasets(results)
     names = ", ".join(map(results.names.dataset, used))
@@ -89,7 +92,7 @@ def introduction(results: Results, card: Mapping[str, Any] | None) -> tuple[str,
         f"Data: {names}. Backbone: {config.backbone.name if config else 'unknown'}.{stills}",
         f"The labels of {others} are not the published ones, or were not held to them when the set was "
         "prepared: no number of the paper is set beside what was measured there." if others else "",
-        f"{counted(results)} A value that is not there is shown as {MISSING}.",
+        f"{counted(results)}{_origins(results, made or {})} A value that is not there is shown as {MISSING}.",
     ]  # fmt: skip
     return tuple(filter(None, texts))
 
@@ -112,6 +115,16 @@ def counted(results: Results) -> str:
     """How many of the shown rows' runs there are."""
     rows = shown_rows(results)
     return f"{sum(len(row.measured) for row in rows)} of {sum(len(row.runs) for row in rows)} runs are here."
+
+
+def _origins(results: Results, made: Mapping[Any, Made]) -> str:
+    """How many were trained where the page is rendered, and how many came with the clone."""
+    runs = [made[run.key] for row in shown_rows(results) for run in row.measured if run.key in made]
+    here = sum(run.here for run in runs)
+    return (
+        f" {here} were trained on the machine that rendered this page, {len(runs) - here} came with the "
+        "clone." if runs else ""
+    )  # fmt: skip
 
 
 def opening(tables: Sequence[Section], claims: Section, summed: str) -> Iterator[Section]:
@@ -208,8 +221,9 @@ def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
         "Frames × crops × clips",
         "Training, min",
         "Commit",
+        "Trained",
     )
-    texts = (True, True, True, False, False, False, False, True, True, True)
+    texts = (True, True, True, False, False, False, False, True, True, True, True)
     lines = [
         (
             row.label,
@@ -219,6 +233,7 @@ def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
             views(row),
             ", ".join(_minutes(get_path(run.provenance, "seconds")) for run in row.measured),
             ", ".join(dict.fromkeys(_commit(run.provenance) for run in row.measured)),
+            ", ".join(dict.fromkeys(ORIGIN[made[run.key].here] for run in row.measured)),
         )
         for row in shown_rows(results)
     ]

@@ -25,7 +25,7 @@ FRAMES = 8  # "unless otherwise specified"
 LISTED = {"table1_k400": "top1", "table2_ssv2": "top1", "table3_zero_shot": "ucf101"}
 FILES = (*LISTED, "table4_components", "fig4a_ted_adapter", "fig4c_decoder")
 GROUPS = {
-    "full_finetuning": "full finetuning",
+    "full_finetuning": "Full finetuning",
     "peft_unimodal": "PEFT, unimodal visual framework, frozen CLIP",
     "peft_multimodal": "PEFT, multimodal framework, frozen CLIP",
 }
@@ -42,13 +42,19 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 class Line:
     """One line of a file: its cells, and how its config differs from the paper's model; None: not M2-CLIP.
 
-    place: the line in the file, of which the first is the header's.
+    place: the line in the file, of which the first is the header's. Its cell `row` names the row that
+    measures the method here.
     """
 
     file: Path
     place: int
     cells: Mapping[str, str]
     over: Mapping[str, Any] | None
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows that measure it here, whether or not they are declared yet."""
+        return tuple(self.cells.get("row", "").split())
 
     def value(self, key: str) -> float | None:
         """A cell as a plain number, or None where the paper leaves it empty."""
@@ -73,8 +79,10 @@ class Line:
         """Where its cells stand, of those that the file has."""
         return tuple(Source(self.file, f"line {self.place}, {key}") for key in keys if key in self.cells)
 
-    def label(self) -> Text:
+    def label(self) -> Text | None:
         """`AIM ViT-B/16 (Yang et al. 2023, ICLR'23)`; a backbone that the name ends in is said once."""
+        if "method" not in self.cells:
+            return None
         method, backbone = self.cells["method"], self.cells.get("backbone", "")
         if backbone and not method.endswith(backbone):
             method = f"{method} {backbone}"
@@ -90,9 +98,8 @@ class Line:
         return Text(words, self.sources(*keys)) if any(counts) else None
 
     def heading(self) -> str:
-        """The block of a table that it stands in, marked as the paper's."""
-        group = GROUPS.get(self.cells.get("group", ""))
-        return f"Published by the paper: {group}" if group else "Published by the paper"
+        """The block of the paper's table that it stands in."""
+        return GROUPS.get(self.cells.get("group", ""), "Methods of the paper's table")
 
     def is_of(self, config: Run, profile: Profile, recipe: Mapping[str, Any]) -> bool:
         """Whether a config is what the line was measured on, but for the profile and its recipe."""
@@ -129,7 +136,7 @@ class Published:
         return {line.over["data"]["dataset"] for line in self.lines if line.over is not None}
 
     def line(self, row: str, config: Run | None, profile: Profile) -> Line | None:
-        """The line of a row with this config, if the paper has one.
+        """The line of a row with this config, if the paper has one; of another method the one that names it.
 
         The row's own recipe under the profile does not count, nor do the parts of a batch.
         """
@@ -138,7 +145,8 @@ class Published:
             parts = paper(profile, config.data.dataset).train.accumulate
             config = replace(config, train=replace(config.train, accumulate=parts))
         found = (line for line in self.lines if config and line.is_of(config, profile, recipe))
-        return next(found, None)
+        others = (line for line in self.lines if row in line.rows and not (config and line.over))
+        return next(found, None) or next(others, None)
 
     def step(self, line: Line | None) -> Number | None:
         """Points from the reference line; of M2-CLIP's lines alone."""

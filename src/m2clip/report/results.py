@@ -4,7 +4,7 @@ results = read(profiles.read(), declared.read(["main"], experiment.rows()))
 results.step(results.rows["main"], results.rows["clip"])  # Number: +24.0, with the files that it is made of
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -153,6 +153,22 @@ class TableRows:
         """What the paper printed of a row with this config, if it did."""
         return self.published.line(row.name, row.config, self.results.profile) if self.published else None
 
+    def pairs(self) -> Iterator[tuple[Line | None, Row | None]]:
+        """The lines of the table: what the paper printed beside the row that measures it, then other rows.
+
+        Of the paper's ablations, whose lines are rows of M2-CLIP, each row beside its line.
+        """
+        lines = {row.name: self.line(row) for row in self.rows}
+        if not self.published or not self.published.listed:
+            yield from ((lines[row.name], row) for row in self.rows)
+            return
+        own: dict[int, Row] = {}
+        for row in self.rows:
+            if line := lines[row.name]:
+                own.setdefault(line.place, row)
+        yield from ((line, own.get(line.place)) for line in self.published.lines)
+        yield from ((None, row) for row in self.rows if row not in own.values())
+
     def is_papers(self, row: Row, dataset: str | None = None) -> bool:
         """Whether data and backbone of a row are the paper's, so that their numbers may be subtracted."""
         profile, sets = self.results.profile, [name for name in (row.dataset, dataset) if name in DATASETS]
@@ -240,5 +256,7 @@ def _beside_paper(spec: Spec, results: Results) -> Spec:
     backbone = build(Backbone, results.profile.backbone)
     if results.profile.synthetic or not weights.of_paper(backbone, results.profile.name):
         return spec
+    hidden = {f"published_{name}" for name in UNSEEN if not results.is_papers(name)}
+    spec = replace(spec, columns=tuple(key for key in spec.columns if key not in hidden))
     more = ["from_paper"] if supervised else [f"{name}_from_paper" for name in unseen]
     return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from m2clip import runs
 from m2clip.profiles import Profile
+from m2clip.provenance import processor
 from m2clip.report.differences import difference
 from m2clip.report.row import Row, SeedRun, get_path
 from m2clip.runs import RunKey
@@ -15,7 +16,8 @@ from m2clip.runs import RunKey
 class Made:
     """How a run came about. Seconds of wall time; a commit with changes on top ends in `-dirty`.
 
-    inputs: digests of the videos, the backbone and the code. differences: from the paper's model.
+    inputs: digests of the videos, the backbone and the code. differences: from the paper's model. here:
+    trained on this machine, whose processor it names and which has its weights; others came with the clone.
     """
 
     key: RunKey
@@ -32,6 +34,7 @@ class Made:
     started: str | None
     seconds: float | None
     evaluation_seconds: float | None
+    here: bool
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Names and values as one reads them."""
@@ -77,6 +80,7 @@ def _made(run: SeedRun, row: Row, profile: Profile) -> Made:
         started=get_path(trained, "started"),
         seconds=get_path(trained, "seconds"),
         evaluation_seconds=get_path(evaluated, "seconds"),
+        here=run.key.weights.exists() and get_path(trained, "machine", "processor") == processor(),
     )
 
 

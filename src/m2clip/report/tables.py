@@ -4,7 +4,7 @@ from itertools import groupby
 
 from m2clip.report.columns import COLUMNS, UNSEEN, Column
 from m2clip.report.grid import Grid, Group, Line
-from m2clip.report.names import DATASETS, Names
+from m2clip.report.names import DATASETS
 from m2clip.report.overlap import told
 from m2clip.report.results import Results, TableRows
 from m2clip.report.row import Row
@@ -20,18 +20,13 @@ def made(results: Results) -> list[Grid]:
 def make(place: TableRows) -> Grid:
     """A declared table, filled; its lines stand in blocks, but where a column names their dataset."""
     spec, results = place.spec, place.results
-    theirs = place.published.lines if place.published and place.published.listed else ()
     columns = [COLUMNS[key] for key in spec.columns]
-    hidden = {
-        column.key for column in columns if column.zero_shot and not results.is_papers(column.zero_shot)
-    }
-    lines = [
-        (line.heading(), Line(tuple(None if c.key in hidden else c.of_line(line, place) for c in columns)))
-        for line in theirs
-    ]
-    for row in place.rows:
-        cells = tuple(column.read(row, place) for column in columns)
-        lines.append((_heading(row, place), Line(cells, row.name, len(row.measured))))
+    listed = bool(place.published and place.published.listed)
+    lines = []
+    for line, row in place.pairs():
+        cells = tuple(column.cell(row, line, place) for column in columns)
+        heading = line.heading() if line and listed else _heading(row, place) if row else ""
+        lines.append((heading, Line(cells, row.name, len(row.measured)) if row else Line(cells)))
     if "dataset" in spec.columns:
         groups = [Group("", tuple(line for _, line in lines))]
     else:
@@ -39,12 +34,12 @@ def make(place: TableRows) -> Grid:
         groups = [Group(heading, tuple(line for _, line in some)) for heading, some in blocks]
     notes = (
         spec.note, _spread(place, columns), _steps(place), _published(place), _chances(place),
-        _overlaps(place),
+        _overlaps(place), *_no_zero_shot(place, columns),
     )  # fmt: skip
     return Grid(
         key=place.name,
         title=spec.title,
-        columns=tuple(column.named(Names() if theirs else results.names) for column in columns),
+        columns=tuple(column.named(results.names, place.published) for column in columns),
         groups=tuple(groups),
         notes=tuple(filter(None, notes)),
     )
@@ -58,7 +53,7 @@ def _heading(row: Row, place: TableRows) -> str:
     zero_shot = [names.dataset(name) for name in place.spec.columns if name in UNSEEN]
     tested = row.config.evaluate.zero_shot if row.config else ()
     also = f"; zero-shot on {' and '.join(zero_shot)}" if zero_shot and tested else ""
-    beyond = theirs and not theirs.listed and row.dataset not in theirs.datasets
+    beyond = theirs and (theirs.listed or row.dataset not in theirs.datasets)
     return f"Measured here: {names.dataset(row.dataset)}{also}{' (beyond the paper)' if beyond else ''}"
 
 
@@ -92,6 +87,11 @@ def _steps(place: TableRows) -> str:
 
 
 def _published(place: TableRows) -> str:
+    if place.published and place.published.listed:
+        where = " and ".join(
+            dict.fromkeys(place.results.names.dataset(row.dataset) for row in place.rows if row.dataset)
+        )
+        return f"Published: by the paper, on the real datasets. Measured: here, trained on {where}."
     if "published_top1" not in place.spec.columns:
         return ""
     return (
@@ -122,3 +122,12 @@ def _overlaps(place: TableRows) -> str:
         if ("tuned_clip" in keys and name in keys) or f"{name}_trained_verbs_step" in keys
     ]
     return " ".join(f"{text}." for name in sets if (text := told(name, trained_on, place.results)))
+
+
+def _no_zero_shot(place: TableRows, columns: list[Column]) -> list[str]:
+    """Of each method that cannot do zero-shot the reason, where the table has such a column."""
+    if not any(column.zero_shot for column in columns):
+        return []
+    configs = [(row.label, row.config.options.no_zero_shot) for row in place.rows if row.config]
+    reasons = dict(pair for pair in configs if pair[1])
+    return [f"{label} has no zero-shot: {reason}." for label, reason in reasons.items()]

@@ -129,5 +129,4 @@ TICKS = {
     "sequential": Tick("Sequential", _fusion("sequential"), _FUSION),
     "parallel": Tick("Parallel", _fusion("parallel"), _FUSION),
     "reads_text": Tick("Zero-shot", lambda config: config.options.zero_shot, _HEADS),
-    "tuned_clip": Tick("CLIP finetuned", lambda config: False, ("method",)),
 }

@@ -8,7 +8,7 @@ from m2clip.errors import UserError, did_you_mean
 from m2clip.files import read_mapping
 from m2clip.report import TABLES, claims, claims_section, declared, results, run_facts, tables, verdicts
 from m2clip.report.figures import all_figures as figures
-from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
+from m2clip.report.grid import Cell, Column, Grid, Line, is_missing, shown, sources
 from m2clip.report.numbers import MISSING, Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
@@ -80,7 +80,7 @@ def _cells(traced: Traced, line: Line, cells: Sequence[tuple[Column, Cell]], mis
     """Cells of a line as the table prints them, what each is made of, and the runs behind them."""
     told: tuple[Source, ...] = ()
     for column, cell in cells:
-        if shown(cell) == MISSING:
+        if is_missing(cell):
             yield from [f"  {column.header}: {MISSING} (not run yet)"] if missing else []
             continue
         yield f"  {column.header}: {shown(cell)}{f'  ({column.how})' if column.how and line.name else ''}"

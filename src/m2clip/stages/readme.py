@@ -1,4 +1,4 @@
-"""`readme`: put the tables that README.md names between its markers as they were rendered."""
+"""`readme`: the tables between README.md's markers as they were rendered, and docs/methods.md."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from m2clip import experiment
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
+from m2clip.report import methods_page
 
 README = Path("README.md")
 BLOCK = re.compile(r"<!-- (reports/\S+\.md) -->\n.*?<!-- end -->", re.DOTALL)
@@ -28,7 +29,7 @@ def filled(text: str, root: Path = Path()) -> str:
 
 
 def main() -> None:
-    """Rewrite README.md where a table has changed."""
+    """Rewrite README.md where a table has changed, and docs/methods.md."""
     main = experiment.resolve(experiment.MAIN)
     if (main.method, main.options) != (Run().method, Run().options):
         print(f"{README}: left as it is, since main is not the paper's model")
@@ -37,6 +38,7 @@ def main() -> None:
     if (new := filled(text)) != text:
         README.write_text(new, encoding="utf-8")
         print(f"{README}: tables brought up to date")
+    methods_page.PAGE.write_text(methods_page.page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

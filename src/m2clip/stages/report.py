@@ -64,7 +64,7 @@ def main() -> None:
     more = [levels.informative(found, shown)] if profile.synthetic else []
     page = pages.Page(
         profile=profile.name, synthetic=bool(profile.synthetic),
-        intro=pages.introduction(found, _card(found)),
+        intro=pages.introduction(found, _card(found), runs),
         about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
         sections=(
             *pages.opening(drawn, of_claims, claims_section.summary(judged)), of_claims,

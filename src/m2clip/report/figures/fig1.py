@@ -12,6 +12,7 @@ from m2clip.report.figures import cells, style
 from m2clip.report.figures.labels import label_points
 from m2clip.report.figures.style import COLUMN, GREY, MM
 from m2clip.report.results import Results
+from m2clip.report.row import Row
 
 TABLE = "fig1"
 CAPTION = (
@@ -29,7 +30,7 @@ def frame(results: Results) -> pd.DataFrame:
     shown = results.places[TABLE].rows
     lines = []
     for dataset in SETS:
-        for row in (row for row in shown if row.dataset == shown[0].dataset):
+        for row in (row for row in shown if row.dataset == shown[0].dataset and _reads_text(row)):
             x, y, count = results.top1(row), results.top1(row, dataset), results.parameters(row)
             lines.append(
                 {
@@ -42,6 +43,11 @@ def frame(results: Results) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(lines)
+
+
+def _reads_text(row: Row) -> bool:
+    """Whether it can do zero-shot; the table says why the others cannot."""
+    return row.config is None or row.config.options.zero_shot
 
 
 def alt(frame: pd.DataFrame) -> str:
