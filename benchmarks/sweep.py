@@ -46,9 +46,7 @@ def recorded(row: str, config: Run) -> list[Try]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if (line["row"], line["backbone"]) == (row, digest)]
-    return [
-        Try(float(line["lr"]), float(line["validation_vc"] or line["validation_eq11"])) for line in lines
-    ]
+    return [Try(float(line["lr"]), float(line["validation_vc"] or line["validation_eq11"])) for line in lines]
 
 
 def next_rate(first: float, done: list[Try]) -> float | None:
@@ -79,7 +77,9 @@ def run(row: str) -> None:
     config = experiment.resolve(row, profiles.read(settings["profile"]))
     while (rate := next_rate(rows()[row], recorded(row, config))) is not None:
         steps = round(config.train.steps * settings["share"])
-        line = measure(row, {"train": {"lr": rate, "steps": steps}}) | {"command": f"benchmarks/sweep.py {row}"}
+        line = measure(row, {"train": {"lr": rate, "steps": steps}}) | {
+            "command": f"benchmarks/sweep.py {row}"
+        }
         path = Path(settings["records"])
         new = not path.exists()
         with path.open("a", encoding="utf-8", newline="") as file:

@@ -12,8 +12,8 @@ import yaml
 import made_up_runs as made
 from m2clip import experiment, profiles
 from m2clip.errors import UserError
-from m2clip.runs import RunKey
 from m2clip.report import declared
+from m2clip.runs import RunKey
 from m2clip.stages import pipelines, repro
 
 PIPELINE = "pipelines/paper/dvc.yaml"
@@ -108,7 +108,9 @@ def test_without_a_word_the_papers_own_rows_are_run(dvc):
     """In the root's pipeline, which lists all: so none of the others may be run for the report."""
     _, *trained, last = dvc.call("embedded", "1")
     rows = declared.rows_of(["paper"], experiment.rows())
-    assert {"main", "te-ssv2", "st-adapter"} <= set(rows) and "aim" not in rows and "released-flip" not in rows
+    assert (
+        {"main", "te-ssv2", "st-adapter"} <= set(rows) and "aim" not in rows and "released-flip" not in rows
+    )
     assert sorted(trained) == sorted(of_row(row, before="") for row in rows)
     assert last == rendered("pictures", before="")
     assert set(pipelines.listed("embedded")) == set(experiment.rows())
