@@ -49,7 +49,7 @@ def test_main_is_the_papers_model_as_it_stands():
 
 
 def test_every_profile_resolves_every_row():
-    for profile in ("smoke", "embedded", "standard", "paper"):
+    for profile in ("smoke", "embedded", "evidence", "standard", "paper"):
         for row in experiment.rows():
             experiment.resolve(row, profiles.read(profile))
 
