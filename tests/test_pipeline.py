@@ -54,10 +54,11 @@ class Copy:
         assert (result.returncode == 0) == ok, f"{' '.join(command)}: {result.returncode}\n{text[-3000:]}"
         return text
 
-    def stage(self, *words: str, **more: str) -> str:
+    def stage(self, *words: str, ok: bool = True, **more: str) -> str:
         """What a module of stages/ says, run by hand."""
         module, *arguments = words
-        return self.run(sys.executable, "-m", f"m2clip.stages.{module}", *arguments, PYTHONPATH="src", **more)
+        command = (sys.executable, "-m", f"m2clip.stages.{module}", *arguments)
+        return self.run(*command, ok=ok, PYTHONPATH="src", **more)
 
     def ran(self, text: str) -> set[str]:
         """Names of the stages that DVC ran."""
@@ -251,6 +252,23 @@ def test_edited_row_trains_that_row_alone(reproduced):
     assert "1 of 1 rows: smoke/ssv2/0 done" in text and "of 2 rows" not in text
     assert reproduced.ran(text) >= {"report"} and "train" not in reproduced.ran(text)
     assert left == set()
+
+
+@pytest.mark.slow
+def test_a_change_that_alters_nothing_is_recorded_for_rows_that_were_not_run_again(reproduced):
+    """The other row's weights are not on the machine, as in a clone."""
+    dry = ("dvc", "repro", "--allow-missing", "--dry")
+    reproduced.edit("src/m2clip/training/optim.py", "import math\n", "import math\n\nEDITED = 1\n")
+    shutil.rmtree(reproduced.folder / RunKey("smoke", "ssv2", 0).store)
+    reproduced.run("dvc", "repro", "--single-item", "code", "resolve")
+    assert "train@ssv2-0:\n\tchanged deps" in reproduced.run("dvc", "status", "train@main-0", "train@ssv2-0")
+    reproduced.run("dvc", "repro", "--single-item", "train@main-0", "evaluate@main-0")
+    assert "Recorded: 1 runs." in reproduced.stage("record", "main")
+    assert not {"train@main-0", "train@ssv2-0", "evaluate@ssv2-0"} & reproduced.ran(reproduced.run(*dry))
+    metrics = reproduced.of("main") / "evaluation/metrics.json"
+    metrics.write_text(metrics.read_text().replace("1", "2", 1))
+    assert "differs from the committed one; nothing" in reproduced.stage("record", "main", ok=False)
+    reproduced.back()
 
 
 def test_a_stage_by_hand_writes_anew_and_leaves_dvcs_cache_alone(reproduced):
