@@ -1,5 +1,6 @@
 """What the repository says of itself: results are fresh, pages are filled, `main` is the paper's."""
 
+import ast
 import difflib
 import os
 import re
@@ -101,3 +102,20 @@ def test_a_flag_changes_its_own_lines_of_params_alone(tmp_path, flag, diff):
     changed = [line for line in lines[2:] if line[0] in "+-"]
     assert len(changed) == len(diff), changed
     assert all(line.startswith(start) for line, start in zip(changed, diff, strict=True)), changed
+
+
+def test_no_code_but_its_own_files_names_a_method():
+    """But for CLIP itself and for M2-CLIP, the default, whose keys stand in params.yaml."""
+    own = {ROOT / "src/m2clip/methods", ROOT / "src/m2clip/options"}
+    methods = {path.stem for path in (ROOT / "src/m2clip/methods").glob("[a-z]*.py")} - {"clip", "m2clip"}
+    rows = {name for name in experiment.rows() if experiment.row_of(name).file.stem in methods}
+    assert len(methods) > 20 and len(rows) > 30
+    for path in (ROOT / "src/m2clip").rglob("*.py"):
+        if own & set(path.parents):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                words = f"{getattr(node, 'module', '')}." + ".".join(alias.name for alias in node.names)
+                named = set(words.split(".")) if "m2clip" in words else set()
+            assert not named & (methods | rows), f"{path}:{node.lineno}"
