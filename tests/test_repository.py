@@ -15,6 +15,7 @@ import yaml
 from m2clip import experiment, options, profiles
 from m2clip.config import Run
 from m2clip.report import declared, methods_page
+from m2clip.stages import record
 from m2clip.stages.readme import BLOCK, filled
 
 ROOT = Path(__file__).parents[1]
@@ -119,3 +120,8 @@ def test_no_code_but_its_own_files_names_a_method():
                 words = f"{getattr(node, 'module', '')}." + ".".join(alias.name for alias in node.names)
                 named = set(words.split(".")) if "m2clip" in words else set()
             assert not named & (methods | rows), f"{path}:{node.lineno}"
+
+
+def test_a_recorded_lock_is_written_as_dvc_writes_it():
+    text = (ROOT / "dvc.lock").read_text()
+    assert record.dumped(yaml.safe_load(text)) == text

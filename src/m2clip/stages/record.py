@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dvc.utils.serialize import dump_yaml
 
 from m2clip import profiles, runs
 from m2clip.config import Run
@@ -51,7 +50,7 @@ def main() -> None:
             kept.append(key)
         elif key.row not in named:
             left.append(key)
-    dump_yaml(str(lock_file), lock)
+    lock_file.write_text(dumped(lock), encoding="utf-8")
     print(f"{', '.join(named)}: as committed. Recorded: {len(kept)} runs.")
     if left:
         print(f"To be run: {' '.join(key.row for key in left)}")
@@ -126,6 +125,18 @@ def _digest(path: Path) -> Nested:
     text = json.dumps(listed, sort_keys=True)
     size = sum(file.stat().st_size for file in files)
     return {"md5": hashlib.md5(text.encode()).hexdigest() + ".dir", "size": size, "nfiles": len(files)}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes nothing for null, as DVC does."""
+
+
+_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
+
+
+def dumped(lock: Nested) -> str:
+    """A lock's text as DVC writes it."""
+    return yaml.dump(lock, Dumper=_Dumper, sort_keys=False, width=10**6)
 
 
 def _out(lock: Nested, stage: str, path: Path) -> str | None:
