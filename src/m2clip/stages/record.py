@@ -13,6 +13,7 @@ that differs in more stays stale.
 """
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
 
 from m2clip import profiles, runs
 from m2clip.config import Run
@@ -127,16 +129,12 @@ def _digest(path: Path) -> Nested:
     return {"md5": hashlib.md5(text.encode()).hexdigest() + ".dir", "size": size, "nfiles": len(files)}
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes nothing for null, as DVC does."""
-
-
-_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
-
-
 def dumped(lock: Nested) -> str:
     """A lock's text as DVC writes it."""
-    return yaml.dump(lock, Dumper=_Dumper, sort_keys=False, width=10**6)
+    writer, text = YAML(), io.StringIO()
+    writer.default_flow_style = False
+    writer.dump(lock, text)
+    return text.getvalue()
 
 
 def _out(lock: Nested, stage: str, path: Path) -> str | None:
