@@ -16,7 +16,7 @@ import yaml
 
 from m2clip import backbones, closure, experiment, paths, profiles, weights
 from m2clip.config import Run
-from m2clip.data import manifest
+from m2clip.data import manifest, sentences
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
 from m2clip.report import audit, claims, declared
@@ -58,6 +58,8 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
             "backbone": pins[repr(config.backbone)],
             "code": closure.of_row("train", config.method),
         }
+        if spoken := sentences.digest(config.data):
+            train["inputs"]["sentences"] = spoken
         evaluate = plain(config.evaluate)
         evaluate["inputs"] = {dataset: pins[dataset] for dataset in used}
         evaluate["inputs"]["code"] = closure.of_row("evaluate", config.method)
@@ -84,6 +86,7 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
                     sets[dataset] = manifest.read(Path("data") / profile / dataset)
                     pins[dataset] = sets[dataset].digest()
             _check_splits(config, sets)
+            sentences.check(sets[config.data.dataset].labels, config.data)
             pins[repr(config.backbone)] = backbones.digest(config.backbone)
         except UserError as error:
             raise UserError(f"row {row}: {error}") from None
