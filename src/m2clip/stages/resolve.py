@@ -19,7 +19,7 @@ from m2clip.config import Run
 from m2clip.data import manifest, sentences
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.report import audit, claims, declared
+from m2clip.report import TABLES, audit, claims, declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import resolve_schedule
 from m2clip.stages import pipelines
@@ -70,7 +70,9 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
 def _check_reporting() -> None:
     """Read all that the report will, so that no mistake in it shows only after training."""
     known = experiment.rows()
-    declared.read(profiles.params().get("tables"), known)
+    shown = declared.read(profiles.params().get("tables"), known).rows()
+    if unseen := [row for row in known if row not in shown]:
+        print(f"{TABLES}: no table of {profiles.PARAMS} shows {', '.join(unseen)}; it is run all the same")
     claims.read(known)
     audit.read(known)
 
@@ -87,7 +89,9 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
                     pins[dataset] = sets[dataset].digest()
             _check_splits(config, sets)
             sentences.check(sets[config.data.dataset].labels, config.data)
-            pins[repr(config.backbone)] = backbones.digest(config.backbone)
+            if repr(config.backbone) not in pins:
+                backbones.check_file(config.backbone)
+                pins[repr(config.backbone)] = backbones.digest(config.backbone)
         except UserError as error:
             raise UserError(f"row {row}: {error}") from None
     return pins
