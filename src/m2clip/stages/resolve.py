@@ -72,7 +72,7 @@ def _check_reporting() -> None:
     known = experiment.rows()
     shown = declared.read(profiles.params().get("tables"), known).rows()
     if unseen := [row for row in known if row not in shown]:
-        print(f"{TABLES}: no table of {profiles.PARAMS} shows {', '.join(unseen)}; it is run all the same")
+        print(f"{TABLES}: no table that {profiles.PARAMS} asks for shows {', '.join(unseen)}")
     claims.read(known)
     audit.read(known)
 
