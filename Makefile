@@ -29,7 +29,7 @@ repro: setup     ## videos, training, evaluation, report; of the paper's rows; T
 	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS)) $(if $(TABLES),--tables $(TABLES))
 	PYTHONPATH=src python -m m2clip.stages.readme
 
-smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes
+smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, a few minutes
 	PYTHONPATH=src python -m m2clip.stages.smoke
 
 test: setup      ## lint, types, tests

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,12 +23,21 @@ TINY = {
     "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 4},
 }
 
-LONGEST = ("test_pipeline.py", "test_paper_profile.py")
+LONGEST = (
+    "test_pipeline.py",
+    "test_every_method.py",
+    "test_tracking.py",
+    "test_distributed.py",
+    "test_complexity_of_rows.py",
+    "test_html.py",
+    "test_provenance.py",
+)  # half of the time
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that of two processes none waits for the other at the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
 
 
 def save_clip(folder, name, config):
@@ -97,15 +107,26 @@ def typed(monkeypatch, capfd):
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory):
-    """Made-up runs of all rows but `te`, a hard label of a row and one of a class, rendered once."""
+    """Made-up runs of all rows but `te`, a hard label of a row and one of a class, rendered once.
+
+    Returns:
+        `folder`, and `figures`, what the report drew. Only test_html asks for it, as to render takes seconds.
+    """
     import made_up_runs as made
+    from m2clip.report.figures import all_figures
     from m2clip.stages import report
 
-    root = tmp_path_factory.mktemp("rendered")
+    root, draw, figures = tmp_path_factory.mktemp("rendered"), all_figures.draw, []
+
+    def drawn(*arguments):
+        figures.extend(draw(*arguments))
+        return figures
+
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr("sys.argv", ["report", made.PROFILE])
         patch.setattr(made, "LABELS", [made.HARD, *made.LABELS[1:]])
-        made.whole(root, without=("te",), labels={"ted": made.HARD})
+        patch.setattr(all_figures, "draw", drawn)
+        made.whole(root, without=("te",), labels={"ted": made.HARD}, histories=True)
         report.main()
-    return root
+    return SimpleNamespace(folder=root, figures=figures)

@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from m2clip import experiment, profiles, runs
 from m2clip.files import read_yaml
+from m2clip.options.m2clip import HEADS
 from m2clip.parsing import plain
 from m2clip.report import facts
 from m2clip.report.declared import read as read_declared
@@ -98,7 +100,7 @@ def from_where(row, config, seed=0):
     key.evaluation_provenance.write_text(json.dumps(told))
 
 
-def whole(root, seeds=(0,), without=(), labels=()):
+def whole(root, seeds=(0,), without=(), labels=(), histories=False):
     """All that a report is made of, in a folder: every row run with each seed, but for some."""
     declare(root)
     for row, label in dict(labels).items():
@@ -112,6 +114,8 @@ def whole(root, seeds=(0,), without=(), labels=()):
         for seed in seeds if row not in without else ():
             run(row, config, seed)
             from_where(row, config, seed)
+            if histories and config.train.steps:
+                write_history(RunKey(PROFILE, row, seed), config.options.heads)
     complexity(configs)
     facts.sheets(PROFILE).mkdir(parents=True, exist_ok=True)
     for dataset in profiles.DATASETS:
@@ -162,6 +166,12 @@ def run(row, config, seed=0):
         writer = csv.writer(file)
         writer.writerow(("label", *LABELS))
         writer.writerows([(label, *[10 * (label == other) for other in LABELS]) for label in LABELS])
+
+
+def write_history(key, heads):
+    """Twenty log lines; a head's loss is its place among all heads plus what falls with the step."""
+    lines = [{"step": 5 * at, **{head: HEADS.index(head) + 1 / at for head in heads}} for at in range(1, 21)]
+    pd.DataFrame(lines).assign(loss=1.0).to_csv(key.history, index=False)
 
 
 def bits(values):

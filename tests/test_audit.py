@@ -151,6 +151,17 @@ def test_a_row_that_cannot_be_one_is_named_before_anything_is_trained(monkeypatc
             read()
 
 
+def test_a_row_that_no_table_shows_is_told_where_rows_are_resolved(capsys):
+    resolve._check_reporting()
+    assert capsys.readouterr().out == ""
+    made.edit("params.yaml", lambda content: content.update(tables=["main", "audit"]))
+    resolve._check_reporting()
+    (line,) = capsys.readouterr().out.splitlines()
+    start, _, unseen = line.partition(" shows ")
+    assert start == "experiments/tables.yaml: no table that params.yaml asks for"
+    assert {"te", "ted"} <= set(unseen.split(", ")) and not {"main", "clip"} & set(unseen.split(", "))
+
+
 def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
     smoke.copy(made.ROOT, Path("copy"))
     monkeypatch.chdir("copy")

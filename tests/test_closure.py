@@ -1,6 +1,7 @@
 """What of the code decides a result, read from the source: edits, and whom they reach. Nothing is run."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,42 +17,57 @@ METHODS = sorted(path.stem for path in (ROOT / "src/m2clip/methods").glob("[a-z]
 ROWS = {f"{stage} {method}" for stage in ("train", "evaluate") for method in METHODS}
 
 
+@pytest.fixture(scope="module")
+def ours():
+    """The digests of our package as it is."""
+    return digests(Path(m2clip.__file__).parent)
+
+
 @pytest.fixture
 def package(tmp_path):
     """A copy of our package."""
     return shutil.copytree(Path(m2clip.__file__).parent, tmp_path / "m2clip")
 
 
+@pytest.fixture
+def changed(package, ours):
+    """A function: the stages and rows that run again after an edit of a file of the copy."""
+    known = [ours]
+
+    def edit(name, text="\nEDITED = 1\n"):
+        path = package / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((path.read_text() if path.exists() else "") + text)
+        before, after = known[-1], digests(package)
+        known.append(after)
+        return {one for one in before if before[one] != after[one]}
+
+    return edit
+
+
 def digests(package):
-    """The code of every row's stages, and that of the others."""
-    found = {row: closure.of_row(*row.split(), package) for row in ROWS}
-    return found | {stage: closure.of_stage(stage, package) for stage in STAGES}
+    """The code of every row's stages, and that of the others; what one has read, the next reads no more."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_file", "_imports"):
+            patch.setattr(closure, name, cache(getattr(closure, name)))
+        found = {row: closure.of_row(*row.split(), package) for row in ROWS}
+        return found | {stage: closure.of_stage(stage, package) for stage in STAGES}
 
 
-def changed(package, name, text="\nEDITED = 1\n"):
-    """The stages and rows that run again after an edit of a file."""
-    before = digests(package)
-    path = package / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text((path.read_text() if path.exists() else "") + text)
-    after = digests(package)
-    return {one for one in before if before[one] != after[one]}
-
-
-def test_a_template_renders_and_trains_nothing(package):
-    assert changed(package, "report/templates/made_up.md.j2") == {"report"}
+def test_a_template_renders_and_trains_nothing(changed):
+    assert changed("report/templates/made_up.md.j2") == {"report"}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_trains_its_rows_alone(method, package):
-    again = changed(package, f"methods/{method}.py")
+def test_a_method_trains_its_rows_alone(method, changed):
+    again = changed(f"methods/{method}.py")
     assert again & ROWS == {f"train {method}", f"evaluate {method}"}
     assert again - ROWS == {"resolve", "complexity", "pictures"}
 
 
 @pytest.mark.parametrize("name", ("models/clip.py", "config.py", "backbones.py", "data/video.py", "seeds.py"))
-def test_the_core_trains_all(name, package):
-    assert changed(package, name) >= ROWS | {"resolve"}
+def test_the_core_trains_all(name, changed):
+    assert changed(name) >= ROWS | {"resolve"}
 
 
 def test_every_module_that_loads_others_by_name_is_known():
@@ -65,29 +81,28 @@ def test_every_module_that_loads_others_by_name_is_known():
     assert "m2clip.errors" in asked and not asked & {f"m2clip.{name}" for name in m2clip.__all__}
 
 
-def test_a_figure_renders(package):
-    with (package / "stages/report.py").open("a") as file:
-        file.write("\nimport m2clip.report.figures.all_figures\n")
-    assert changed(package, "report/figures/made_up.py") == {"report"}
+def test_a_figure_renders(changed):
+    assert "report" in changed("stages/report.py", "\nimport m2clip.report.figures.all_figures\n")
+    assert changed("report/figures/made_up.py") == {"report"}
 
 
-def test_what_follows_runs_decides_nothing_about_them(package):
-    assert changed(package, "tracking/live.py") == changed(package, "tracking/store.py") == set()
-    assert changed(package, "commands/export.py") == changed(package, "cli.py") == set()
-    assert not changed(package, "stages/report.py") & ROWS
-    assert not changed(package, "report/numbers.py") & ROWS
+def test_what_follows_runs_decides_nothing_about_them(changed):
+    assert changed("tracking/live.py") == changed("tracking/store.py") == set()
+    assert changed("commands/export.py") == changed("cli.py") == set()
+    assert not changed("stages/report.py") & ROWS
+    assert not changed("report/numbers.py") & ROWS
 
 
-def test_training_alone_and_evaluation_alone(package):
+def test_training_alone_and_evaluation_alone(changed):
     trained = {row for row in ROWS if row.startswith("train")}
-    assert changed(package, "training/loop.py") == trained | {"resolve"}
-    assert changed(package, "stages/evaluate.py") == ROWS - trained | {"resolve"}
-    assert changed(package, "synthetic/plans.py") == {"prepare"}
+    assert changed("training/loop.py") == trained | {"resolve"}
+    assert changed("stages/evaluate.py") == ROWS - trained | {"resolve"}
+    assert changed("synthetic/plans.py") == {"prepare"}
 
 
-def test_comments_docstrings_and_blank_lines_decide_nothing(package):
+def test_comments_docstrings_and_blank_lines_decide_nothing(package, changed):
     path = package / "models/clip.py"
-    assert changed(package, "models/clip.py", "\n\n# A comment.\n") == set()
+    assert changed("models/clip.py", "\n\n# A comment.\n") == set()
     before, text = digests(package), path.read_text()
     _, _, rest = text.partition('"""\n')
     path.write_text(

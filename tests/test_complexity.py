@@ -10,6 +10,7 @@ from m2clip import profiles
 from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.evaluation import complexity as counter
+from m2clip.evaluation import kept_complexity as keeper
 from m2clip.evaluation.complexity import complexity
 from m2clip.parsing import build, plain
 from m2clip.stages import complexity as stage
@@ -177,3 +178,25 @@ def test_the_stage_reads_rows_and_params_and_writes_a_table(tmp_path, monkeypatc
     assert head.split(",") == list(stage.COLUMNS)
     assert main.startswith("main,m2clip,8,7110144,7137792,788224,")
     assert clip == "clip,clip,8,0,0,0,0,0,0,0,0,0,149620736,140.508,166.794,0.000"
+
+
+def test_a_config_is_counted_once_as_long_as_nothing_that_decides_it_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    counted = []
+
+    def count(config, labels, frames):
+        counted.append((config.method, len(labels), frames))
+        cost = counter.Complexity(
+            trainable={"vc": 3}, frozen=5, frames=8, macs_view=7, macs_compare=11, macs_text=len(counted)
+        )
+        return [cost, cost]
+
+    monkeypatch.setattr(keeper, "complexity", count)
+    one = keeper.kept_complexity(Run(), ["a"], (8,))
+    assert one == keeper.kept_complexity(build(Run, {}), ("a",), [8]) and one[1].trainable == {"vc": 3}
+    other = build(Run, {"data": {"frames": 4}})
+    for config, labels, frames in ((other, ("a",), (8,)), (Run(), ("b",), (8,)), (Run(), ("a",), (8, 16))):
+        assert keeper.kept_complexity(config, labels, frames)[0].macs_text == len(counted)
+    monkeypatch.setattr(keeper.closure, "of_row", lambda stage, method: f"other {stage} {method}")
+    keeper.kept_complexity(Run(), ("a",), (8,))
+    assert len(counted) == 5

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import made_up_runs as made
+from m2clip import experiment
 from m2clip.commands import doctor
 
 
@@ -35,7 +36,9 @@ def told(typed, tmp_path, monkeypatch):
 def test_a_whole_checkout_is_well(told):
     code, found = told()
     assert code == 0 and {state for state, _ in found.values()} == {"ok"}, found
-    assert found["configs"][1].startswith("52 rows") and found["k400"][1].endswith("makes its videos")
+    assert found["configs"][1].startswith(f"{len(experiment.rows())} rows") and found["k400"][1].endswith(
+        "makes its videos"
+    )
     assert "h264, vp9, mpeg4" in found["codecs"][1] and found["locks"][1] == "dvc.lock"
 
 

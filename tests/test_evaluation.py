@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tiny_runs
-from m2clip.config import Data
+from m2clip.config import Data, Run
 from m2clip.data import video
 from m2clip.data.dataset import TestVideos
 from m2clip.data.sampling import segments
@@ -92,7 +92,7 @@ def test_the_model_never_sees_more_views_than_asked_for_and_scores_them_alike(ma
 def test_other_labels_are_scored_in_the_same_pass(make_model, manifest):
     model, tokenizer = make_model(labels=tiny_runs.LABELS, double=False)
     videos = TestVideos(manifest, "test", Data(frames=2), pixels_of(model), crops=3)
-    labels, run = own_labels(model), TrainedRun(model, None, tiny_runs.LABELS, tokenizer)
+    labels, run = own_labels(model), TrainedRun(model, Run(), tiny_runs.LABELS, tokenizer)
     other = read_labels(run, ("a", "b c", "d", "e"), ("a video of {}",))
     together = score(model, videos, labels, batch=6, workers=0, others={"mine": other})
     assert together.keys() == {"eq11", "vc", "mine"}
@@ -104,7 +104,7 @@ def test_other_labels_are_scored_in_the_same_pass(make_model, manifest):
 
 def test_templates_are_averaged_as_unit_features_and_one_is_taken_as_it_is(make_model):
     model, tokenizer = make_model()
-    run = TrainedRun(model, None, (), tokenizer)
+    run = TrainedRun(model, Run(), (), tokenizer)
     labels, templates = ("air drumming", "tai chi"), ("a video of {}", "{}", "a photo of {} outdoors")
     for read, of_tower in ((read_labels, model.labels), (read_bare_labels, model.bare_labels)):
         each = [

@@ -13,6 +13,7 @@ from m2clip.models.factory import build_model
 from m2clip.parsing import build, plain
 
 LABELS = ("pole vault", "tai chi", "unboxing")
+pytestmark = pytest.mark.slow  # test_towers and test_load_clip have the same of small CLIPs
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,13 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 import browser
 import made_up_runs as made
+from m2clip import profiles
 from m2clip.experiment import rows
-from m2clip.report import provenance
+from m2clip.report import provenance, trace
 from m2clip.report.grid import Column, Grid, Group, Line, order
 from m2clip.report.numbers import Number
 from m2clip.report.pages import Page
@@ -22,11 +24,15 @@ from m2clip.report.rendering import render
 
 HARD = made.HARD
 VOID = {"meta", "img", "input", "br", "link"}
+BY_TABLE = {
+    "fig1", "fig1-published", "fig2a", "fig2b", "fig2b-names", "fig4a", "fig4a-reversed", "fig4b", "fig4c",
+    "fig4c-heads", "curves",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def folder(rendered):
-    return rendered / "reports" / made.PROFILE
+    return rendered.folder / "reports" / made.PROFILE
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +111,12 @@ def test_what_ran_is_said_first(page):
 
 
 def test_published_and_measured_rows_are_never_in_one_group(page):
-    for body in re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL):
+    bodies, published = re.findall(r"<tbody>(.*?)</tbody>", page, re.DOTALL), []
+    for body in bodies:
         heading = re.search(r"rowgroup.*?<span>(.*?)</span>", body)
-        if heading and heading[1].startswith("Published"):
-            assert "run-" not in body
+        published += [body] if heading and heading[1].startswith("Published") else []
+    assert len(published) >= 3 and any("run-" in body for body in bodies)
+    assert not any("run-" in body for body in published)
     table = section(page, "of-table1")
     assert 'data-sources="published-table1_k400"' in table
     assert "run-main-0" in table
@@ -354,3 +362,40 @@ def test_figures_are_described_by_their_numbers(folder):
     assert f"{top['cmc'] - top['contrastive']:+.1f}".replace("-", "−") in alts["fig4c.png"]
     assert "M2-CLIP 83.4 % supervised, 78.7 % zero-shot, 16 M parameters" in alts["fig1-published.png"]
     assert "0 with" not in alts["fig4b.png"]
+
+
+def test_every_figure_is_drawn_under_the_name_that_users_know(rendered, folder, monkeypatch):
+    monkeypatch.chdir(rendered.folder)
+    drawn = {figure.name: figure for figure in rendered.figures}
+    asked = profiles.params()["tables"]
+    trained = {"main", "ssv2"}
+    by_name = {f"{kind}-{row}" for kind in ("confusion", "gains") for row in trained}
+    assert {name for name, figure in drawn.items() if figure.caption} == (
+        BY_TABLE - {"fig4a-reversed"}
+    ) | by_name
+    assert drawn["fig4a-reversed"].why.startswith("is empty: no two of the labels")
+    for figure in drawn.values():
+        assert figure.table in asked
+        if figure.caption:
+            sizes = {}
+            for ending in (".png", "-dark.png", ".pdf", ".csv"):
+                path = folder / f"figures/{figure.name}{ending}"
+                assert path.is_file()
+                sizes[ending] = Image.open(path).size if path.suffix == ".png" else None
+            wide = sizes[".png"][0] > 84 / 25.4 * 300 + 2
+            assert figure.alt and figure.alt.endswith(".")
+            assert wide or sizes[".png"][0] == pytest.approx(84 / 25.4 * 300, abs=2)
+            assert not figure.wide or wide
+    content = (folder / "figures/curves.pdf").read_bytes()
+    assert b"CreationDate" not in content
+    assert "Software" not in Image.open(folder / "figures/curves.png").info
+
+
+def test_trace_follows_every_figure_that_the_page_shows(rendered, folder, monkeypatch):
+    monkeypatch.chdir(rendered.folder)
+    traced, followed = trace.load(None, lambda key, sha: ""), 0
+    for file in sorted((folder / "figures").glob("*.pdf")):
+        row = traced.results.tables[file.stem].rows[0] if file.stem in traced.results.tables else None
+        assert list(trace.lines(traced, file.stem, row, None)), file.stem
+        followed += 1
+    assert followed > 10

@@ -49,6 +49,7 @@ def here(tmp_path, monkeypatch):
     paths = [str(Path(m2clip.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # six processes that write no run
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -124,6 +124,7 @@ def test_of_a_tuned_clip_the_difference_is_saved_in_half_precision_and_comes_bac
 
 def test_what_clip_was_is_remembered_as_the_file_of_weights_has_it(make_tuned, backbone):
     stored, model = load_file(backbone.pretrained), make_tuned()
+    assert model.backbone
     for name, value in model.backbone.items():
         layer, part = name.removeprefix("image.blocks.").split(".block.")
         assert torch.equal(value, stored[f"visual.transformer.resblocks.{layer}.{part}"])

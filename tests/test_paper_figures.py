@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
-from PIL import Image
 
 import made_up_runs as made
 from m2clip import experiment, profiles
-from m2clip.options.m2clip import HEADS
 from m2clip.report import correlation, declared, results
 from m2clip.report.figures import (
     all_figures,
@@ -33,11 +31,6 @@ from m2clip.report.numbers import Source
 from m2clip.runs import RunKey
 from m2clip.synthetic.templates import PAIRS
 
-BY_TABLE = {
-    "fig1", "fig1-published", "fig2a", "fig2b", "fig2b-names", "fig4a", "fig4a-reversed", "fig4b", "fig4c",
-    "fig4c-heads", "curves",
-}  # fmt: skip
-
 
 @pytest.fixture(autouse=True)
 def root(tmp_path, monkeypatch):
@@ -53,14 +46,8 @@ def run(names, seeds=(0,)):
         for seed in seeds:
             made.run(row, configs[row], seed)
             if configs[row].train.steps:
-                write_history(RunKey(made.PROFILE, row, seed), configs[row].options.heads)
+                made.write_history(RunKey(made.PROFILE, row, seed), configs[row].options.heads)
     made.complexity(configs)
-
-
-def write_history(key, heads):
-    """Twenty log lines; a head's loss is its place among all heads plus what falls with the step."""
-    lines = [{"step": 5 * at, **{head: HEADS.index(head) + 1 / at for head in heads}} for at in range(1, 21)]
-    pd.DataFrame(lines).assign(loss=1.0).to_csv(key.history, index=False)
 
 
 def read(*more):
@@ -74,33 +61,6 @@ def by_row(frame, **where):
     for column, value in where.items():
         frame = frame[frame[column] == value]
     return frame.set_index("row")
-
-
-def test_every_figure_is_drawn_under_the_name_that_users_know():
-    run(experiment.rows())
-    found = read()
-    drawn = {figure.name: figure for figure in all_figures.draw(found, Path("figures"))}
-    trained = {"main", "ssv2"}
-    by_name = {f"{kind}-{row}" for kind in ("confusion", "gains") for row in trained}
-    assert {name for name, figure in drawn.items() if figure.caption} == (
-        BY_TABLE - {"fig4a-reversed"}
-    ) | by_name
-    assert drawn["fig4a-reversed"].why.startswith("is empty: no two of the labels")
-    for figure in drawn.values():
-        assert figure.table in found.tables
-        if figure.caption:
-            sizes = {}
-            for ending in (".png", "-dark.png", ".pdf", ".csv"):
-                path = Path(f"figures/{figure.name}{ending}")
-                assert path.is_file()
-                sizes[ending] = Image.open(path).size if path.suffix == ".png" else None
-            wide = sizes[".png"][0] > 84 / 25.4 * 300 + 2
-            assert figure.alt and figure.alt.endswith(".")
-            assert wide or sizes[".png"][0] == pytest.approx(84 / 25.4 * 300, abs=2)
-            assert not figure.wide or wide
-    content = Path("figures/curves.pdf").read_bytes()
-    assert b"CreationDate" not in content
-    assert "Software" not in Image.open("figures/curves.png").info
 
 
 def test_the_same_bytes_each_time():

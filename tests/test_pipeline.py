@@ -14,7 +14,7 @@ import yaml
 from m2clip import closure, experiment
 from m2clip.errors import UserError
 from m2clip.runs import RunKey
-from m2clip.stages import smoke
+from m2clip.stages import evaluate, smoke, train
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -87,6 +87,11 @@ class Copy:
         return json.loads((self.of(row) / "evaluation/metrics.json").read_text())
 
 
+def trained(stages: set[str]) -> set[str]:
+    """Those of some stages that make a row's results."""
+    return {stage for stage in stages if stage.startswith(("train@", "evaluate@"))}
+
+
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Copy:
     """A copy in which `make repro` has run once on the smoke profile, every import of every process told."""
@@ -120,11 +125,16 @@ def test_code_that_changes_after_resolve_is_one_line(reproduced):
 
 
 def test_resolve_and_report_load_no_torch():
-    for stage in ("resolve", "report", "sheets", "prepare", "code", "repro"):
-        program = f"import sys, m2clip.stages.{stage}; sys.exit('torch' in sys.modules)"
-        subprocess.run(
-            [sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
-        )
+    """One after another in one process: the first that loads it is named."""
+    stages = ("code", "resolve", "repro", "prepare", "sheets", "report")
+    program = f"""
+import importlib, sys
+for stage in {stages}:
+    importlib.import_module("m2clip.stages." + stage)
+    assert "torch" not in sys.modules, stage"""
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    )
 
 
 def test_graph_has_every_row_and_no_cycle():
@@ -172,21 +182,8 @@ def test_everything_scored_is_what_the_manifest_has(reproduced):
     assert len(numbers["zero_shot"]["ucf101"]["splits"]) == 3
 
 
-def test_flag_retrains_main_alone_and_the_table_says_so(reproduced):
-    text = reproduced.run("dvc", "exp", "run", "-S", "decoder.heads=[contrastive,cmc]")
-    ran = reproduced.ran(text)
-    assert {stage for stage in ran if stage.startswith(("train@", "evaluate@"))} == {
-        "train@main-0",
-        "evaluate@main-0",
-    }
-    assert not any(stage.startswith(("prepare", "code")) for stage in ran)
-    assert "heads" in (reproduced.folder / "reports/smoke/tables/main.md").read_text()
-    assert set(reproduced.metrics("main")["supervised"]["top1_by_head"]) == {"eq11"}
-    reproduced.back()
-
-
-def test_rows_that_are_not_on_this_machine_are_not_trained_for_a_flag(reproduced):
-    """As in a clone where only some rows were asked for: DVC's own flag leaves the others."""
+def test_a_flag_retrains_main_alone_and_the_table_says_so(reproduced):
+    """As in a clone where only some rows were asked for: DVC's own flag leaves those that are not there."""
     store = reproduced.folder / RunKey("smoke", "ssv2", 0).store
     cache = reproduced.folder / ".dvc/cache/files/md5"
     digests = [hashlib.md5(path.read_bytes()).hexdigest() for path in store.iterdir()]
@@ -194,13 +191,16 @@ def test_rows_that_are_not_on_this_machine_are_not_trained_for_a_flag(reproduced
     shutil.rmtree(store)
     away = [path.rename(path.with_suffix(".away")) for path in cached]
     try:
-        text = reproduced.run("dvc", "exp", "run", "--allow-missing", "-S", "decoder.heads=[contrastive]")
+        text = reproduced.run("dvc", "exp", "run", "--allow-missing", "-S", "decoder.heads=[contrastive,cmc]")
         assert not store.exists() or not list(store.iterdir())
+        assert trained(reproduced.ran(text)) == {"train@main-0", "evaluate@main-0"}
+        assert not any(stage.startswith(("prepare", "code")) for stage in reproduced.ran(text))
+        assert "heads" in (reproduced.folder / "reports/smoke/tables/main.md").read_text()
+        assert set(reproduced.metrics("main")["supervised"]["top1_by_head"]) == {"eq11"}
     finally:
         for path, kept in zip(cached, away, strict=True):
             kept.rename(path)
         reproduced.back()
-    assert "train@main-0" in reproduced.ran(text) and "train@ssv2-0" not in reproduced.ran(text)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,21 @@ def test_a_bad_flag_ends_resolve_with_one_line_and_the_configs_stay(reproduced):
     assert {path: path.read_bytes() for path in resolved.iterdir()} == before
 
 
-def test_edited_row_trains_that_row_alone(reproduced):
-    reproduced.edit(
-        "experiments/rows/m2clip.yaml", "ssv2:\n", "ssv2:\n  adapters:\n    visual:\n      site: mlp\n"
-    )
+ON_MLP = ("experiments/rows/m2clip.yaml", "ssv2:\n", "ssv2:\n  adapters:\n    visual:\n      site: mlp\n")
+
+
+def test_an_edited_row_alone_is_out_of_date(reproduced):
+    reproduced.edit(*ON_MLP)
+    reproduced.run("dvc", "repro", "resolve")
+    status = json.loads(reproduced.run("dvc", "status", "--json").splitlines()[0])
+    reproduced.back()
+    assert trained(set(status)) == {"train@ssv2-0"}, "its evaluation follows its weights"
+    assert "report" in status
+
+
+@pytest.mark.slow
+def test_an_edited_row_is_trained_alone(reproduced):
+    reproduced.edit(*ON_MLP)
     text = reproduced.stage("repro", "smoke", "2")
     left = reproduced.ran(reproduced.run("dvc", "repro"))
     reproduced.back()
@@ -271,12 +282,16 @@ def test_a_change_that_alters_nothing_is_recorded_for_rows_that_were_not_run_aga
     reproduced.back()
 
 
-def test_a_stage_by_hand_writes_anew_and_leaves_dvcs_cache_alone(reproduced):
+def test_a_stage_by_hand_writes_anew_and_leaves_dvcs_cache_alone(reproduced, monkeypatch):
     store = reproduced.folder / RunKey("smoke", "ssv2", 0).store
     linked = {path: path.stat() for path in store.iterdir()}
     assert {path.name for path in linked} == {"weights.safetensors", "predictions.parquet"}
-    for stage in ("train", "evaluate"):
-        reproduced.stage(stage, "smoke", "ssv2", "0")
+    monkeypatch.chdir(reproduced.folder)
+    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "argv", ["stage", "smoke", "ssv2", "0"])
+    for stage in (train, evaluate):
+        stage.main()
     for path, before in linked.items():
         assert path.stat().st_ino != before.st_ino, f"{path} was written through its link"
     assert {path.name for path in reproduced.of("ssv2").iterdir()} == {"training", "evaluation"}
@@ -309,9 +324,10 @@ def test_missing_manifest_is_one_line(reproduced):
 
 @pytest.mark.slow
 def test_temporary_and_queued_experiments_land_in_the_same_store(reproduced):
-    reproduced.run(
+    text = reproduced.run(
         "dvc", "exp", "run", "--temp", "-S", "adapters.visual.temporal_difference=false", "-n", "no-td"
     )
+    assert trained(reproduced.ran(text)) == {"train@main-0", "evaluate@main-0"}
     reproduced.run("dvc", "exp", "run", "--queue", "-S", "adapters.text.layers=0", "-n", "no-text")
     reproduced.run("dvc", "queue", "start", "-j", "1")
     for _ in range(60):

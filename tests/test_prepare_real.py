@@ -125,6 +125,16 @@ def test_annotations_may_lie_elsewhere(root, sources, monkeypatch):
     assert (apart.table["status"] == "valid").all()
 
 
+def test_a_folder_without_annotations_is_told_with_the_variable_that_names_it(root, tmp_path, monkeypatch):
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("M2CLIP_K400", str(tmp_path / "none"))
+    for where in ("M2CLIP_K400", "M2CLIP_K400_ANNOTATIONS"):
+        monkeypatch.setenv(where, str(tmp_path / "none"))
+        told = rf"no CSV of Kinetics, such as train.csv and val.csv \(the folder is named by {where}\)$"
+        with pytest.raises(UserError, match=told):
+            run(monkeypatch, "k400")
+
+
 def test_too_many_broken_videos(root, monkeypatch):
     edit(root / "experiments/profiles/paper.yaml", "max_invalid: 0.5", "max_invalid: 0.01")
     with pytest.raises(UserError, match=r"2 of 12 .* set prepare.max_invalid to 0\.1667 in the profile"):

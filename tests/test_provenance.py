@@ -507,16 +507,6 @@ def test_trace_of_a_figure_names_the_files_it_is_drawn_from(traced, words, files
     assert any(line.startswith("  commit ") for line in told)
 
 
-def test_trace_follows_every_figure_that_the_page_shows(rendered, monkeypatch):
-    monkeypatch.chdir(rendered)
-    traced, followed = trace.load(None, lambda key, sha: ""), 0
-    for file in sorted((rendered / "reports" / made.PROFILE / "figures").glob("*.pdf")):
-        row = traced.results.tables[file.stem].rows[0] if file.stem in traced.results.tables else None
-        assert list(trace.lines(traced, file.stem, row, None)), file.stem
-        followed += 1
-    assert followed > 10
-
-
 def test_trace_of_the_published_figure_names_its_lines(traced):
     told = "\n".join(trace.lines(traced, "fig1-published", "Vita", None))
     assert "experiments/published/table1_k400.csv: line 17, top1" in told

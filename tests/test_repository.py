@@ -1,5 +1,6 @@
 """What the repository says of itself: results are fresh, pages are filled, `main` is the paper's."""
 
+import ast
 import difflib
 import os
 import re
@@ -14,6 +15,7 @@ import yaml
 from m2clip import experiment, options, profiles
 from m2clip.config import Run
 from m2clip.report import declared, methods_page
+from m2clip.stages import record
 from m2clip.stages.readme import BLOCK, filled
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +51,7 @@ def test_main_is_the_papers_model_as_it_stands():
 
 
 def test_every_profile_resolves_every_row():
-    for profile in ("smoke", "embedded", "standard", "paper"):
+    for profile in ("smoke", "embedded", "evidence", "standard", "paper"):
         for row in experiment.rows():
             experiment.resolve(row, profiles.read(profile))
 
@@ -101,3 +103,25 @@ def test_a_flag_changes_its_own_lines_of_params_alone(tmp_path, flag, diff):
     changed = [line for line in lines[2:] if line[0] in "+-"]
     assert len(changed) == len(diff), changed
     assert all(line.startswith(start) for line, start in zip(changed, diff, strict=True)), changed
+
+
+def test_no_code_but_its_own_files_names_a_method():
+    """But for CLIP itself and for M2-CLIP, the default, whose keys stand in params.yaml."""
+    own = {ROOT / "src/m2clip/methods", ROOT / "src/m2clip/options"}
+    methods = {path.stem for path in (ROOT / "src/m2clip/methods").glob("[a-z]*.py")} - {"clip", "m2clip"}
+    rows = {name for name in experiment.rows() if experiment.row_of(name).file.stem in methods}
+    assert len(methods) > 20 and len(rows) > 30
+    for path in (ROOT / "src/m2clip").rglob("*.py"):
+        if own & set(path.parents):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                words = f"{getattr(node, 'module', '')}." + ".".join(alias.name for alias in node.names)
+                named = set(words.split(".")) if "m2clip" in words else set()
+            assert not named & (methods | rows), f"{path}:{node.lineno}"
+
+
+def test_a_recorded_lock_is_written_as_dvc_writes_it():
+    text = (ROOT / "dvc.lock").read_text()
+    assert record.dumped(yaml.safe_load(text)) == text

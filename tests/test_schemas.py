@@ -25,7 +25,9 @@ def test_the_committed_schemas_are_those_of_the_classes():
         "print(json.dumps({name: schemas.text(one) for name, one in schemas.schemas().items()}))"
     )
     wanted = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    for name, schema in json.loads(wanted.stdout).items():
+    found = json.loads(wanted.stdout)
+    assert set(found) == {path.name for path in (made.ROOT / schemas.FOLDER).iterdir()}
+    for name, schema in found.items():
         text = (made.ROOT / schemas.FOLDER / name).read_text(encoding="utf-8")
         assert text == schema, "run `m2clip schema`"
         assert json.loads(text)["$defs"]

@@ -79,7 +79,7 @@ def repository(tmp_path, monkeypatch):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("profiles", "rows"):
+    for name in ("labels", "profiles", "rows"):
         shutil.copytree(ROOT / "experiments" / name, tmp_path / "experiments" / name)
     path = tmp_path / "experiments/profiles/standard.yaml"
     profile = yaml.safe_load(path.read_text())

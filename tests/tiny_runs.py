@@ -49,10 +49,10 @@ def config_of(backbone, differences=None):
     return build(Run, merge(base, differences or {}))
 
 
-def open_training(config, manifest, seed=0):
-    """A fresh model and the videos it is to be trained on."""
+def open_training(config, manifest, seed=0, cache=None):
+    """A fresh model and the videos it is to be trained on, whose frames may be kept once they are decoded."""
     model, _ = build_model(config, manifest.labels, seed)
-    return model, TrainVideos(manifest, "train", config.data, pixels_of(model), seed)
+    return model, TrainVideos(manifest, "train", config.data, pixels_of(model), seed, cache=cache)
 
 
 def run(config, manifest, checkpoints, seed=0, log=lambda step, values: None, opened=None):

@@ -5,6 +5,7 @@ So that a layer that does not exist is named before any training starts.
 
 import hashlib
 import importlib.util
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -123,6 +124,50 @@ def weights_file(backbone: Backbone) -> Path | None:
     if path.suffix or len(path.parts) > 1:
         raise UserError(f"backbone.pretrained: there is no file {path}; `make backbone` trains it")
     return None
+
+
+def check_file(backbone: Backbone) -> None:
+    """Compare the sizes in the header of a file of weights (.safetensors) with the model config's.
+
+    So that weights of another CLIP are named before any training starts, without torch.
+
+    Raises:
+        UserError: naming the first tensor that does not fit.
+    """
+    path = weights_file(backbone)
+    if path is None or path.suffix != ".safetensors":
+        return
+    there, shape = _shapes(path), shape_of(backbone)
+    patch = shape.image_size // shape.grid[0]
+    blocks = {"visual.transformer.resblocks": shape.image_layers, "transformer.resblocks": shape.text_layers}
+    wanted = {
+        "visual.conv1.weight": [shape.image_width, 3, patch, patch],
+        "visual.proj": [shape.image_width, shape.joint],
+        "text_projection": [shape.text_width, shape.joint],
+    } | {f"{name}.{layers - 1}.ln_1.weight": None for name, layers in blocks.items()}
+    for name, sizes in wanted.items():
+        if name in there if sizes is None else there.get(name, sizes) == sizes:
+            continue
+        found = f"is {there[name]}, not {sizes}" if name in there else "is not in it"
+        raise UserError(f"backbone.pretrained: {path} does not fit {backbone.name}: {name} {found}")
+    for name, layers in blocks.items():
+        if f"{name}.{layers}.ln_1.weight" in there:
+            raise UserError(
+                f"backbone.pretrained: {path} does not fit {backbone.name}: it has more than {layers} {name}"
+            )
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    """The sizes of the tensors in a safetensors file: eight bytes of length, then a header of JSON."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > path.stat().st_size:
+                raise ValueError("its header is cut off")
+            header = json.loads(file.read(length))
+        return {name: value["shape"] for name, value in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"backbone.pretrained: {path}: no safetensors file: {error}") from None
 
 
 def digest(backbone: Backbone) -> str:

@@ -45,6 +45,7 @@ class Data:
     sampling: Literal["segments", "dense"] = "segments"  # released: dense on K400
     stride: Count = 16  # of dense sampling, in frames
     prompt: str = "a video of {}"  # released: A video of {}
+    sentences: str | None = None  # a file: label -> what is read in its place, one sentence or several
     crop: Literal["short_side", "resized", "multi_scale"] = "short_side"  # released: resized on SSv2
     scale: tuple[float, float] = (1.0, 1.0)  # jitter of short_side; released: [1, 1.15] on K400
     flip: bool = False  # released: true on K400

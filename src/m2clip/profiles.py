@@ -18,7 +18,7 @@ Dataset = Literal["k400", "ssv2", "ucf101", "hmdb51"]
 DATASETS: tuple[str, ...] = get_args(Dataset)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a row or a profile: part of paths and of commands
 SPLITS = ("train", "validation", "test")
-WORLDS = ("small", "standard")  # sizes of the synthetic world (synthetic/worlds.py), the default first
+WORLDS = ("small", "standard", "second")  # synthetic worlds (synthetic/worlds.py), the default first
 
 
 def check_name(name: str, where: str) -> None:

@@ -18,6 +18,7 @@ import importlib.util
 import re
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from m2clip import methods, options
@@ -48,13 +49,19 @@ METHODS = sorted([EXAMPLE, *(file.stem for file in Path(methods.__file__).parent
 
 def said_by(method, name, default):
     """What the method's own test file says, or the default."""
+    return getattr(own_tests(method), name, default)
+
+
+@cache
+def own_tests(method):
+    """The module of the method's own tests, or None."""
     file = Path(__file__).with_name(f"test_{method}.py")
     if not file.is_file():
-        return default
+        return None
     spec = importlib.util.spec_from_file_location(f"cases_of_{method}", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return getattr(module, name, default)
+    return module
 
 
 def differences_of(method, *more):

@@ -14,6 +14,7 @@ import m2clip
 import tiny_runs
 from m2clip.config import Run
 from m2clip.data.dataset import TestVideos
+from m2clip.data.frame_cache import FrameCache
 from m2clip.errors import UserError
 from m2clip.evaluation.complexity import complexity
 from m2clip.evaluation.recognition import score, top
@@ -45,6 +46,12 @@ def method(request):
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     return tiny_runs.prepare_videos(tmp_path_factory.mktemp("videos"), count=8)
+
+
+@pytest.fixture(scope="module")
+def frames(manifest, tmp_path_factory):
+    """The frames of the videos, which are decoded once and not for every method anew."""
+    return FrameCache(tmp_path_factory.mktemp("frames"), manifest)
 
 
 def make(make_model, method, *more, double=True, randomise=True):
@@ -307,13 +314,13 @@ def test_a_file_of_another_backbone_is_refused(make_model, method, backbone, tmp
 # That it learns
 
 
-def test_it_learns_eight_videos_by_heart(make_model, method, backbone, manifest, tmp_path):
+def test_it_learns_eight_videos_by_heart(make_model, method, backbone, manifest, frames, tmp_path):
     if not is_trained(make_model, method):
         return
     by_heart = {"train": {"steps": 60, "batch": 8, "lr": 5e-3, "log_every": 1, "checkpoint_every": 1000}}
     more = merge(by_heart, said_by(method, "OVERFIT", {}))
     config = config_of(backbone, method, more)
-    model, videos = tiny_runs.open_training(config, manifest)
+    model, videos = tiny_runs.open_training(config, manifest, cache=frames)
     _, trained = tiny_runs.run(config, manifest, tmp_path, opened=(model, videos))
     losses = [values["loss"] for values in trained.history]
     assert losses[-1] < 0.5 * losses[0]

@@ -83,7 +83,9 @@ def _found(check: Check, base: profiles.Profile) -> Finding:
 
 
 def _python(base: profiles.Profile) -> Finding:
-    return Finding(f"{platform.python_version()}, {sys.executable}")
+    program = Path(sys.executable)
+    inside = program.is_relative_to(Path.cwd())
+    return Finding(f"{platform.python_version()}, {program.relative_to(Path.cwd()) if inside else program}")
 
 
 def _packages(base: profiles.Profile) -> Finding:
@@ -131,7 +133,7 @@ def _disk(base: profiles.Profile) -> Finding:
             "cached outputs of other commits",
             "BAD",
         )
-    return Finding(f"{free:.0f} GB free at {paths.root()}")
+    return Finding(f"{free:.0f} GB free")
 
 
 def _codecs(base: profiles.Profile) -> Finding:

@@ -6,6 +6,7 @@ from typing import Any
 
 from m2clip import backbones
 from m2clip.config import Backbone, Run
+from m2clip.data import sentences
 from m2clip.errors import UserError
 from m2clip.models.factory import build_model
 from m2clip.models.method import Method
@@ -44,6 +45,8 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
             f"{path}: was trained on a backbone {config.backbone.name} with digest {trained_on[:12]}, "
             f"{config.backbone.pretrained} has {here[:12]}; take the same weights or train again"
         )
+    if content["inputs"].get("sentences") != sentences.digest(config.data):
+        raise UserError(f"{path}: was trained with other sentences than {config.data.sentences} has now")
     labels = tuple(saved.about["labels"])
     model, tokenizer = build_model(config, labels, saved.about["seed"], device)
     fill(model, saved, path)

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from m2clip.data import sentences
 from m2clip.evaluation.recognition import Scores, top
 from m2clip.evaluation.trained import TrainedRun
 from m2clip.models.prompts import Prompts, make_prompts
@@ -40,8 +41,9 @@ def read_bare_labels(run: TrainedRun, labels: tuple[str, ...], templates: Sequen
 
 
 def _prompts(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[str]) -> list[Prompts]:
-    sentences = tuple(templates) or run.config.options.templates(run.config.data.prompt, own=False)
-    return [make_prompts(labels, sentence, run.tokenizer) for sentence in sentences]
+    templates = tuple(templates) or run.config.options.templates(run.config.data.prompt, own=False)
+    read = sentences.spoken(labels, run.config.data)
+    return [make_prompts(each, template, run.tokenizer) for template in templates for each in read]
 
 
 def half_of_classes(scores: Scores, class_ids: NDArray[np.int64], name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from m2clip.config import Run
+from m2clip.data import sentences
 from m2clip.data.transforms import Pixels
 from m2clip.models.load_clip import open_backbone
 from m2clip.models.method import Method, Setup
@@ -34,7 +35,11 @@ def build_model(config: Run, labels: tuple[str, ...], seed: int, device: str = "
     setup = Setup(
         clip=clip,
         options=config.options,
-        prompts=tuple(make_prompts(labels, template, tokenizer) for template in templates),
+        prompts=tuple(
+            make_prompts(read, template, tokenizer)
+            for template in templates
+            for read in sentences.spoken(labels, config.data)
+        ),
         frames=config.data.frames,
         temperature=temperature,
         seed=seed,

@@ -103,8 +103,8 @@ class Line:
 
     def is_of(self, config: Run, profile: Profile, recipe: Mapping[str, Any]) -> bool:
         """Whether a config is what the line was measured on, but for the profile and its recipe."""
-        if self.over is None:
-            return False
+        if self.over is None or self.over.get("method", Run.method) != config.method:
+            return False  # the recipe of another method may not even fit this one
         dataset = self.over["data"]["dataset"]
         over = merge({"train": dict(recipe)}, dict(self.over))
         return not between(in_steps(config, profile, dataset), paper(profile, dataset, over))
@@ -142,8 +142,9 @@ class Published:
         """
         recipe = experiment.recipe(row, profile).get("train") or {}
         if config:
-            parts = paper(profile, config.data.dataset).train.accumulate
-            config = replace(config, train=replace(config.train, accumulate=parts))
+            theirs = paper(profile, config.data.dataset).train
+            if config.train.batch == theirs.batch:
+                config = replace(config, train=replace(config.train, accumulate=theirs.accumulate))
         found = (line for line in self.lines if config and line.is_of(config, profile, recipe))
         others = (line for line in self.lines if row in line.rows and not (config and line.over))
         return next(found, None) or next(others, None)

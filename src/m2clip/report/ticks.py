@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m2clip.backbones import shape_of
 from m2clip.config import Run
-from m2clip.options import m2clip, st_adapter
+from m2clip.options import m2clip
 from m2clip.options.base import adapted_layers, text_layers
 from m2clip.options.m2clip import HEADS
 from m2clip.report.grid import NO, YES
@@ -50,9 +50,8 @@ def site(row: Row) -> Text | None:
     options = row.config.options if row.config else None
     if isinstance(options, m2clip.Options):
         return Text(SITES[options.adapters.visual.site], read_from(row, ("method", "adapters.visual.site")))
-    if isinstance(options, st_adapter.Options):
-        return Text(SITES[options.site], read_from(row, ("method", "site")))
-    return None
+    own = getattr(options, "site", None)  # of another method that has such an option
+    return Text(SITES[own], read_from(row, ("method", "site"))) if own else None
 
 
 def text_adapters(row: Row) -> Number | None:

@@ -1,7 +1,8 @@
 """`backbone [PROFILE]`: the CLIP of a profile's synthetic world, from pictures to a checkpoint with its card.
 
 Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
-`make backbone PROFILE=standard`, takes a GPU or all cores. Stopped, it goes on where it was: its state lies
+`make backbone PROFILE=standard`, takes a GPU or all cores, the second edition's, by `make backbone
+PROFILE=evidence`, two hours of one core. Stopped, it goes on where it was: its state lies
 in .work/backbone/.
 """
 
@@ -27,12 +28,23 @@ from tqdm import tqdm
 
 from m2clip import paths, profiles
 from m2clip.errors import UserError, did_you_mean, guarded
+from m2clip.files import read_mapping
 from m2clip.synthetic.captions import vocabulary
 from m2clip.synthetic.pool import Pool, draw_pool
 from m2clip.synthetic.sheet import reference_sheet
-from m2clip.synthetic.worlds import SMALL, STANDARD, World
+from m2clip.synthetic.worlds import SECOND, SMALL, STANDARD, WORLDS, World
+from m2clip.training import levels
 from m2clip.training.model_card import Outcome, card, page
-from m2clip.training.pretraining import LARGER, Recipe, State, build, encode_text, evaluate, train
+from m2clip.training.pretraining import (
+    LARGER,
+    OF_SECOND,
+    Recipe,
+    State,
+    build,
+    encode_text,
+    evaluate,
+    train,
+)
 from m2clip.training.vocabulary import TokenTable
 
 NAME = "standin-ViT-S-16"
@@ -62,14 +74,27 @@ class Task:
         """The checkpoint that is made."""
         return self.config.with_suffix(".safetensors")
 
+    @property
+    def levels(self) -> Path:
+        """What its world was made to reach, if that was written down."""
+        return self.card / "levels.yaml"
+
 
 def task(world: str) -> Task:
-    """The backbone of a world; the small one's bits are those of one thread."""
+    """The backbone of a world; the bits of all but the larger one's are those of one thread."""
+    if world not in WORLDS:
+        raise UserError(f"there is no world {world}{did_you_mean(world, WORLDS)}; known are {list(WORLDS)}")
     if world == SMALL.name:
         return Task(name=NAME, world=SMALL, recipe=Recipe(), card=HOME, work=WORK, threads=1)
-    if world != STANDARD.name:
-        known = (SMALL.name, STANDARD.name)
-        raise UserError(f"there is no world {world}{did_you_mean(world, known)}; known are {list(known)}")
+    if world == SECOND.name:
+        return Task(
+            name="standin-second-ViT-S-16",
+            world=SECOND,
+            recipe=OF_SECOND,
+            card=HOME / SECOND.name,
+            work=WORK / SECOND.name,
+            threads=1,
+        )
     return Task(
         name="standin-ViT-B-16",
         world=STANDARD,
@@ -120,14 +145,19 @@ def load(weights: Path, config: Path = HOME / f"{NAME}.json") -> tuple[Any, Any]
     return model, open_clip.get_tokenizer(config.stem)
 
 
-def evaluate_file(asked: Task, held_out: Pool) -> dict[str, float]:
-    """The accuracies of the saved checkpoint, through open_clip's own towers and tokenizer."""
+def evaluate_file(asked: Task, held_out: Pool) -> tuple[dict[str, float], dict[str, Any]]:
+    """Accuracies and levels of the saved checkpoint, through open_clip's own towers and tokenizer."""
     model, tokenizer = load(asked.weights, asked.config)
 
     def text(texts: Sequence[str]) -> torch.Tensor:
         return model.encode_text(tokenizer(list(texts)), normalize=True)
 
-    return evaluate(model, text, held_out, asked.world)
+    reached = {}
+    if asked.levels.exists():
+        wanted = read_mapping(asked.levels)
+        measured = levels.measure(model, text, asked.world, wanted["videos"], paths.cores())
+        reached = wanted | {"measured": {name: round(value, 4) for name, value in measured.items()}}
+    return evaluate(model, text, held_out, asked.world), reached
 
 
 @dataclass
@@ -183,8 +213,10 @@ def publish(asked: Task, done: Progress, held_out: Pool) -> None:
     write_atomically(asked.weights, lambda part: part.write_bytes(latest))
     write_curve(asked.card / "curve.csv", done.rows)
     Image.fromarray(reference_sheet(asked.world)).save(asked.card / "world.png", optimize=True)
+    accuracies, reached = evaluate_file(asked, held_out)
     outcome = Outcome(
-        accuracies=evaluate_file(asked, held_out),
+        accuracies=accuracies,
+        levels=reached,
         seconds=done.seconds,
         commit=done.commit,
         weights_sha256=sha256(latest).hexdigest(),

@@ -10,7 +10,7 @@ CLIP and of the method) or `gmacs` (view, compare, text: multiply-adds in units 
 
 import argparse
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from m2clip.backbones import check, shape_of
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.complexity import Complexity, complexity
+from m2clip.evaluation.kept_complexity import kept_complexity
 from m2clip.parsing import build, gather_options
 
 FRAMES = (8, 16, 32)
@@ -82,7 +83,10 @@ def _that_fits(config: Run) -> Run:
 
 
 def costs(
-    declared: Mapping[str, Mapping[str, Any]], labels: tuple[str, ...], frames: tuple[int, ...]
+    declared: Mapping[str, Mapping[str, Any]],
+    labels: tuple[str, ...],
+    frames: tuple[int, ...],
+    count: Callable[[Run, tuple[str, ...], tuple[int, ...]], list[Complexity]] = complexity,
 ) -> list[tuple[str, Run, Complexity]]:
     """What every row costs at every number of frames that fits it, in the order of `declared`.
 
@@ -90,9 +94,10 @@ def costs(
         declared: each row's differences from the paper's model.
         labels: of the classes.
         frames: of a view.
+        count: what counts a config.
     """
     configs = {row: full_size(row, differences) for row, differences in declared.items()}
-    counted = lru_cache(maxsize=None)(lambda config: complexity(config, labels, frames))
+    counted = lru_cache(maxsize=None)(lambda config: count(config, labels, frames))
     return [(row, config, cost) for row, config in configs.items() for cost in counted(config)]
 
 
@@ -141,7 +146,7 @@ def main() -> None:
     parser.parse_args()
     declared = {row: experiment.differences(row) for row in experiment.rows()}
     labels = tuple(LABELS.read_text(encoding="utf-8").splitlines())
-    counted = costs(declared, labels, FRAMES)
+    counted = costs(declared, labels, FRAMES, kept_complexity)
     _write(OUTPUT, COLUMNS, [line(*cost) for cost in counted])
     _write(
         OUTPUT_OF_COMPONENTS, COLUMNS_OF_COMPONENTS, [part for cost in counted for part in components(*cost)]

@@ -72,7 +72,9 @@ def _real(name: str, dataset: str, profile: profiles.Profile) -> Path:
     try:
         found = select(annotations.read(asked.format, videos, lists), asked.splits, asked.names)
     except UserError as error:
-        raise UserError(f"{dataset}: {error}") from None
+        where = beside if lists else variable
+        named = f" (the folder is named by {where})" if str(lists or videos) in str(error) else ""
+        raise UserError(f"{dataset}: {error}{named}") from None
     kept = paths.root() / ".work" / "prepare"
     copy = hashlib.sha256(str(videos.resolve()).encode()).hexdigest()[:8]
     real = Real(name=dataset, place=f"${variable}", log=kept / f"{dataset}-{copy}.jsonl")

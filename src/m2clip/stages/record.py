@@ -13,6 +13,7 @@ that differs in more stays stale.
 """
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dvc.utils.serialize import dump_yaml
+from ruamel.yaml import YAML
 
 from m2clip import profiles, runs
 from m2clip.config import Run
@@ -51,7 +52,7 @@ def main() -> None:
             kept.append(key)
         elif key.row not in named:
             left.append(key)
-    dump_yaml(str(lock_file), lock)
+    lock_file.write_text(dumped(lock), encoding="utf-8")
     print(f"{', '.join(named)}: as committed. Recorded: {len(kept)} runs.")
     if left:
         print(f"To be run: {' '.join(key.row for key in left)}")
@@ -126,6 +127,14 @@ def _digest(path: Path) -> Nested:
     text = json.dumps(listed, sort_keys=True)
     size = sum(file.stat().st_size for file in files)
     return {"md5": hashlib.md5(text.encode()).hexdigest() + ".dir", "size": size, "nfiles": len(files)}
+
+
+def dumped(lock: Nested) -> str:
+    """A lock's text as DVC writes it."""
+    writer, text = YAML(), io.StringIO()
+    writer.default_flow_style = False
+    writer.dump(lock, text)
+    return text.getvalue()
 
 
 def _out(lock: Nested, stage: str, path: Path) -> str | None:

@@ -16,10 +16,10 @@ import yaml
 
 from m2clip import backbones, closure, experiment, paths, profiles, weights
 from m2clip.config import Run
-from m2clip.data import manifest
+from m2clip.data import manifest, sentences
 from m2clip.errors import UserError, guarded
 from m2clip.parsing import plain
-from m2clip.report import audit, claims, declared
+from m2clip.report import TABLES, audit, claims, declared
 from m2clip.runs import RESOLVED, RunKey
 from m2clip.schedule import resolve_schedule
 from m2clip.stages import pipelines
@@ -58,6 +58,8 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
             "backbone": pins[repr(config.backbone)],
             "code": closure.of_row("train", config.method),
         }
+        if spoken := sentences.digest(config.data):
+            train["inputs"]["sentences"] = spoken
         evaluate = plain(config.evaluate)
         evaluate["inputs"] = {dataset: pins[dataset] for dataset in used}
         evaluate["inputs"]["code"] = closure.of_row("evaluate", config.method)
@@ -68,7 +70,9 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
 def _check_reporting() -> None:
     """Read all that the report will, so that no mistake in it shows only after training."""
     known = experiment.rows()
-    declared.read(profiles.params().get("tables"), known)
+    shown = declared.read(profiles.params().get("tables"), known).rows()
+    if unseen := [row for row in known if row not in shown]:
+        print(f"{TABLES}: no table that {profiles.PARAMS} asks for shows {', '.join(unseen)}")
     claims.read(known)
     audit.read(known)
 
@@ -84,7 +88,10 @@ def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
                     sets[dataset] = manifest.read(Path("data") / profile / dataset)
                     pins[dataset] = sets[dataset].digest()
             _check_splits(config, sets)
-            pins[repr(config.backbone)] = backbones.digest(config.backbone)
+            sentences.check(sets[config.data.dataset].labels, config.data)
+            if repr(config.backbone) not in pins:
+                backbones.check_file(config.backbone)
+                pins[repr(config.backbone)] = backbones.digest(config.backbone)
         except UserError as error:
             raise UserError(f"row {row}: {error}") from None
     return pins

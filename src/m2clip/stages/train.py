@@ -12,7 +12,7 @@ import yaml
 
 from m2clip import backbones, closure, paths, provenance, runs
 from m2clip.config import Run
-from m2clip.data import manifest
+from m2clip.data import manifest, sentences
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
@@ -78,6 +78,8 @@ def _dataset(key: runs.RunKey, config: Run, inputs: dict[str, str]) -> Manifest:
         raise UserError(f"{folder}: changed since its rows were resolved; run dvc repro")
     if backbones.digest(config.backbone) != inputs["backbone"]:
         raise UserError(f"{config.backbone.pretrained}: changed since its rows were resolved; run dvc repro")
+    if sentences.digest(config.data) != inputs.get("sentences"):
+        raise UserError(f"{config.data.sentences}: changed since its rows were resolved; run dvc repro")
     return dataset
 
 

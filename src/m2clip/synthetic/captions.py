@@ -6,10 +6,10 @@ from functools import cache
 
 import numpy as np
 
-from m2clip.synthetic.worlds import BACKGROUNDS, MORE_BACKGROUNDS, SMALL, STILL, World
+from m2clip.synthetic.worlds import SMALL, WORLDS, World
 
 PREFIXES = ("", "a photo of ", "a video of ")
-PHRASES = BACKGROUNDS | MORE_BACKGROUNDS
+PHRASES = {name: phrase for world in WORLDS.values() for name, phrase in world.backgrounds.items()}
 CHANCES = (0.5, 0.35, 0.15)
 SUBSETS = ("ovb", "ov", "ob", "vb", "o", "v", "v", "b", "ov")
 """What a caption may tell: object, verb, background; drawn uniformly."""
@@ -84,13 +84,14 @@ def sentences(rng: np.random.Generator, world: World = SMALL) -> list[str]:
 
 
 def probes(world: World = SMALL) -> dict[str, tuple[str, ...]]:
-    """Zero-shot prompts for each kind of word."""
-    return {
+    """Zero-shot prompts for each kind of word that the world has."""
+    prompts = {
         "objects": tuple(f"a photo of a {thing}" for thing in world.objects),
-        "still verbs": tuple(f"a photo of something {verb}" for verb in STILL),
+        "still verbs": tuple(f"a photo of something {verb}" for verb in world.still),
         "motion verbs": tuple(f"a photo of something {verb}" for verb in world.motion),
         "backgrounds": tuple(f"a photo of something {place}" for place in world.backgrounds.values()),
     }
+    return {kind: texts for kind, texts in prompts.items() if texts}
 
 
 def vocabulary(world: World = SMALL) -> tuple[str, ...]:

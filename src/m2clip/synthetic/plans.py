@@ -11,8 +11,9 @@ import numpy as np
 from m2clip.seeds import generator
 from m2clip.synthetic.actions import Actor, Range, draw_actor
 from m2clip.synthetic.scenes import DARK, OUTLINED, PLAIN, Scene, draw_scene
+from m2clip.synthetic.second import plans as second
 from m2clip.synthetic.templates import Event, draw_event
-from m2clip.synthetic.worlds import SMALL, World, told_by
+from m2clip.synthetic.worlds import SECOND, SMALL, World, told_by
 
 Fact = float | int | str
 LABELS = SMALL.labels
@@ -56,10 +57,12 @@ def _label(dataset: str, split: str, index: int, world: World) -> str:
     return labels[order[place]]
 
 
-def plan(dataset: str, split: str, index: int, world: World = SMALL) -> Plan:
+def plan(dataset: str, split: str, index: int, world: World = SMALL) -> "Plan | second.Plan":
     """The video of this index."""
     label = _label(dataset, split, index, world)
     rng = generator("standin", *world.key, dataset, split, index)
+    if world.name == SECOND.name:
+        return second.plan(rng, dataset, label, world.height)
     length, fps = int(rng.integers(40, 57)), int(rng.integers(20, 31))
     thing = str(rng.choice(world.objects))
     if dataset == "ssv2":

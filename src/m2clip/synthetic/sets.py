@@ -15,6 +15,7 @@ from m2clip.seeds import generator
 from m2clip.synthetic.actions import act
 from m2clip.synthetic.encode import encode
 from m2clip.synthetic.plans import Fact, Plan, plan, times
+from m2clip.synthetic.second import plans as second
 from m2clip.synthetic.templates import happen
 from m2clip.synthetic.worlds import SMALL, World, told_by
 
@@ -31,9 +32,11 @@ class Clip:
     facts: dict[str, Fact]
 
 
-def render(what: Plan) -> NDArray[np.uint8]:
+def render(what: Plan | second.Plan) -> NDArray[np.uint8]:
     """Draw a plan, `(T, H, W, 3)`."""
     time = times(what.scene.length)
+    if isinstance(what, second.Plan):
+        return second.render(what, time)
     if what.event is not None:
         return happen(what.label, what.event, what.scene, time)
     assert what.actor is not None

@@ -1,12 +1,14 @@
-"""The words and labels of the synthetic world in its two sizes. Nothing is drawn here.
+"""The words and labels of the synthetic world in its two sizes and its second edition. Nothing is drawn here.
 
 `SMALL` is the one of the profiles smoke and embedded, whose backbone is in git; none of its pixels may
-change. `STANDARD` has more of everything in larger frames. Each size has randomness of its own, so that no
-video or picture is in both.
+change. `STANDARD` has more of everything in larger frames. `SECOND` is another world, of the profile evidence
+(synthetic/second/). Each has randomness of its own, so that no video or picture is in two of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from m2clip.synthetic.second import words
 
 Pair = tuple[str, str]
 
@@ -61,11 +63,11 @@ EVERY_PAIR = PAIRS + MORE_PAIRS
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class World:
-    """All in which the two sizes differ.
+    """All in which the worlds differ.
 
     key: what the world adds to the names of its random draws; height: of a frame and of a still picture, in
     pixels; backgrounds: the words for each; labels: of each dataset in the order of their class ids,
-    "a video of {label}" being a sentence.
+    "a video of {label}" being a sentence; still: verbs that a still picture shows.
     """
 
     name: str
@@ -76,11 +78,12 @@ class World:
     backgrounds: Mapping[str, str]
     pairs: tuple[Pair, ...]
     labels: Mapping[str, tuple[str, ...]]
+    still: tuple[str, ...] = STILL
 
     @property
     def verbs(self) -> tuple[str, ...]:
         """Those that a still picture shows first."""
-        return STILL + self.motion
+        return self.still + self.motion
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -159,4 +162,15 @@ STANDARD = World(
         ),
     },
 )  # fmt: skip
-WORLDS = {world.name: world for world in (SMALL, STANDARD)}
+SECOND = World(
+    name="second",
+    key=("second",),
+    height=64,
+    objects=words.OBJECTS,
+    motion=words.VERBS,
+    still=(),
+    backgrounds=words.PLACES,
+    pairs=words.PAIRS,
+    labels=words.LABELS,
+)
+WORLDS = {world.name: world for world in (SMALL, STANDARD, SECOND)}
