@@ -1,4 +1,4 @@
-"""`record ROW...`: record a change of the code that alters no result, without training every row again.
+"""`record [--since COMMIT] ROW...`: a change of the code that alters no result, without each row again.
 
 A row is stale as soon as code that it runs through has changed, or its config has a new key. Where such a
 change was meant to leave all numbers as they are, run some rows again and name them here:
@@ -6,18 +6,19 @@ change was meant to leave all numbers as they are, run some rows again and name 
     dvc repro --single-item train@main-0 evaluate@main-0
     PYTHONPATH=src python -m m2clip.stages.record main
 
-Their curves, scores, metrics and label features have to be those of the last commit, byte for byte. Then the
-other rows get the new digest of their config, in provenance.json and in dvc.lock, where their config differs
-from the committed one in nothing but the code's digest and keys that have the value of their default. A row
-that differs in more stays stale.
+Their curves, scores, metrics and label features have to be those of the last commit, or of the one that is
+named, byte for byte. Then the other rows get the new digest of their config, in provenance.json and in
+dvc.lock, where their config differs from that commit's in nothing but the code's digest and keys that have
+the value of their default. A row that differs in more stays stale.
 """
 
+import argparse
 import hashlib
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ruamel.yaml import YAML
 from m2clip import profiles, runs
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
-from m2clip.files import read_json, read_yaml
+from m2clip.files import read_yaml
 from m2clip.options import class_of
 from m2clip.parsing import plain
 from m2clip.runs import RunKey
@@ -37,34 +38,65 @@ Nested = dict[str, Any]
 
 
 def main() -> None:
-    """Compare the rows that are named with the last commit, and record the others."""
+    """Compare the rows that are named with the commit, and record the others."""
+    parser = argparse.ArgumentParser(prog="record", description="Record a change that alters no result.")
+    parser.add_argument("rows", metavar="ROW", nargs="+", help="that have been run again")
+    parser.add_argument(
+        "--since", metavar="COMMIT", default="HEAD", help="with the results before; default: HEAD"
+    )
+    arguments = parser.parse_args()
     base = profiles.read()
-    named, seeds = sys.argv[1:], profiles.seeds(base)
-    if not named:
-        raise UserError("record: name the rows that have been run again, such as: record main")
+    named, seeds, since = arguments.rows, profiles.seeds(base), Commit(arguments.since)
     lock_file = pipelines.folder(base.name) / "dvc.lock"
-    lock, before = read_yaml(lock_file), _committed_yaml(lock_file)
+    lock, before = read_yaml(lock_file), since.mapping(lock_file)
     for key in runs.declared(base.name, named, seeds):
-        _compare(key, lock, before)
+        _compare(key, lock, before, since)
     kept, left = [], []
     for key in runs.declared(base.name, pipelines.rows_of(base), seeds):
-        if key.row not in named and key.provenance.exists() and _record(key, lock, before):
+        if key.row in named:
+            continue
+        if key.provenance.exists() and _record(key, lock, before, since):
             kept.append(key)
-        elif key.row not in named:
+        elif not key.provenance.exists() or _sha(key.provenance.read_bytes()) != _present(key):
             left.append(key)
     lock_file.write_text(dumped(lock), encoding="utf-8")
-    print(f"{', '.join(named)}: as committed. Recorded: {len(kept)} runs.")
+    print(f"{', '.join(named)}: as in {since.name}. Recorded: {len(kept)} runs.")
     if left:
         print(f"To be run: {' '.join(key.row for key in left)}")
 
 
-def _compare(key: RunKey, lock: Nested, before: Nested) -> None:
+@dataclass(frozen=True)
+class Commit:
+    """A commit, by name, and the files in it."""
+
+    name: str
+
+    def content(self, path: Path) -> bytes | None:
+        """A file; None where the commit does not have it."""
+        command = ["git", "show", f"{self.name}:{path.as_posix()}"]
+        shown = subprocess.run(command, capture_output=True, check=False)
+        return shown.stdout if shown.returncode == 0 else None
+
+    def mapping(self, path: Path) -> Nested:
+        """A YAML file; empty where the commit does not have it."""
+        return yaml.load(self.content(path) or b"{}", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _sha(provenance: bytes) -> str | None:
+    """The digest of the config that a run was made by."""
+    return json.loads(provenance).get("config_sha")
+
+
+def _present(key: RunKey) -> str:
+    return runs.digest(read_yaml(key.train_config))
+
+
+def _compare(key: RunKey, lock: Nested, before: Nested, since: Commit) -> None:
     """Raise a UserError unless the run is of the present config and gave what is committed."""
-    content = read_yaml(key.train_config)
-    if read_json(key.provenance).get("config_sha") != runs.digest(content):
+    if _sha(key.provenance.read_bytes()) != _present(key):
         raise UserError(f"{key.provenance}: is of another config; run `dvc repro` for the row first")
     for path in (key.history, key.metrics, key.outcomes, key.confusion, key.label_features):
-        committed = _committed(path)
+        committed = since.content(path)
         if (path.read_bytes() if path.exists() else None) != committed:
             raise UserError(f"{path}: differs from the committed one; nothing is recorded")
     scores = [_out(part, f"evaluate@{key.row}-{key.seed}", key.predictions) for part in (lock, before)]
@@ -72,13 +104,13 @@ def _compare(key: RunKey, lock: Nested, before: Nested) -> None:
         raise UserError(f"{key.predictions}: has other scores than the committed run; nothing is recorded")
 
 
-def _record(key: RunKey, lock: Nested, before: Nested) -> bool:
+def _record(key: RunKey, lock: Nested, before: Nested, since: Commit) -> bool:
     """Give a run the digests of its present config, where that is the committed one in all that decides."""
-    old, new = _committed_yaml(key.train_config), read_yaml(key.train_config)
-    evaluated = _committed_yaml(key.evaluate_config), read_yaml(key.evaluate_config)
-    told = _committed(key.provenance)
+    old, new = since.mapping(key.train_config), read_yaml(key.train_config)
+    evaluated = since.mapping(key.evaluate_config), read_yaml(key.evaluate_config)
+    told = since.content(key.provenance)
     train, evaluate = (f"{stage}@{key.row}-{key.seed}" for stage in ("train", "evaluate"))
-    if not (old and evaluated[0] and told) or json.loads(told).get("config_sha") != runs.digest(old):
+    if not (old and evaluated[0] and told) or _sha(told) != runs.digest(old):
         return False
     defaults = plain(Run(method=new["method"], options=class_of(new["method"])()))
     if list(_changes(old, new, defaults)) or list(_changes(*evaluated, defaults["evaluate"])):
@@ -141,16 +173,6 @@ def _out(lock: Nested, stage: str, path: Path) -> str | None:
     """The digest of an output in a lock."""
     outs = lock["stages"].get(stage, {}).get("outs", [])
     return next((out["md5"] for out in outs if out["path"] == str(path)), None)
-
-
-def _committed(path: Path) -> bytes | None:
-    """A file as the last commit has it; None where it does not."""
-    shown = subprocess.run(["git", "show", f"HEAD:{path.as_posix()}"], capture_output=True, check=False)
-    return shown.stdout if shown.returncode == 0 else None
-
-
-def _committed_yaml(path: Path) -> Nested:
-    return yaml.load(_committed(path) or b"{}", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 if __name__ == "__main__":
