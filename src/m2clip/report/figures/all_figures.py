@@ -29,7 +29,7 @@ from m2clip.report.row import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-PICTURE = "temporal_difference"  # which another stage draws, of `main` alone
+PICTURE = "temporal_difference"  # the name of what another stage draws, of `main` alone
 WIDE = 100 / 25.4  # inches above which a figure is wider than a column of a paper
 SEEDS = "Error bars: standard deviation over seeds; of one seed and of CLIP 95 % over the test videos."
 ONE_SEED = "One seed; error bars: 95 % interval over the test videos."

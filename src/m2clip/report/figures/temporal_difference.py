@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from m2clip.errors import UserError
 from m2clip.report.figures import style
-from m2clip.report.figures.all_figures import PICTURE
 from m2clip.report.figures.contact_sheet import ends
 from m2clip.report.figures.style import MM, PAGE
 
-NAME = PICTURE
+NAME = "temporal_difference"
 SIDE = 30 * MM  # for the labels
 TOP, GAP, FOOT = 5 * MM, 1.6 * MM, 14 * MM  # above the strips, between two, for the scale below
 STEPS = 6  # of the scale, about
