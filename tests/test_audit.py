@@ -35,7 +35,7 @@ def root(tmp_path, monkeypatch):
 
 
 def switches():
-    return {switch.key: switch for switch in audit.read(experiment.rows()).switches}
+    return {switch.key: switch for switch in audit.read().switches}
 
 
 def sections(kind=Run, path=""):
@@ -126,13 +126,13 @@ def test_the_row_of_a_switch_changes_it_alone_to_the_other_value():
 def test_an_unknown_key_or_value_is_named():
     made.edit("experiments/audit.yaml", lambda content: content["switches"][0].update(key="decoder.sites"))
     with pytest.raises(UserError, match=r"audit.yaml: Site of the TED-Adapter: unknown key decoder.sites"):
-        audit.read(experiment.rows())
+        audit.read()
     made.edit(
         "experiments/audit.yaml",
         lambda content: content["switches"][0].update(key="data.crop"),
     )
-    with pytest.raises(UserError, match=r"data.crop: expected one of short_side, resized, got 'attention'"):
-        audit.read(experiment.rows())
+    with pytest.raises(UserError, match=r"data.crop: expected one of short_side, resized, .*got 'attention'"):
+        audit.read()
 
 
 def test_the_rows_of_switches_are_made_of_them_unless_they_are_declared():
@@ -146,7 +146,7 @@ def test_the_rows_of_switches_are_made_of_them_unless_they_are_declared():
 def test_a_row_that_cannot_be_one_is_named_before_anything_is_trained(monkeypatch):
     made.edit("experiments/audit.yaml", lambda content: content["switches"][1].update(row="../x"))
     monkeypatch.setattr(sys, "argv", ["resolve", made.PROFILE])
-    for read in (lambda: audit.read(experiment.rows()), resolve.main):
+    for read in (audit.read, resolve.main):
         with pytest.raises(UserError, match=r"audit.yaml: switches.1.row: '../x' is no name"):
             read()
 
@@ -165,7 +165,7 @@ def test_a_row_that_no_table_shows_is_told_where_rows_are_resolved(capsys):
 def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
     smoke.copy(made.ROOT, Path("copy"))
     monkeypatch.chdir("copy")
-    kept = audit.read(experiment.rows())
+    kept = audit.read()
     found = results.read(profiles.read(), declared.read([], experiment.rows()), kept.rows(experiment.rows()))
     switches_shown, *_ = (part for part in audit.section(found, kept).parts if isinstance(part, Grid))
     names = [line.label for line in switches_shown.lines]
@@ -175,7 +175,7 @@ def test_the_smoke_copy_keeps_the_switches_of_its_rows(monkeypatch):
 
 def rendered():
     """The section of the audit as it stands, its switches' table, and all of its words."""
-    given = audit.read(experiment.rows())
+    given = audit.read()
     asked = declared.read([], experiment.rows())
     found = results.read(
         profiles.read(made.PROFILE), asked, (experiment.MAIN, *given.rows(experiment.rows()))
@@ -295,7 +295,7 @@ def test_an_empty_folder_gives_a_page_without_costs():
 
 
 def test_what_the_released_recipe_does_otherwise_is_told():
-    others = {other.what: f"{other.released} {other.ours}" for other in audit.read(experiment.rows()).others}
+    others = {other.what: f"{other.released} {other.ours}" for other in audit.read().others}
     for what, words in {
         "Negatives of the contrastive head": ("36", "24"),
         "Schedule": ("0.933", "83.5", "96"),
@@ -307,10 +307,7 @@ def test_what_the_released_recipe_does_otherwise_is_told():
         "Labels": ("K400's labels alone",),
     }.items():
         assert all(word in others[what] for word in words), what
-    assert (
-        "a bias of zero"
-        in {s.what: s.released for s in audit.read(experiment.rows()).switches}["Initialisation of VC"]
-    )
+    assert "a bias of zero" in {s.what: s.released for s in audit.read().switches}["Initialisation of VC"]
 
 
 def test_upper_case_in_the_released_prompt_is_no_other_token():

@@ -245,8 +245,9 @@ def tick(origin):
     settings = [source for source in origin.sources if source.file.suffix == ".yaml"]
     told = {source.key.split(".")[-1]: read(source)[0] for source in settings}
     vision = next((read(s)[0] for s in origin.sources if s.key == "vision_cfg.layers"), None)
-    if told.get("method") in ("clip", "st_adapter"):
-        told["heads"] = ["vc"] if told.get("head") == "classifier" else ["contrastive"]
+    if told.get("method", "m2clip") != "m2clip":
+        classifies = told["method"] in ("clip_linear", "evl", "dualpath", "zeroi2v")
+        told["heads"] = ["vc"] if classifies or told.get("head") == "classifier" else ["contrastive"]
     layers, ted = told.get("layers"), told.get("method") == "m2clip"
     front = vision and set(range(1, round(5 * vision / 12) + 1))
     adapted = {"all": {*range(1, (vision or 0) + 1)}, "front": front or set(), "none": set()}
@@ -367,7 +368,7 @@ def test_the_paper_s_number_in_a_claim_is_made_again_from_its_two_lines(traced):
 
 def test_every_cost_of_the_audit_is_the_step_of_its_runs(traced):
     checked = 0
-    section = audit.section(traced.results, audit.read(traced.results.rows))
+    section = audit.section(traced.results, audit.read())
     for origin in (one for part in section.parts if isinstance(part, Grid) for one in origins(part)):
         if not origin.sources:
             assert not origin.value.startswith(("+", "−")), origin
@@ -382,7 +383,7 @@ def test_every_cost_of_the_audit_is_the_step_of_its_runs(traced):
 
 def test_the_listing_has_every_number(traced):
     tables = pages.of_tables(traced.results, made_tables(traced.results), [])
-    sections = [*tables, of_claims(traced)[0], audit.section(traced.results, audit.read(traced.results.rows))]
+    sections = [*tables, of_claims(traced)[0], audit.section(traced.results, audit.read())]
     lines = list(csv.DictReader(provenance.csv_text(sections, traced.made).splitlines()))
 
     def of(**wanted):

@@ -20,7 +20,7 @@ from m2clip.runs import RunKey
 from m2clip.stages import backbone, evaluate, pipelines, prepare, resolve, train
 from m2clip.synthetic import actions, more_actions, objects, scenes, worlds
 from m2clip.synthetic.captions import PREFIXES, vocabulary
-from m2clip.synthetic.worlds import STANDARD, WORLDS
+from m2clip.synthetic.worlds import SECOND, STANDARD, WORLDS
 from m2clip.training.vocabulary import TokenTable
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +135,34 @@ def test_trimmed_it_goes_from_stills_to_metrics(repository, monkeypatch, capsys)
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_the_second_edition_goes_from_stills_to_levels_and_videos(repository, monkeypatch):
+    """Two steps, and six videos of each dataset for the levels; then a zero-shot set."""
+    short = replace(backbone.OF_SECOND, stills=24, held_out=16, steps=2, batch=8, evaluate_every=1)
+    monkeypatch.setattr(backbone, "OF_SECOND", short)
+    clip = {**TINY, "vision_cfg": {**TINY["vision_cfg"], "image_size": 64, "patch_size": 32}}
+    home = repository / "experiments/backbone"
+    (home / "standin-second-ViT-S-16.json").write_text(json.dumps(clip))
+    (home / "second").mkdir()
+    asked = yaml.safe_load((ROOT / "experiments/backbone/second/levels.yaml").read_text())
+    (home / "second/levels.yaml").write_text(yaml.safe_dump(asked | {"videos": 6}))
+    stage(monkeypatch, backbone, "evidence")
+    card = json.loads((home / "second/card.json").read_text())
+    assert card["world"] == "second" and set(asked["levels"]) <= set(card["levels"]["measured"])
+    page = (home / "second/README.md").read_text()
+    assert "make backbone PROFILE=evidence" in page and "motion lines" not in page
+    verdicts = page.count("| not met |\n") + page.count("| met |\n") - 1  # that of the heading
+    assert verdicts == len(asked["levels"])
+
+    path = repository / "experiments/profiles/evidence.yaml"
+    profile = yaml.safe_load(path.read_text())
+    profile["synthetic"]["hmdb51"]["test"] = 24
+    path.write_text(yaml.safe_dump(profile))
+    stage(monkeypatch, prepare, "evidence", "hmdb51")
+    made = manifest.read(Path("data/evidence/hmdb51"))
+    assert made.labels == SECOND.labels["hmdb51"] and len(set(made.table["class_id"])) == 24
+    assert Path(profiles.read("evidence").backbone["pretrained"]).is_file()
+
+
 def test_without_its_backbone_one_line_says_what_makes_it(repository):
     with pytest.raises(
         UserError, match=r"standard.yaml: .*B-16.safetensors .*`make backbone PROFILE=standard`"
@@ -144,8 +172,9 @@ def test_without_its_backbone_one_line_says_what_makes_it(repository):
 
 
 def test_a_profile_says_which_backbone_is_trained(repository):
-    worlds = {name: backbone._world(profiles.read(name)) for name in ("embedded", "smoke", "standard")}
-    assert worlds == {"embedded": "small", "smoke": "small", "standard": "standard"}
+    names = ("embedded", "smoke", "standard", "evidence")
+    worlds = {name: backbone._world(profiles.read(name)) for name in names}
+    assert worlds == dict(zip(names, ("small", "small", "standard", "second"), strict=True))
     with pytest.raises(UserError, match=r"paper.yaml: backbone: nothing to train"):
         backbone._world(profiles.read("paper"))
 

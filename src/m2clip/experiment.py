@@ -61,7 +61,7 @@ class Switch:
         """The value that is not the default, as a difference."""
         return _nested(self.key, self.values["released" if self.ours == "paper" else "paper"])
 
-    def released(self, dataset: str) -> dict[str, Any]:
+    def released_on(self, dataset: str) -> dict[str, Any]:
         """The released code's value on a dataset, as a difference."""
         return _nested(self.key, self.values.get(dataset, self.values["released"]))
 
@@ -156,7 +156,7 @@ def _of_entry(file: Path, name: str, values: Any, switches: tuple[Switch, ...]) 
         base = {"method": file.stem} | ({} if name == MAIN else {"data": {"dataset": dataset}})
         if entry.switches:
             for switch in switches:
-                base = merge(base, switch.released(dataset))
+                base = merge(base, switch.released_on(dataset))
         row = Row(
             file=file,
             key=name,

@@ -5,12 +5,10 @@ A cost is the step from `main` to the row that changes one switch alone. Read wi
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from m2clip.config import Run
-from m2clip.errors import UserError, did_you_mean
-from m2clip.experiment import MAIN
+from m2clip import experiment
+from m2clip.experiment import AUDIT, MAIN
+from m2clip.fields import settings
 from m2clip.files import read_yaml
 from m2clip.parsing import build, flat
 from m2clip.report import grid
@@ -22,7 +20,6 @@ from m2clip.report.parts import Heading, Points, Section
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
-AUDIT = Path("experiments/audit.yaml")
 UNSEEN = "ucf101"
 ALL = "released"  # the row that changes every switch
 NOT_MEASURED = "not measured"
@@ -34,22 +31,16 @@ INTRODUCTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Switch:
-    """A difference that is one key of the config; `values` by whose: paper, released, ssv2 (as released).
+@settings
+class Switch(experiment.Switch):
+    """A difference that is one key of the config, as the paper and the released code have it, in words.
 
-    ours: whose value is the default. row: the row that has the other value alone, called `label`.
     cost: why there is none.
     """
 
     what: str
     paper: str
     released: str
-    key: str
-    values: dict[str, Any]
-    ours: str
-    row: str = ""
-    label: str = ""
     cost: str = ""
 
     def told(self) -> str:
@@ -90,24 +81,10 @@ class Audit:
         return tuple(row for row in dict.fromkeys(wanted) if row in declared)
 
 
-def read(rows: Collection[str]) -> Audit:
-    """experiments/audit.yaml, each key of a switch known, each value possible and each row declared.
-
-    Raises:
-        UserError: naming what is not.
-    """
-    audit = build(Audit, read_yaml(AUDIT) or {}, source=str(AUDIT))
-    for switch in audit.switches:
-        if switch.row and switch.row not in rows:
-            raise UserError(
-                f"{AUDIT}: {switch.what}: row: there is no row {switch.row}{did_you_mean(switch.row, rows)}"
-            )
-        for value in switch.values.values():
-            nested: Any = value
-            for part in reversed(switch.key.split(".")):
-                nested = {part: nested}
-            build(Run, nested, source=f"{AUDIT}: {switch.what}")
-    return audit
+def read() -> Audit:
+    """experiments/audit.yaml; its switches are checked where rows are made of them."""
+    experiment.declared()
+    return build(Audit, read_yaml(AUDIT) or {}, source=str(AUDIT))
 
 
 def section(results: Results, audit: Audit) -> Section:
@@ -129,7 +106,7 @@ def section(results: Results, audit: Audit) -> Section:
 
 OTHERS = {"what": "Difference", "paper": "The paper", "released": "The released code", "here": "Here"}
 WORDS = {
-    "what": "Difference", "paper": "The paper", "released": "The released code", "key": "Key",
+    **{key: OTHERS[key] for key in ("what", "paper", "released")}, "key": "Key",
     "paper_value": "Paper's value", "released_value": "Released value", "here": "Here", "row": "Row",
 }  # fmt: skip
 

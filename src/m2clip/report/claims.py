@@ -61,21 +61,16 @@ class Stated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One claim on one set, as Stated has it."""
+class Claim(Stated):
+    """An entry on one of its sets, with its rows as they are called there."""
 
     name: str
-    says: str
-    section: str
-    better: str
-    worse: tuple[str, ...]
     set: Set
-    measure: Measure
-    verbs: Verbs
-    direction: Literal["higher", "lower"]
-    published: Printed | None
-    beyond: bool
-    note: str
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is ours on this set, not the paper's."""
+        return self.set in self.beyond
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -129,13 +124,11 @@ def _claims(name: str, values: object, rows: Collection[str]) -> Iterator[Claim]
     _check(path, stated)
     for place, dataset in enumerate(stated.on):
         better, *worse = (_row_on(dataset, row, path, rows) for row in (stated.better, *stated.worse))
-        yield Claim(
-            name=name if dataset == "k400" or len(stated.on) == 1 else f"{name}-{dataset}",
-            says=stated.says, section=stated.section, better=better, worse=tuple(worse), set=dataset,
-            measure=stated.measure, verbs=stated.verbs, direction=stated.direction,
-            published=stated.published if place == 0 else None, beyond=dataset in stated.beyond,
-            note=stated.note if place == 0 else "",
-        )  # fmt: skip
+        first = place == 0
+        own = {"better": better, "worse": tuple(worse), "published": stated.published if first else None}
+        own |= {"note": stated.note if first else "", "set": dataset}
+        own |= {"name": name if dataset == "k400" or len(stated.on) == 1 else f"{name}-{dataset}"}
+        yield Claim(**(vars(stated) | own))
 
 
 def _check(path: str, stated: Stated) -> None:

@@ -1,10 +1,10 @@
 """Claims as a section of the report and as claims.csv: every claim with its verdict, the rule above them."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+
+import pandas as pd
 
 from m2clip.report import claims, grid, published
 from m2clip.report.claims import Claim
@@ -27,11 +27,6 @@ COLUMNS = (
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
 )
-CSV = (
-    "claim", "section", "says", "better", "worse", "measure", "set", "direction", "beyond_the_paper",
-    "paper_difference", "paper_file", "difference", "low", "high", "seeds", "by_seed", "spread", "videos",
-    "verdict", "remarks",
-)  # fmt: skip
 
 
 def summary(judged: Sequence[Judged]) -> str:
@@ -84,7 +79,7 @@ def _paper(one: Judged, results: Results) -> Cell:
     """The paper's difference, or why there is none."""
     printed = one.printed
     if printed is None:
-        words = "beyond the paper" if one.claim.beyond else "not printed"
+        words = "beyond the paper" if one.claim.is_beyond else "not printed"
         return None if one.verdict == NOT_JUDGED or not one.beside else words
     words = f"{signed(printed.difference)} ({printed.better:.1f} against {printed.worse:.1f})"
     return Text(words, _printed(one.claim, results))
@@ -106,25 +101,25 @@ def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
 
 def comma_separated(judged: Sequence[Judged]) -> str:
     """A line for each claim; what is not there is an empty cell."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV)
-    for one in judged:
-        claim, found, interval = one.claim, one.difference, one.interval
-        printed = one.printed
-        writer.writerow(
-            [
-                claim.name, claim.section, claim.says, claim.better, " ".join(claim.worse), claim.kind,
-                claim.set, claim.direction, str(claim.beyond).lower(),
-                _number(printed.difference if printed else None), printed.file if printed else "",
-                _number(found.number.value if found else None),
-                *(_number(end) for end in ((interval.low, interval.high) if interval else (None, None))),
-                len(found.seeds) if found else "", " ".join(map(_number, found.by_seed)) if found else "",
-                _number(one.spread), (found.videos or "") if found else "", one.short(),
-                one.why or ", ".join(one.remarks),
-            ]
-        )  # fmt: skip
-    return stream.getvalue()
+    return pd.DataFrame(map(_line, judged), dtype=object).to_csv(index=False, lineterminator="\n")
+
+
+def _line(one: Judged) -> dict[str, object]:
+    claim, found, interval, printed = one.claim, one.difference, one.interval, one.printed
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return {
+        "claim": claim.name, "section": claim.section, "says": claim.says, "better": claim.better,
+        "worse": " ".join(claim.worse), "measure": claim.kind, "set": claim.set,
+        "direction": claim.direction, "beyond_the_paper": str(claim.is_beyond).lower(),
+        "paper_difference": _number(printed.difference if printed else None),
+        "paper_file": printed.file if printed else "",
+        "difference": _number(found.number.value if found else None), 
+        "low": _number(low), "high": _number(high),
+        "seeds": len(found.seeds) if found else "",
+        "by_seed": " ".join(map(_number, found.by_seed)) if found else "", "spread": _number(one.spread),
+        "videos": (found.videos or "") if found else "", "verdict": one.short(),
+        "remarks": one.why or ", ".join(one.remarks),
+    }  # fmt: skip
 
 
 def _number(value: float | None) -> str:

@@ -32,23 +32,17 @@ Print = Callable[[Line, "TableRows"], Cell]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of results.
+class Column(grid.Column):
+    """A column of results; its header may hold `{ucf101}` for a dataset's name.
 
-    key: in the CSV. header: `{ucf101}` stands for the dataset's name. read: the cell of a row that was run
-    here. printed: the cell of a line of the paper; no column has both but the label. endings: of the CSV's
-    columns. how: the value is made of its files. over_seeds: what the note on ± calls it. zero_shot: the set
-    that it is tested on. by_verb: told of sets alone whose labels have known verbs. measured: by a run, so
-    that a table with the paper's lines says so in the header.
+    read: the cell of a row that was run here. printed: the cell of a line of the paper; no column has both
+    but the label. over_seeds: what the note on ± calls it. zero_shot: the set that it is tested on. by_verb:
+    told of sets alone whose labels have known verbs. measured: by a run, so that a table with the paper's
+    lines says so in the header.
     """
 
-    key: str
-    header: str
     read: Read | None = None
     printed: Print | None = None
-    text: bool = False
-    endings: tuple[str, ...] = ("",)
-    how: str = ""
     over_seeds: str = ""
     zero_shot: str = ""
     by_verb: bool = False
@@ -60,7 +54,7 @@ class Column:
         header = self.header.format(published=own, **{name: names.dataset(name) for name in DATASETS})
         if published and published.listed and self.measured:
             header = f"Measured {header[0].lower()}{header[1:]}"
-        return grid.Column(self.key, header, self.text, self.endings, self.how)
+        return replace(self, header=header)
 
     def cell(self, row: Row | None, line: Line | None, place: "TableRows") -> Cell:
         """Of a row that was run here, of a line that the paper printed, or of both beside each other."""
@@ -100,10 +94,9 @@ def _step(row: Row, place: "TableRows") -> Number | None:
 
 
 def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
-    """By the count at full size, of which CLIP's weights are missing that are trained."""
-    complexity = place.results.complexity
-    tuned = complexity.tunes_clip(row.name)
-    return None if tuned is None else Text(YES if tuned else NO, complexity.source(row, "frozen_total"))
+    """By the count at full size, from which CLIP's weights are missing that are trained."""
+    frozen, tuned = place.results.counted(row, "frozen_total"), place.results.complexity.tunes_clip(row.name)
+    return Text(YES if tuned else NO, frozen.sources) if frozen else None
 
 
 def _zero_shot(dataset: str) -> dict[str, Column]:
@@ -193,7 +186,7 @@ def _by_verb(dataset: str, verbs: accuracy.Verbs) -> dict[str, Column]:
 
 
 def _tick(key: str) -> Read:
-    return lambda row, _: TICKS[key].cell(row)
+    return lambda row, _: ticks.tick(row, key)
 
 
 def _printed_zero_shot(dataset: str, line: Line, place: "TableRows") -> Number | None:
@@ -270,7 +263,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "gmacs": Column(
         key="gmacs_view", header="GFLOPs (GMACs) a view at full size",
-        read=lambda row, place: place.results.gmacs(row),
+        read=lambda row, place: place.results.counted(row, "gmacs_view"),
     ),
     **{
         key: Column(key=key, header=tick.header, read=_tick(key))

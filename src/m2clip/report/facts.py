@@ -4,12 +4,8 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from m2clip.report.numbers import Source
-
-if TYPE_CHECKING:
-    from m2clip.report.row import Row
+from m2clip.report.numbers import Number, Source
 
 COMPLEXITY = Path("reports/complexity.csv")
 AS_PUBLISHED = "as published"  # class_ids of a set whose labels were held to the published list
@@ -63,30 +59,20 @@ def training_videos(profile: str, dataset: str) -> int | None:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Trainable parameters, and multiply-adds, at full size by row."""
+    """Parameters and multiply-adds at full size, a line for each row and number of frames."""
 
     lines: list[Line]
 
-    def trainable(self, row: str, frames: int | None) -> int | None:
-        """Of a row; its number of frames is asked for only where the count depends on it."""
-        counts = {line["frames"]: line["trainable_total"] for line in self.lines if line["row"] == row}
-        same = set(counts.values())
-        count = same.pop() if len(same) == 1 else counts.get(str(frames))
-        return int(count) if count and count.isdigit() else None
-
-    def source(self, row: "Row", column: str) -> tuple[Source, ...]:
-        """Where in the file a count of a row stands: at its number of frames, where that is counted."""
-        own = [at for at, line in enumerate(self.lines) if line["row"] == row.name]
-        frames = str(row.config.data.frames) if row.config else ""
-        at = next((at for at in own if self.lines[at]["frames"] == frames), own[0] if own else None)
-        return () if at is None else (Source(COMPLEXITY, f"line {at + 2}, {column}"),)
-
-    def gmacs(self, row: str, frames: int) -> float | None:
-        """Multiply-adds of one view in units of 10^9."""
-        for line in self.lines:
-            if line["row"] == row and line["frames"] == str(frames):
-                return float(line["gmacs_view"])
-        return None
+    def number(self, row: str, frames: int | None, column: str) -> Number | None:
+        """A count of a row; its number of frames is asked for only where the count depends on it."""
+        own = {line["frames"]: at for at, line in enumerate(self.lines) if line["row"] == row}
+        same = len({self.lines[at].get(column) for at in own.values()}) == 1
+        at = own.get(str(frames), next(iter(own.values())) if same else None)
+        text = "" if at is None else self.lines[at].get(column, "")
+        if at is None or not re.fullmatch(r"\d+(\.\d+)?", text):
+            return None
+        source = Source(COMPLEXITY, f"line {at + 2}, {column}")
+        return Number(value=float(text), sources=(source,))
 
     def tunes_clip(self, row: str) -> bool | None:
         """Whether more than a hundredth of CLIP is trained: those weights are not among the frozen."""

@@ -31,37 +31,38 @@ def informative(results: Results, rows: Sequence[Row]) -> Grid:
 
 
 def _levels(results: Results, rows: Sequence[Row]) -> Iterator[Level]:
-    by_name = {row.name: row for row in rows}
-    trained = [row for row in rows if row.trained]
-    for dataset, (clip_name, name) in PAIRS.items():
+    by_name, trained = {row.name: row for row in rows}, [row for row in rows if row.trained]
+    for dataset, pair in PAIRS.items():
         if dataset not in results.names.synthetic:
             continue
-        shown, clip, row = results.names.dataset(dataset), by_name.get(clip_name), by_name.get(name)
-        theirs, ours = _top1(clip), _top1(row)
-        called = [one.label if one else key for one, key in ((clip, clip_name), (row, name))]
-        for key, label, top1 in zip((clip_name, name), called, (theirs, ours), strict=True):
-            if least := LEAST.get(key):
-                asked = f"{label} on {shown}: at least {least} %"
-                yield asked, _percent(top1), None if top1 is None else top1 >= least
+        shown, both = results.names.dataset(dataset), [by_name.get(name) for name in pair]
+        tops, clip = [_top1(row) for row in both], both[0]
+        called = [row.label if row else name for name, row in zip(pair, both, strict=True)]
+        for name, label, top1 in zip(pair, called, tops, strict=True):
+            if least := LEAST.get(name):
+                yield _level(f"{label} on {shown}: at least {least} %", top1, "{:.1f} %", least)
         if dataset == "k400":
-            gap = None if theirs is None or ours is None else ours - theirs
+            gap = None if None in tops else tops[1] - tops[0]  # type: ignore[operator]
             asked = f"CLIP zero-shot on {shown}: at least {MARGIN} points below {called[1]}"
-            told = None if gap is None else f"{gap:.1f} points"
-            yield asked, told, None if gap is None else gap >= MARGIN
+            yield _level(asked, gap, "{:.1f} points", MARGIN)
         else:
-            yield _near_chance(results, dataset, clip, theirs)
+            yield _near_chance(results, dataset, clip, tops[0])
         yield _apart(shown, [by_name.get(branch) for branch in BRANCHES[dataset]])
         yield _videos(shown, _tested(clip))
     yield _above_chance(results, trained)
-    tops = [_top1(row) for row in trained]
-    there = [top1 for top1 in tops if top1 is not None]
-    most = max(there) if there and len(there) == len(tops) else None
-    told = None if most is None else f"at most {most:.1f} %"
-    yield f"Every trained row: below {SATURATED} %", told, None if most is None else most < SATURATED
+    most = max((top1 for row in trained if (top1 := _top1(row)) is not None), default=None)
+    most = None if any(_top1(row) is None for row in trained) else most
+    asked = f"Every trained row: below {SATURATED} %"
+    yield asked, None if most is None else f"at most {most:.1f} %", None if most is None else most < SATURATED
     for dataset in UNSEEN:
         if dataset in results.names.synthetic:
             counts = (_tested(row, "zero_shot", dataset) for row in trained)
             yield _videos(results.names.dataset(dataset), next(filter(None, counts), None))
+
+
+def _level(asked: str, value: float | None, words: str, least: float) -> Level:
+    """Met from `least` on; nothing of what was not measured."""
+    return (asked, None, None) if value is None else (asked, words.format(value), value >= least)
 
 
 def _top1(row: Row | None) -> float | None:
@@ -75,14 +76,9 @@ def _tested(row: Row | None, *under: str) -> int | None:
     return row.same(lambda run: get_path(run.metrics, *path)) if row else None
 
 
-def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f} %"
-
-
 def _near_chance(results: Results, dataset: str, clip: Row | None, top1: float | None) -> Level:
     asked = f"CLIP zero-shot on {results.names.dataset(dataset)}: within {ERRORS} standard errors of chance"
-    guessed = results.chance(dataset)
-    videos = _tested(clip)
+    guessed, videos = results.chance(dataset), _tested(clip)
     if top1 is None or guessed is None or not videos:
         return asked, None, None
     error = math.sqrt(guessed.value * (100 - guessed.value) / videos)
@@ -104,21 +100,17 @@ def _apart(shown: str, rows: Sequence[Row | None]) -> Level:
 
 
 def _above_chance(results: Results, trained: Sequence[Row]) -> Level:
-    asked, gaps = f"Every trained row: more than {MARGIN} points above chance", []
-    for row in trained:
-        top1, guessed = _top1(row), results.chance(row.dataset)
-        if top1 is None or guessed is None:
-            return asked, None, None
-        gaps.append((top1 - guessed.value, results.title(row)))
-    if not gaps:
+    asked = f"Every trained row: more than {MARGIN} points above chance"
+    pairs = [(_top1(row), results.chance(row.dataset), results.title(row)) for row in trained]
+    gaps = [(top1 - chance.value, title) for top1, chance, title in pairs if top1 is not None and chance]
+    if not gaps or len(gaps) < len(pairs):
         return asked, None, None
     gap, title = min(gaps)
     return asked, f"at least {gap:.1f} points: {title}", gap > MARGIN
 
 
 def _videos(shown: str, videos: int | None) -> Level:
-    asked = f"{shown}: {VIDEOS:,} test videos or more"
-    return asked, f"{videos:,}" if videos else None, videos >= VIDEOS if videos else None
+    return _level(f"{shown}: {VIDEOS:,} test videos or more", videos or None, "{:,}", VIDEOS)
 
 
 @dataclass(frozen=True)
@@ -161,13 +153,10 @@ CONVERGED = (
     "its end: a level curve says that this recipe is finished, not that a longer one would give no more."
 )
 COLUMNS = (
-    Column("label", "Row", text=True),
-    Column("seed", "Seed"),
-    Column("last", "Loss, last tenth of the steps"),
-    Column("before", "Loss, tenth before"),
-    Column("change", "Change"),
-    Column("verdict", "Verdict", text=True),
-)
+    Column("label", "Row", text=True), Column("seed", "Seed"),
+    Column("last", "Loss, last tenth of the steps"), Column("before", "Loss, tenth before"),
+    Column("change", "Change"), Column("verdict", "Verdict", text=True),
+)  # fmt: skip
 
 
 def converged(results: Results, rows: Sequence[Row]) -> Grid:
@@ -178,17 +167,18 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
             found, sources = ending(run.history), (Source(run.key.history, "loss", run.key),)
             numbers: tuple[Cell, ...] = (None, None, None)
             if found:
-                losses = (
+                last, before = (
                     Number(value=loss, digits=3, sources=sources) for loss in (found.last, found.before)
                 )
-                numbers = (*losses, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
-            unlearned = _unlearned(run, row, results)
-            verdict = unlearned or (found.verdict if found else None)
-            cells = (results.title(row), Text(str(run.key.seed)), *numbers, verdict)
-            lines.append(grid.Line(cells, row.name))
-    groups = (grid.Group("", tuple(lines)),)
-    title = "Has training converged"
-    return Grid(key="converged", title=title, columns=COLUMNS, groups=groups, notes=(CONVERGED,))
+                numbers = (last, before, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
+            verdict = _unlearned(run, row, results) or (found.verdict if found else None)
+            lines.append(
+                grid.Line((results.title(row), Text(str(run.key.seed)), *numbers, verdict), row.name)
+            )
+    return Grid(
+        key="converged", title="Has training converged", columns=COLUMNS,
+        groups=(grid.Group("", tuple(lines)),), notes=(CONVERGED,),
+    )  # fmt: skip
 
 
 def _unlearned(run: SeedRun, row: Row, results: Results) -> str:

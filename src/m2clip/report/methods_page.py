@@ -4,19 +4,19 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2clip import experiment, options
 from m2clip.options import Options
 from m2clip.report import facts, grid
 from m2clip.report.grid import NO, YES, Cell, Column, Grid
-from m2clip.report.numbers import Number
 from m2clip.report.rendering import render
 
 PAGE = Path("docs/methods.md")
 SOURCES = Path(__file__).parents[1] / "methods"
 FRAMES = 8  # of the counts
+COUNTED = ("trainable_total", "gmacs_view", "gmacs_text")
 TITLE = re.compile(r"(?P<name>[^:(]+?) \((?P<paper>[^)]*)\)")
 COLUMNS = (
     Column("method", "Method", text=True),
@@ -82,8 +82,8 @@ def overview(methods: list[Described]) -> Grid:
     lines: list[list[Cell]] = []
     for one in methods:
         row = next(iter(one.rows), "")
-        count, gmacs = counts.trainable(row, FRAMES), counts.gmacs(row, FRAMES)
-        text = next((line["gmacs_text"] for line in counts.lines if line["row"] == row), None)
+        trained, *gmacs = (counts.number(row, FRAMES, key) for key in COUNTED)
+        parameters = trained and replace(trained, value=trained.value / 1e6, digits=2)
         has = one.options
         heads = [
             word for word, there in (("texts", has.reads_text), ("a classifier", "vc" in has.heads)) if there
@@ -91,11 +91,14 @@ def overview(methods: list[Described]) -> Grid:
         able = (has.zero_shot, not has.one_length, not has.learned_words, has.soft_targets)
         lines.append(
             [
-                f"{one.title}", one.paper, Number(value=count / 1e6, digits=2) if count is not None else None,
-                Number(value=gmacs) if gmacs else None, Number(value=float(text)) if text else None,
-                " and ".join(heads), *(YES if yes else NO for yes in able),
+                one.title,
+                one.paper,
+                parameters,
+                *gmacs,
+                " and ".join(heads),
+                *(YES if yes else NO for yes in able),
             ]
-        )  # fmt: skip
+        )
     return grid.plain("methods", "All methods", COLUMNS, lines)
 
 

@@ -14,10 +14,9 @@ from m2clip.report.grid import Cell, Column, Grid, shown
 from m2clip.report.names import DATASETS
 from m2clip.report.numbers import MISSING, Number
 from m2clip.report.parts import Part, Picture, Points, Section
-from m2clip.report.provenance import Behind
+from m2clip.report.provenance import Behind, Made
 from m2clip.report.results import Results
 from m2clip.report.row import Row, get_path, is_number
-from m2clip.report.run_facts import Made
 
 if TYPE_CHECKING:
     from m2clip.report.figures.all_figures import Figure
@@ -30,14 +29,10 @@ SYNTHETIC = (
 )
 REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
 FACTS = {
-    "splits": "Videos by split",
-    "labels": "Labels",
-    "frames": "Frames, min / median / max",
-    "fps": "Frames a second",
-    "size": "Size, px",
-    "minutes": "Duration in all, min",
+    "splits": "Videos by split", "labels": "Labels", "frames": "Frames, min / median / max",
+    "fps": "Frames a second", "size": "Size, px", "minutes": "Duration in all, min",
     "invalid_percent": "Invalid, %",
-}
+}  # fmt: skip
 MENU = {"table": "Tables", "fig": "Figures"}  # by how a table's name starts; the others are "More"
 CONCLUSIONS, RUNS = "Conclusions", "Runs and data"
 UNPRINTED = {  # figures whose values the paper draws and does not print
@@ -179,7 +174,7 @@ def _printed(key: str) -> Grid | None:
     """The published numbers that Figures 1 and 2a draw, as far as the paper's tables print them."""
     if key not in ("fig1", "fig2a"):
         return None
-    k400, ssv2, unseen = (_first_lines(name) for name in ("table1_k400", "table2_ssv2", "table3_zero_shot"))
+    k400, ssv2, unseen = map(_first_lines, published.LISTED)
     wanted: dict[str, tuple[dict[str, published.Line], str, int]] = {
         "Frames": (k400, "frames", 0), "Tunable parameters, M": (k400, "tunable_params_m", 0),
         "K400, top-1, %": (k400, "top1", 1), "SSv2, top-1, %": (ssv2, "top1", 1),
@@ -189,13 +184,10 @@ def _printed(key: str) -> Grid | None:
     out = ("SSv2, top-1, %",) if key == "fig1" else ("Frames", "Tunable parameters, M")
     methods = [name for name in unseen if name in k400] if key == "fig1" else ["ST-Adapter", published.OURS]
     columns = {header: of for header, of in wanted.items() if header not in out}
-    lines: list[list[Cell]] = [
+    lines = [
         [
             name,
-            *(
-                own[name].number(column, digits) if name in own else None
-                for own, column, digits in columns.values()
-            ),
+            *(own[name].number(of, digits) if name in own else None for own, of, digits in columns.values()),
         ]
         for name in methods
     ]
@@ -208,43 +200,28 @@ def _first_lines(name: str) -> dict[str, published.Line]:
     return {line.cells["method"]: line for line in reversed(published.read(name).lines)}
 
 
+RECIPES = {  # headers of what ran, and whether they are of words
+    "Row": True, "Dataset": True, "Seeds": True, "Steps": False, "Batch": False, "Learning rate": False,
+    "τ": False, "Frames × crops × clips": True, "Training, min": True, "Commit": True, "Trained": True,
+}  # fmt: skip
+
+
 def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
     """Every row: what it was trained with, for how long, of which commit, and how its loss ended."""
-    headers = (
-        "Row",
-        "Dataset",
-        "Seeds",
-        "Steps",
-        "Batch",
-        "Learning rate",
-        "τ",
-        "Frames × crops × clips",
-        "Training, min",
-        "Commit",
-        "Trained",
-    )
-    texts = (True, True, True, False, False, False, False, True, True, True, True)
     lines = [
         (
-            row.label,
-            results.names.dataset(row.dataset) if row.dataset else None,
-            ", ".join(str(run.key.seed) for run in row.measured),
-            *_recipe(row),
-            views(row),
+            row.label, results.names.dataset(row.dataset) if row.dataset else None,
+            ", ".join(str(run.key.seed) for run in row.measured), *_recipe(row), views(row),
             ", ".join(_minutes(get_path(run.provenance, "seconds")) for run in row.measured),
             ", ".join(dict.fromkeys(_commit(run.provenance) for run in row.measured)),
             ", ".join(dict.fromkeys(ORIGIN[made[run.key].here] for run in row.measured)),
         )
         for row in shown_rows(results)
-    ]
-    columns = [Column(_slug(header), header, text) for header, text in zip(headers, texts, strict=True)]
+    ]  # fmt: skip
+    columns = [Column(_slug(header), header, text) for header, text in RECIPES.items()]
     recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
-    return Section(
-        key="ran",
-        title="What ran",
-        menu=RUNS,
-        parts=(counted(results), recipes, Points(tuple(_apart(results, made))), converged),
-    )
+    parts = (counted(results), recipes, Points(tuple(_apart(results, made))), converged)
+    return Section(key="ran", title="What ran", menu=RUNS, parts=parts)
 
 
 def _apart(results: Results, made: Mapping[Any, Made]) -> Iterator[str]:

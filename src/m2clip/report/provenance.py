@@ -1,20 +1,111 @@
-"""What stands behind the numbers: provenance.csv, and what a page tells once of runs and of other files."""
+"""Where numbers come from: how each run was made, provenance.csv, and what a page tells of runs and files."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from m2clip import runs
+from m2clip.profiles import Profile
+from m2clip.provenance import processor
 from m2clip.report import facts, published
+from m2clip.report.differences import difference
 from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
 from m2clip.report.numbers import Source
 from m2clip.report.parts import Section
 from m2clip.report.results import Results
-from m2clip.report.run_facts import Made
+from m2clip.report.row import Row, SeedRun, get_path
 from m2clip.runs import RunKey
 
 HEADER = ("table", "row", "column", "value", "file", "key", "seed", "commit", "evaluation_commit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How a run came about. Seconds of wall time; a commit with changes on top ends in `-dirty`.
+
+    inputs: digests of the videos, the backbone and the code. differences: from the paper's model. here:
+    trained on this machine, whose processor it names and which has its weights; others came with the clone.
+    """
+
+    key: RunKey
+    label: str
+    differences: tuple[str, ...]
+    config_sha: str | None
+    inputs: Mapping[str, str]
+    versions: Mapping[str, str]
+    commit: str | None
+    evaluation_commit: str | None
+    command: str | None
+    evaluation_command: str | None
+    machine: str
+    started: str | None
+    seconds: float | None
+    evaluation_seconds: float | None
+    here: bool
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """Names and values as one reads them."""
+        differs = ", ".join(self.differences) or "nothing"
+        inputs = dict(self.inputs)
+        code = [(name, inputs.pop(name)) for name in ("method", "code") if name in inputs]
+        backbone, videos = (inputs.pop(name, "unknown") for name in ("backbone", "videos"))
+        times = (("training", self.seconds), ("evaluation", self.evaluation_seconds))
+        seconds = ", ".join(f"{what} {told:.1f} s" for what, told in times if told is not None)
+        yield "config", f"{self.key.train_config}, {self.key.evaluate_config}"
+        yield "differs", f"{differs} (from the paper's model under the profile)"
+        yield "seed", str(self.key.seed)
+        yield "commit", f"{self.commit or 'unknown'}, evaluated {self.evaluation_commit or 'unknown'}"
+        yield "data", _joined(inputs) or videos
+        yield "backbone", backbone
+        yield from code
+        yield "command", f"{self.command or 'unknown'}; {self.evaluation_command or 'unknown'}"
+        yield "machine", self.machine or "unknown"
+        yield "started", self.started or "unknown"
+        yield "wall time", seconds or "unknown"
+        yield "versions", _joined(self.versions) or "unknown"
+
+
+def all_made(rows: Iterable[Row], profile: Profile) -> dict[RunKey, Made]:
+    """Every evaluated run of the rows."""
+    return {run.key: _made(run, row, profile) for row in rows for run in row.measured}
+
+
+def _made(run: SeedRun, row: Row, profile: Profile) -> Made:
+    trained, evaluated = run.provenance or {}, runs.read_evaluation(run.key) or {}
+    return Made(
+        key=run.key,
+        label=row.label,
+        differences=tuple(difference(row.config, profile)) if row.config else (),
+        inputs={**(evaluated.get("inputs") or {}), **(trained.get("inputs") or {})},
+        versions=trained.get("versions") or {},
+        commit=_commit(trained),
+        evaluation_commit=_commit(evaluated),
+        evaluation_command=evaluated.get("command"),
+        machine=_machine(trained),
+        evaluation_seconds=evaluated.get("seconds"),
+        **{key: trained.get(key) for key in ("config_sha", "command", "started", "seconds")},
+        here=run.key.weights.exists() and get_path(trained, "machine", "processor") == processor(),
+    )
+
+
+def _joined(values: Mapping[str, str]) -> str:
+    return ", ".join(map(" ".join, values.items()))
+
+
+def _commit(told: Mapping[str, Any]) -> str | None:
+    commit = told.get("commit")
+    return f"{commit}-dirty" if commit and told.get("dirty") else commit
+
+
+def _machine(told: Mapping[str, Any]) -> str:
+    machine = told.get("machine") or {}
+    parts = [machine.get("system"), machine.get("processor")]
+    parts += [f"{machine['cores']} cores"] if "cores" in machine else []
+    parts += [f"on {device}"] if (device := told.get("device")) else []
+    return ", ".join(str(part) for part in parts if part)
 
 
 def by_file(given: Iterable[Source]) -> dict[tuple[Path, RunKey | None], list[str]]:

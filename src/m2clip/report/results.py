@@ -107,17 +107,12 @@ class Results:
 
     def parameters(self, row: Row) -> Number | None:
         """Trainable parameters at full size, in millions."""
-        count = self.complexity.trainable(row.name, row.config.data.frames if row.config else None)
-        if count is None:
-            return None
-        return Number(value=count / 1e6, digits=2, sources=self.complexity.source(row, "trainable_total"))
+        found = self.counted(row, "trainable_total")
+        return found and replace(found, value=found.value / 1e6, digits=2)
 
-    def gmacs(self, row: Row) -> Number | None:
-        """Multiply-adds of one view at full size, in units of 10^9."""
-        count = self.complexity.gmacs(row.name, row.config.data.frames) if row.config else None
-        return (
-            None if count is None else Number(value=count, sources=self.complexity.source(row, "gmacs_view"))
-        )
+    def counted(self, row: Row, column: str) -> Number | None:
+        """What is counted of a row at full size, from a column of reports/complexity.csv."""
+        return self.complexity.number(row.name, row.config.data.frames if row.config else None, column)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,37 +221,33 @@ def read(profile: Profile, asked: Declared, more: Iterable[str] = ()) -> Results
 def _as_shown(tables: Mapping[str, Spec], results: Results) -> dict[str, Spec]:
     """The tables without the columns that would say too much under this profile; none of a label alone.
 
-    The paper's numbers stand beside ours on its own sets and on what stands in for them, not on a dataset of
-    one's own or a choice of its labels. The difference from them is a column where data and backbone are the
-    paper's: on Synth-K400 it would mean nothing.
+    Trained and untrained verbs are told apart of generated sets alone. The paper's numbers stand beside ours
+    on its own sets and on what stands in for them, not on a dataset of one's own or a choice of its labels.
+    The difference from them is a column where data and backbone are the paper's: on Synth-K400 it would mean
+    nothing.
     """
-    found = {name: _beside_paper(_told_by_verb(spec, results), results) for name, spec in tables.items()}
-    return {name: spec for name, spec in found.items() if spec.columns != ("label",)}
+    found = {}
+    for name, spec in tables.items():
+        beside = _beside_paper(spec, results)
+        apart = {f"published_{unseen}" for unseen in UNSEEN if not results.is_papers(unseen)}
+        kept = [
+            key
+            for key in spec.columns
+            if (not COLUMNS[key].by_verb or key.partition("_")[0] in results.names.synthetic)
+            and (not key.startswith("published_") or (beside and key not in apart))
+        ]
+        backbone = build(Backbone, results.profile.backbone)
+        if beside and not results.profile.synthetic and weights.of_paper(backbone, results.profile.name):
+            unseen = [one for one in UNSEEN[::-1] if one in kept and results.is_papers(one)]
+            more = ["from_paper"] if "top1" in kept else [f"{one}_from_paper" for one in unseen]
+            kept += [key for key in more if key not in kept]
+        if kept != ["label"]:
+            found[name] = replace(spec, columns=tuple(kept), published=spec.published if beside else "")
+    return found
 
 
-def _told_by_verb(spec: Spec, results: Results) -> Spec:
-    """Trained and untrained verbs are told apart of generated sets alone."""
-    kept = (
-        key
-        for key in spec.columns
-        if not COLUMNS[key].by_verb or key.partition("_")[0] in results.names.synthetic
-    )
-    return replace(spec, columns=tuple(kept))
-
-
-def _beside_paper(spec: Spec, results: Results) -> Spec:
-    if not spec.published:
-        return spec
-    unseen = [name for name in UNSEEN[::-1] if name in spec.columns and results.is_papers(name)]
-    supervised = "top1" in spec.columns
-    trained_on = published.read(spec.published).datasets
-    if not all(map(results.is_papers, trained_on)) or not (supervised or unseen):
-        kept = tuple(key for key in spec.columns if not key.startswith("published_"))
-        return replace(spec, published="", columns=kept)
-    backbone = build(Backbone, results.profile.backbone)
-    if results.profile.synthetic or not weights.of_paper(backbone, results.profile.name):
-        return spec
-    hidden = {f"published_{name}" for name in UNSEEN if not results.is_papers(name)}
-    spec = replace(spec, columns=tuple(key for key in spec.columns if key not in hidden))
-    more = ["from_paper"] if supervised else [f"{name}_from_paper" for name in unseen]
-    return replace(spec, columns=(*spec.columns, *(key for key in more if key not in spec.columns)))
+def _beside_paper(spec: Spec, results: Results) -> bool:
+    """Whether the table is one of the paper's, of sets that its numbers may stand beside."""
+    if not spec.published or not all(map(results.is_papers, published.read(spec.published).datasets)):
+        return False
+    return "top1" in spec.columns or any(map(results.is_papers, set(UNSEEN) & set(spec.columns)))

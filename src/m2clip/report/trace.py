@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from m2clip import experiment, profiles
 from m2clip.errors import UserError, did_you_mean
 from m2clip.files import read_mapping
-from m2clip.report import TABLES, claims, claims_section, declared, results, run_facts, tables, verdicts
+from m2clip.report import TABLES, claims, claims_section, declared, provenance, results, tables, verdicts
 from m2clip.report.figures import all_figures as figures
 from m2clip.report.grid import Cell, Column, Grid, Line, is_missing, shown, sources
 from m2clip.report.numbers import MISSING, Source
+from m2clip.report.provenance import Made
 from m2clip.report.results import Results
 from m2clip.report.row import Row
-from m2clip.report.run_facts import Made
 from m2clip.report.ticks import TICKS
 from m2clip.runs import RunKey
 
@@ -32,7 +32,7 @@ def load(profile: str | None, run_id: Callable[[RunKey, str | None], str]) -> Tr
     chosen, names = profiles.read(profile), experiment.rows()
     asked = declared.read(list(read_mapping(TABLES).get("tables") or {}), names)
     found = results.read(chosen, asked, names)
-    return Traced(found, claims.read(names), run_facts.all_made(found.rows.values(), chosen), run_id)
+    return Traced(found, claims.read(names), provenance.all_made(found.rows.values(), chosen), run_id)
 
 
 def lines(traced: Traced, where: str, row: str | None, column: str | None) -> Iterator[str]:

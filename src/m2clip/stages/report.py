@@ -21,7 +21,6 @@ from m2clip.report import (
     pages,
     provenance,
     results,
-    run_facts,
     tables,
     verdicts,
 )  # fmt: skip
@@ -40,7 +39,7 @@ def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets and pictures, which other stages make."""
     profile = profiles.read(sys.argv[1])
     asked = declared.read(profiles.params().get("tables"), experiment.rows())
-    stated, differences = claims.read(experiment.rows()), audit.read(experiment.rows())
+    stated, differences = claims.read(experiment.rows()), audit.read()
     more_rows = (experiment.MAIN, *claims.rows_of(stated.values()), *differences.rows(experiment.rows()))
     found = results.read(profile, asked, more_rows)
     folder = Path("reports") / profile.name
@@ -57,7 +56,7 @@ def main() -> None:
     drawn = list(pages.of_tables(found, made, figures.draw(found, folder / "figures")))
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
-    runs = run_facts.all_made(found.rows.values(), profile)
+    runs = provenance.all_made(found.rows.values(), profile)
     of_claims = claims_section.section(judged, found)
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)

@@ -74,7 +74,7 @@ def _check_reporting() -> None:
     if unseen := [row for row in known if row not in shown]:
         print(f"{TABLES}: no table that {profiles.PARAMS} asks for shows {', '.join(unseen)}")
     claims.read(known)
-    audit.read(known)
+    audit.read()
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:

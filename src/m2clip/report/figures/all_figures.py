@@ -29,6 +29,7 @@ from m2clip.report.row import Row
 if TYPE_CHECKING:
     import pandas as pd
 
+PICTURE = "temporal_difference"  # the name of what another stage draws, of `main` alone
 WIDE = 100 / 25.4  # inches above which a figure is wider than a column of a paper
 SEEDS = "Error bars: standard deviation over seeds; of one seed and of CLIP 95 % over the test videos."
 ONE_SEED = "One seed; error bars: 95 % interval over the test videos."
@@ -72,50 +73,39 @@ def draw(results: Results, folder: Path) -> list[Figure]:
     """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder."""
     return [
         _drawn(name, frame, module, folder)
-        for key, module in modules().items()
-        if module.TABLE in results.tables
+        for key, module in _asked(results).items()
         for name, frame in _frames(key, module, results, results.places[module.TABLE].rows)
     ]
 
 
+def _asked(results: Results) -> dict[str, ModuleType]:
+    """Those of the tables that are asked for, by the name of their files: `fig4c_heads` is `fig4c-heads`."""
+    found = modules().items()
+    return {key.replace("_", "-"): module for key, module in found if module.TABLE in results.tables}
+
+
 def names(results: Results) -> list[str]:
     """Every name that `parts` knows; of those drawn row by row without the row."""
-    from m2clip.report.figures.temporal_difference import NAME
-
-    return [*(_file(key) for key, module in modules().items() if module.TABLE in results.tables), NAME]
+    return [*_asked(results), PICTURE]
 
 
 def parts(name: str, results: Results) -> list[Part]:
     """What a figure is made of, by the name of its files; nothing where the name is none. Draws nothing."""
-    from m2clip.report.figures.temporal_difference import NAME
-
-    kind, _, row = name.partition("-")
-    if name == NAME:
+    if name == PICTURE:
         main = results.rows[MAIN]
-        return [
-            Part(
-                MAIN,
-                main.label,
-                tuple(Source(run.key.weights, "", run.key) for run in main.measured[:1]),
-                main,
-            )
-        ]
-    for key, module in modules().items():
-        if hasattr(module, "frames") and key == kind and row in results.rows:
-            shown: Sequence[Row] = [results.rows[row]]
-        elif _file(key) == name and module.TABLE in results.tables:
-            shown = results.places[module.TABLE].rows
-        else:
+        weights = (Source(run.key.weights, "", run.key) for run in main.measured[:1])
+        return [Part(MAIN, main.label, tuple(weights), main)]
+    kind, _, row = name.partition("-")
+    of_row = [results.rows[row]] if row in results.rows else []
+    for key, module in _asked(results).items():
+        by_row = hasattr(module, "frames")
+        if key not in (kind, name) or (key != name and not by_row):
             continue
+        shown = of_row if by_row and of_row else results.places[module.TABLE].rows
         for found, frame in _frames(key, module, results, shown):
             if found == name:
                 return list(_parts(frame, results))
     return []
-
-
-def _file(key: str) -> str:
-    """`fig4c_heads` is drawn into files called `fig4c-heads`."""
-    return key.replace("_", "-")
 
 
 def _frames(
@@ -125,7 +115,7 @@ def _frames(
     if hasattr(module, "frames"):
         yield from module.frames(results, rows).items()
     else:
-        yield _file(key), module.frame(results)
+        yield key, module.frame(results)
 
 
 def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -> Figure:

@@ -41,7 +41,7 @@ def _frame(results: Results, row: Row, matrix: pd.DataFrame) -> pd.DataFrame:
     percent, whole = shares(matrix), matrix.to_numpy(float)
     of: dict[str, Any] = {"row": row.name, "label": row.label, "title": results.title(row)}
     of |= {"videos": int(whole.sum()), "right": 100 * whole.trace() / max(1.0, whole.sum())}
-    of |= {"sources": tuple(Source(run.key.confusion, "", run.key) for run in row.measured)}
+    of |= {"sources": sources(row)}
     lines = [
         {**of, "true": true, "predicted": predicted, "percent": value}
         for true, values in zip(percent.index, percent.to_numpy(float), strict=True)
@@ -49,6 +49,11 @@ def _frame(results: Results, row: Row, matrix: pd.DataFrame) -> pd.DataFrame:
         if value or true == predicted
     ]
     return pd.DataFrame(lines)
+
+
+def sources(*rows: Row) -> tuple[Source, ...]:
+    """The matrices of all seeds of rows."""
+    return tuple(Source(run.key.confusion, "", run.key) for row in rows for run in row.measured)
 
 
 def counts(row: Row) -> pd.DataFrame | None:

@@ -23,6 +23,7 @@ CAPTION = (
 SETS = ("ucf101", "hmdb51")
 NEEDS = ["supervised", "zero_shot", "parameters_m"]
 SMALLEST = 10.0  # square points of a circle
+LARGE = 60.0  # millions of parameters from which circles are drawn smaller
 
 
 def frame(results: Results) -> pd.DataFrame:
@@ -58,18 +59,15 @@ def alt(frame: pd.DataFrame) -> str:
     return f"Zero-shot against supervised top-1. {cells.listed(frame, words, by='zero_shot_set')}"
 
 
-def draw(frame: pd.DataFrame, scale: float = 3.0, sizes: tuple[int, ...] = (5, 15)) -> Figure:
-    """A panel for each zero-shot set, one below the other; the names stand at the circles.
-
-    Args:
-        frame: as of `frame`.
-        scale: square points for a million parameters.
-        sizes: millions of parameters in the legend.
-    """
+def draw(frame: pd.DataFrame) -> Figure:
+    """A panel for each zero-shot set, one below the other; the names stand at the circles."""
     sets = list(dict.fromkeys(frame["zero_shot_set"]))
+    large = frame["parameters_m"].max() > LARGE
+    scale, sizes = (1.0, (15, 150)) if large else (3.0, (5, 15))  # square points for a million; in the legend
+    room = 54 + 2 * max(0, len(set(frame["label"])) - 8)  # mm of a panel, for so many names
     palette = style.colours(frame["label"].tolist())
     frame = frame.assign(area=(scale * frame["parameters_m"]).clip(lower=SMALLEST))
-    size = (COLUMN, (16 + 54 * len(sets)) * MM)
+    size = (COLUMN, (16 + room * len(sets)) * MM)
     figure, axes = plt.subplots(len(sets), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
     parts = [frame[frame["zero_shot_set"] == name] for name in sets]
     for ax, part in zip(axes.flat, parts, strict=True):

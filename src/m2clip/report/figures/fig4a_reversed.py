@@ -13,10 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2clip.report.figures import cells, style
-from m2clip.report.figures.confusion import counts
+from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.fig4a import heights
 from m2clip.report.figures.style import BLUE, COLUMN, MM, ORANGE
-from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 from m2clip.synthetic.worlds import EVERY_PAIR
@@ -47,8 +46,7 @@ def frame(results: Results) -> pd.DataFrame:
 
 def _line(row: Row, part: str, name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     matrix = counts(row)
-    sources = tuple(Source(run.key.confusion, "", run.key) for run in row.measured)
-    of = {"part": part, "name": name, "row": row.name, "label": row.label, "sources": sources}
+    of = {"part": part, "name": name, "row": row.name, "label": row.label, "sources": sources(row)}
     return of | (dict.fromkeys(PARTS, math.nan) if matrix is None else shares(matrix, pairs))
 
 

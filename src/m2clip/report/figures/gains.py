@@ -8,9 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from m2clip.report.figures import style
-from m2clip.report.figures.confusion import counts
+from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.style import COLUMN, MM
-from m2clip.report.numbers import Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
@@ -31,11 +30,16 @@ def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
         after, before = (counts(one) if one else None for one in (row, clip))
         if not row.trained or clip is None or after is None or before is None:
             continue
-        sources = tuple(Source(run.key.confusion, "", run.key) for one in (row, clip) for run in one.measured)
         of = {"row": row.name, "label": row.label, "title": results.title(row), "clip_label": clip.label}
         recalled, theirs = recalls(after), recalls(before)
         lines = [
-            {**of, "sources": sources, "class": label, "clip": theirs[label], "trained": recalled[label]}
+            {
+                **of,
+                "sources": sources(row, clip),
+                "class": label,
+                "clip": theirs[label],
+                "trained": recalled[label],
+            }
             for label in sorted(recalled.keys() & theirs.keys())
         ]
         gains = pd.DataFrame(lines).assign(points=lambda frame: frame["trained"] - frame["clip"])
