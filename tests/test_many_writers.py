@@ -189,8 +189,8 @@ def test_the_page_is_served_on_loopback_alone(here):
 def test_a_model_is_registered_and_served(here, make_model, backbone):
     key = RunKey("many", "main", 0)
     write(key, tiny_runs.config_of(backbone))
-    key.adapters.parent.mkdir(parents=True)
-    tiny_runs.save_run(key.adapters, make_model, backbone, {})
+    key.weights.parent.mkdir(parents=True)
+    tiny_runs.save_run(key.weights, make_model, backbone, {})
     sync("many")
     video_files.write(here / "video.mp4", 12)
     Path(backbone.pretrained).rename(here / "gone.safetensors")  # the model has its own copy

@@ -25,6 +25,7 @@ from m2clip.parsing import plain
 from m2clip.runs import RunKey
 from m2clip.tracking import content, models, page
 from m2clip.tracking import live as live_module
+from m2clip.tracking import store as store_module
 from m2clip.tracking.address import location, without_password
 from m2clip.tracking.live import finish, live
 from m2clip.tracking.mirror import sync
@@ -251,6 +252,21 @@ def test_experiments_that_are_in_git_alone_are_rebuilt_too(here):
         Store("exps").curve(run, "train/loss") for run in found if run.data.params["train.lr"] == "0.01"
     ]
     assert curve[10] == 2 / 10
+
+
+def test_a_store_whose_making_was_ended_halfway_is_made_again(here, monkeypatch):
+    """As when a training does not wait for it any longer; half of its tables cannot be added to."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}/new.db")
+
+    def ended(uri, own):
+        with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
+            database.execute("CREATE TABLE experiments (x)")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store_module, "_client", ended)
+        Store("halfway")
+    assert Store("halfway").experiment and (here / "new.db").exists()
 
 
 def test_a_store_of_an_older_layout_is_made_again(here):

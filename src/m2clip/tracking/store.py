@@ -64,6 +64,8 @@ class Store:
         quiet()
         check(uri)
         with self.alone():
+            if uri.startswith(SQLITE) and not database.exists():
+                _create(database)
             self.client = _client(uri, own="MLFLOW_TRACKING_URI" not in os.environ)
             artifacts = None if uri.startswith(SERVERS) else database.parent / "mlartifacts"
             self.experiment = self._experiment(experiment_name(profile), artifacts)
@@ -188,6 +190,14 @@ def run_id(key: RunKey, config_sha: str | None) -> str:
     except MlflowException as error:
         return f"the MLflow store {uri} cannot be read: {' '.join(str(error).split())[:200]}"
     return found[0].info.run_id if found else "not in the MLflow store; `make ui` adds it"
+
+
+def _create(database: Path) -> None:
+    """Make a new store beside its place and move it there: one that is killed halfway can never be opened."""
+    part = database.with_name(f".{database.name}.part")
+    part.unlink(missing_ok=True)
+    _client(f"{SQLITE}{part}", own=True)
+    part.replace(database)
 
 
 def _client(uri: str, own: bool) -> Any:
