@@ -8,7 +8,7 @@ import made_up_runs as made
 from m2clip import experiment, profiles
 
 sys.path.insert(0, str(made.ROOT / "benchmarks"))
-import sweep  # noqa: E402  # a script beside the package
+import sweep  # a script beside the package
 
 
 @pytest.fixture(autouse=True)
