@@ -113,7 +113,9 @@ def test_make_takes_uv_where_there_is_one_and_pip_where_it_fails(tmp_path):
 
 
 def test_make_alone_lists_every_target():
-    told = subprocess.run(["make"], cwd=made.ROOT, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["make", "--no-print-directory"], cwd=made.ROOT, capture_output=True, text=True, check=True
+    ).stdout
     listed = {line.split()[0] for line in told.splitlines()[1:]}
     text = (made.ROOT / "Makefile").read_text()
     phony = next(line for line in text.splitlines() if line.startswith(".PHONY:"))

@@ -138,8 +138,8 @@ def runs(monkeypatch):
     monkeypatch.setattr(repro, "_waiting", lambda base, names, changed: eight)
 
     def dvc(command, *, env, **_):
-        if "--single-item" not in command:
-            return CompletedProcess(command, 0)
+        if not any("train@" in word for word in command):
+            return CompletedProcess(command, 0)  # what resolves and renders
         gpu = env.get("CUDA_VISIBLE_DEVICES")
         with lock:
             now.append(gpu)

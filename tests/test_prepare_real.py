@@ -188,6 +188,7 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
     edit(root / "params.yaml", "profile: embedded", "profile: paper")
     for name in ("tables", "claims", "audit"):
         shutil.copy(ROOT / f"experiments/{name}.yaml", root / f"experiments/{name}.yaml")
+    shutil.copytree(ROOT / "experiments/published", root / "experiments/published")
     capsys.readouterr()
     resolve.main()
     assert "left out, as their datasets are: ssv2, ssv2-32" in capsys.readouterr().out

@@ -79,16 +79,17 @@ def repository(tmp_path, monkeypatch):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("labels", "profiles", "rows"):
+    for name in ("labels", "profiles", "published", "rows"):
         shutil.copytree(ROOT / "experiments" / name, tmp_path / "experiments" / name)
     path = tmp_path / "experiments/profiles/standard.yaml"
     profile = yaml.safe_load(path.read_text())
     for dataset, counts in COUNTS.items():
         profile["synthetic"][dataset] = {"world": profile["synthetic"][dataset]["world"], **counts}
-    profile["data"]["frames"] = 2
+    profile["data"]["frames"] = 4  # as few as fit every row
     profile["train"] |= {"steps": 2, "batch": 2, "log_every": 1}
+    profile["methods"]["maple"]["depth"] = 4
     path.write_text(yaml.safe_dump(profile))
-    clip = {**TINY, "vision_cfg": {**TINY["vision_cfg"], "image_size": 96, "patch_size": 32}}
+    clip = {**TINY, "vision_cfg": {**TINY["vision_cfg"], "image_size": 96, "patch_size": 24, "layers": 4}}
     (tmp_path / "experiments/backbone").mkdir()
     (tmp_path / "experiments/backbone/standin-ViT-B-16.json").write_text(json.dumps(clip))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Is the synthetic world informative: what it was made to reach. And whether training has converged."""
+"""Is the synthetic world informative: what it was made to reach. And how the loss of each training ends."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -176,7 +176,7 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
                 grid.Line((results.title(row), Text(str(run.key.seed)), *numbers, verdict), row.name)
             )
     return Grid(
-        key="converged", title="Has training converged", columns=COLUMNS,
+        key="converged", title="How the loss ends", columns=COLUMNS,
         groups=(grid.Group("", tuple(lines)),), notes=(CONVERGED,),
     )  # fmt: skip
 
