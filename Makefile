@@ -25,8 +25,8 @@ setup: $(READY) ## the environment in .venv, by uv where there is one
 doctor: setup    ## does this machine have what is needed? one line each, and what mends it
 	@PYTHONPATH=src python -m m2clip.cli doctor $(if $(PROFILE),--profile $(PROFILE))
 
-repro: setup     ## videos, training, evaluation, report; PROFILE=paper for another profile, ROWS="clip main" for some rows
-	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS))
+repro: setup     ## videos, training, evaluation, report; of the paper's rows; TABLES=methods (audit, all) or ROWS="clip main" for others, PROFILE=paper
+	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS)) $(if $(TABLES),--tables $(TABLES))
 	PYTHONPATH=src python -m m2clip.stages.readme
 
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, two minutes

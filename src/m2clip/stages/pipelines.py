@@ -9,7 +9,7 @@ dvc.yaml is a link to the root's: so its results have a lock of their own, and b
                        /dvc.lock     DVC's
 
 DVC has to know its stages before any of them runs. So rows.yaml lists the rows, of another profile only those
-that were asked for: no command of DVC's trains one that nobody wanted.
+that were asked for: no command of DVC's trains one that nobody wanted. The root's lists all.
 """
 
 import os
@@ -76,11 +76,12 @@ def write(base: Profile, asked: Sequence[str] = ()) -> None:
 
     Args:
         base: the profile.
-        asked: rows that are added to those that are listed; none: all.
+        asked: rows that are added to those that are listed, in the root's pipeline all; none: all.
     """
     profiles.check_weights(base)
     at, known = folder(base.name), rows_of(base)
-    wanted = {*asked, *(listed(base.name) or ())} if asked else set(known)
+    some = asked and at != Path()
+    wanted = {*asked, *(listed(base.name) or ())} if some else set(known)
     if at != Path():
         at.mkdir(parents=True, exist_ok=True)
         (at / DVC_YAML).unlink(missing_ok=True)

@@ -1,9 +1,10 @@
-"""`repro [PROFILE [JOBS]] [--rows ROW...]`: `dvc repro`, several rows at a time; what `make repro` runs.
+"""`repro [PROFILE [JOBS]] [--rows ROW...] [--tables NAME...]`: `dvc repro`, several rows at a time.
 
-DVC is asked what is out of date. Those rows are then trained and evaluated side by side, each by a
-`dvc repro` of its two stages. The plain `dvc repro` at the end finds them done and renders the report; alone
-it gives the same bits, later. With --rows it would train the others, too: so the stages that render are then
-run instead, each alone, and the report says of the others that they have not run.
+What `make repro` runs. DVC is asked what is out of date. Of those rows the ones that are asked for, by their
+names or by tables that show them, are trained and evaluated side by side, each by a `dvc repro` of its two
+stages. Where these are all rows, a plain `dvc repro` at the end finds them done and renders the report; alone
+it gives the same bits, later. Else it would train the others, too: so the stages that render are then run
+instead, each alone, and the report shows of the others what the repository has of them.
 
 Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
 many at a time as GPUs, each with one of its own, and where there is none, as many as cores. More JOBS than
@@ -26,6 +27,7 @@ from queue import SimpleQueue
 from m2clip import experiment, paths, profiles, runs
 from m2clip.errors import UserError, guarded
 from m2clip.profiles import Profile
+from m2clip.report import declared
 from m2clip.report.figures import temporal_difference
 from m2clip.runs import RunKey
 from m2clip.stages import pipelines
@@ -43,15 +45,16 @@ def main() -> None:
     """Bring a profile's runs and its report up to date, `main` first."""
     arguments = _arguments()
     base = profiles.read(arguments.profile)
-    names = _chosen(base, arguments.rows)
-    pipelines.write(base, arguments.rows)
-    if changed := _changed(base.name):
+    names = _chosen(base, arguments.rows, arguments.tables)
+    pipelines.write(base, names)
+    changed = _changed(base.name)
+    if _of(names, base, changed):
         before = _resolved(base.name)
         _repro(pipelines.stage(base.name, "resolve"))
         if _resolved(base.name) != before:
             changed = _changed(base.name)
         _run_all(_waiting(base, names, changed), arguments.jobs)
-        _render(base, names if arguments.rows else (), changed)
+        _render(base, names, changed)
     else:
         print("Data and pipelines are up to date.")
     print(_afterwards(base.name))
@@ -62,8 +65,10 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("profile", metavar="PROFILE", nargs="?", help="default: the one that params.yaml names")
     add("jobs", metavar="JOBS", nargs="?", type=_count, help="runs at a time; default: GPUs, else cores")
-    alone = "these alone, and the report with what is there; default: all"
+    alone = "these rows alone, and the report with what is there"
     add("--rows", metavar="ROW", nargs="+", default=(), help=alone)
+    shown = "rows of these tables or groups of tables: paper, methods, audit, all; default: paper"
+    add("--tables", metavar="TABLE", nargs="+", default=(), help=shown)
     return parser.parse_args()
 
 
@@ -73,11 +78,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _chosen(base: Profile, asked: Sequence[str]) -> list[str]:
-    """The rows that are asked for, or all; `main` first.
+def _chosen(base: Profile, asked: Sequence[str], tables: Sequence[str]) -> list[str]:
+    """The rows that are asked for, and those of the tables; with neither, the paper's own; `main` first.
 
     Raises:
-        UserError: one is not declared, is on a dataset that the profile does without, or is `main` there.
+        UserError: one is not declared, is on a dataset that the profile does without, or is `main` there;
+            or there is no such table.
     """
     known, source = pipelines.rows_of(base), f"experiments/profiles/{base.name}.yaml"
     for row in asked:
@@ -85,7 +91,15 @@ def _chosen(base: Profile, asked: Sequence[str]) -> list[str]:
             raise UserError(f"{source}: leaves {dataset} out, which row {row} is trained on")
         if row not in known:
             raise UserError(f"{source}: makes row {row} the same as `{experiment.MAIN}`; run that")
-    return sorted(dict.fromkeys(asked) or known, key=lambda row: row != experiment.MAIN)
+    shown = () if asked and not tables else declared.rows_of(tables or (declared.PAPER,), experiment.rows())
+    wanted = [row for row in dict.fromkeys((*asked, *shown)) if row in known]
+    return sorted(wanted, key=lambda row: row != experiment.MAIN)
+
+
+def _of(names: Sequence[str], base: Profile, changed: set[str]) -> set[str]:
+    """The stages among `changed` that are of no row, or of one of these."""
+    others = runs.declared(base.name, set(pipelines.rows_of(base)) - set(names), profiles.seeds(base))
+    return changed - {stage for key in others for stage in _stages(key)}
 
 
 def _repro(*arguments: str) -> None:
@@ -146,15 +160,15 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
 
 
 def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
-    """Run the stages after training and evaluation; where rows were asked for, no others for them.
+    """Run the stages after training and evaluation, and no row that was not asked for.
 
     Args:
         base: whose report is rendered.
-        asked: rows; none: all.
+        asked: rows.
         changed: stages that were out of date before. Pictures are drawn of `main`, where it is trained.
     """
     at = pipelines.folder(base.name)
-    if not asked:
+    if set(asked) >= set(pipelines.rows_of(base)):
         _repro(str(at / pipelines.DVC_YAML))
         return
     main_run = RunKey(base.name, experiment.MAIN, profiles.seeds(base)[0])
