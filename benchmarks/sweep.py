@@ -1,6 +1,6 @@
 """Choose the learning rate of methods on the validation draw, as experiments/sweep.yaml says.
 
-    python benchmarks/sweep.py xclip aim-ssv2      # these rows; without names all
+    python benchmarks/sweep.py xclip aim           # these rows; without names all
     python benchmarks/sweep.py --show              # the rates that the records choose
 
 Tries that are recorded are not run again, so it can be stopped and goes on. No test video is read.
@@ -9,7 +9,6 @@ Tries that are recorded are not run again, so it can be stopped and goes on. No 
 import csv
 import sys
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from m2clip.config import Run
 from m2clip.files import read_mapping
 
 SPEC = Path("experiments/sweep.yaml")
-TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,7 @@ def spec() -> dict[str, Any]:
 
 def rows() -> dict[str, float]:
     """The rows that are swept, with the rates that they begin at."""
-    first = spec()["first"]
-    found = {}
-    for row in experiment.rows():
-        name = row.removesuffix("-ssv2")
-        if name in first:
-            found[row] = float(first[name])
-    return found
+    return {row: float(rate) for row, rate in spec()["first"].items()}
 
 
 def recorded(row: str, config: Run) -> list[Try]:
@@ -60,21 +52,11 @@ def recorded(row: str, config: Run) -> list[Try]:
 
 
 def next_rate(first: float, done: list[Try]) -> float | None:
-    """The rate of the next try: the first ones in turn, then one beside the best; None after four."""
-    rates = [first * factor for factor in spec()["factors"]]
-    for rate in rates:
-        if not any(abs(one.lr / rate - 1) < 1e-6 for one in done):
-            return rate
-    if len(done) >= TRIES:
-        return None
-    by_rate = sorted(done, key=lambda one: one.lr)
-    place = by_rate.index(best(done))
-    if place == 0:
-        return by_rate[0].lr / 3
-    if place == len(by_rate) - 1:
-        return by_rate[-1].lr * 3
-    neighbour = max(by_rate[place - 1], by_rate[place + 1], key=lambda one: one.top1)
-    return sqrt(by_rate[place].lr * neighbour.lr)
+    """The rate of the next try; None where all are done."""
+    for factor in spec()["factors"]:
+        if not any(abs(one.lr / (first * factor) - 1) < 1e-6 for one in done):
+            return first * factor
+    return None
 
 
 def best(done: list[Try]) -> Try:
