@@ -73,20 +73,25 @@ def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to a CSV of results, and print it."""
+    new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(line), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(line)
+    print(line, flush=True)
+
+
 def main() -> None:
     """Measure and append."""
     torch.set_num_threads(1)
     line = measure(sys.argv[1], overrides(sys.argv[2:])) | {
         "command": " ".join(["benchmarks/recipe.py", *sys.argv[1:]])
     }
-    new = not RESULTS.exists()
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(line), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(line)
-    print(line)
+    append(RESULTS, line)
 
 
 if __name__ == "__main__":

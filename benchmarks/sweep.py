@@ -69,9 +69,16 @@ def chosen(row: str) -> float | None:
     return None if next_rate(rows()[row], done) else float(f"{best(done).lr:.1e}")
 
 
+def at_an_end(row: str) -> bool:
+    """Whether the best rate is the lowest or the highest of those tried: a better one may lie beyond."""
+    done = recorded(row, experiment.resolve(row, profiles.read(spec()["profile"])))
+    rates = [one.lr for one in done]
+    return bool(done) and best(done).lr in (min(rates), max(rates))
+
+
 def run(row: str) -> None:
     """Run what is missing of a row's tries, and record each."""
-    from recipe import measure
+    from recipe import append, measure
 
     settings = spec()
     config = experiment.resolve(row, profiles.read(settings["profile"]))
@@ -80,14 +87,7 @@ def run(row: str) -> None:
         line = measure(row, {"train": {"lr": rate, "steps": steps}}) | {
             "command": f"benchmarks/sweep.py {row}"
         }
-        path = Path(settings["records"])
-        new = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(line), lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerow(line)
-        print(line, flush=True)
+        append(Path(settings["records"]), line)
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if sys.argv[1:] == ["--show"]:
         for row in rows():
-            print(f"{row}: {chosen(row)}")
+            print(f"{row}: {chosen(row)}{' (at an end of those tried)' if at_an_end(row) else ''}")
         return
     for row in sys.argv[1:] or rows():
         run(row)

@@ -1,5 +1,6 @@
 """The audit says what the config says: every switch, both of its values, and a row that changes it alone."""
 
+import csv
 import dataclasses
 import json
 import re
@@ -22,7 +23,7 @@ from m2clip.report.differences import between, paper, written
 from m2clip.report.grid import Grid, shown
 from m2clip.report.numbers import Number
 from m2clip.runs import RunKey
-from m2clip.stages import resolve, smoke
+from m2clip.stages import complexity, resolve, smoke
 
 CONFIG = [made.ROOT / "src/m2clip" / name for name in ("config.py", "options/m2clip.py")]
 
@@ -314,3 +315,30 @@ def test_upper_case_in_the_released_prompt_is_no_other_token():
     tokenizer = open_clip.get_tokenizer("ViT-B-16")
     prompts = [make_prompts(("a b", "c"), f"{start} video of {{}}", tokenizer) for start in "aA"]
     assert prompts[0].ids.tolist() == prompts[1].ids.tolist()
+
+
+def test_what_the_slips_say_of_other_methods_is_what_is_counted():
+    """Each number that a slip gives of our counts stands in reports/complexity.csv, or is counted here."""
+    with (made.ROOT / "reports/complexity.csv").open(encoding="utf-8", newline="") as file:
+        lines = {(line["row"], line["frames"]): line for line in csv.DictReader(file)}
+
+    def numbers(row, frames, *keys):
+        line = lines[row, str(frames)]
+        return {f"{float(line[key]) / (1 if 'gmacs' in key else 1e6):.1f}" for key in keys}
+
+    labels = (made.ROOT / complexity.LABELS).read_text(encoding="utf-8").splitlines()
+    narrow = {"method": "dualpath", "data": {"frames": 32}, "options": {"bottleneck": 1 / 6}}
+    (counted,) = complexity.lines({"narrow": narrow}, tuple(labels), (32,))
+    lines["narrow", "32"] = counted
+    both = ("trainable_total", "gmacs_view")
+    expected = {
+        "BIKE": numbers("bike", 8, "trainable_total"),
+        "EVL": numbers("evl", 8, "trainable_total"),
+        "DUALPATH": numbers("dualpath", 32, *both) | numbers("narrow", 32, *both),
+        "Vita-CLIP costs": numbers("vita-clip", 8, "gmacs_view") | numbers("vita-clip", 16, "gmacs_view")
+        | numbers("clip", 8, "gmacs_view") | numbers("clip", 16, "gmacs_view"),
+        "STAN-conv": numbers("stan", 8, "gmacs_view"),
+    }  # fmt: skip
+    for start, counts in expected.items():
+        (slip,) = (slip for slip in audit.read().slips if slip.said.startswith(start))
+        assert set(re.findall(r"\d+\.\d", slip.why)) == counts, start

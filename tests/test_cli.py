@@ -337,7 +337,7 @@ def test_a_run_of_generated_videos_says_so_once_and_where_a_real_clip_is(
 ):
     path, file = save(tmp_path / "weights.safetensors"), manifest.folder / "videos/1.mp4"
     assert not any("note:" in line for line in call("predict", file, "--run", path)[2])
-    monkeypatch.setattr(api, "GENERATED_CLIP", "tin")
+    monkeypatch.setattr(api, "CLIPS", ("tiny",))
     code, table, err = call("predict", manifest.folder, "--run", path)
     (said,) = [line for line in err if line.startswith("note:")]
     assert code == 0 and len(table) == 16 and "mean nothing" in said

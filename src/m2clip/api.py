@@ -19,7 +19,7 @@ from m2clip.config import Evaluate, Run
 from m2clip.errors import UserError
 from m2clip.parsing import build as typed
 from m2clip.parsing import gather_options
-from m2clip.synthetic.worlds import WORLDS
+from m2clip.synthetic.worlds import CLIPS, WORLDS
 
 if TYPE_CHECKING:
     from m2clip.data.dataset import Broken
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from m2clip.evaluation.trained import TrainedRun
 
 VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
-GENERATED_CLIP = "standin-"  # how the model configs of the generated worlds' CLIPs begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +178,7 @@ def _device(name: str | None) -> str:
 def generated(run: "TrainedRun") -> str:
     """A warning where a run has seen generated data alone, and knows nothing of real videos; else ""."""
     worlds = {labels for world in WORLDS.values() for labels in world.labels.values()}
-    if run.config.backbone.name.startswith(GENERATED_CLIP) or run.labels in worlds:
+    if run.config.backbone.name in CLIPS or run.labels in worlds:
         return (
             "this run knows a small world of generated videos and nothing else; of real videos its labels "
             "mean nothing, however sure they look"

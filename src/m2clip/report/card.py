@@ -15,6 +15,7 @@ from m2clip.report.names import HEADS, METHOD, Names
 from m2clip.report.numbers import MISSING, Number
 from m2clip.report.rendering import render
 from m2clip.runs import RunKey
+from m2clip.synthetic.worlds import CLIPS
 
 Values = dict[str, Any]
 
@@ -44,7 +45,7 @@ def page(told: Told) -> str:
     options = build(Run, {key: value for key, value in config.items() if key != "inputs"}).options
     sets = [config["data"]["dataset"], *told.metrics.get("zero_shot", {})]
     generated = [told.names.dataset(name) for name in sets if name in told.names.synthetic]
-    generated += ["the backbone"] if backbone["name"].startswith("standin-") else []
+    generated += ["the backbone"] if backbone["name"] in CLIPS else []
     pretrained = Path(backbone["pretrained"])
     is_file = len(pretrained.parts) > 1 or pretrained.suffix in (".safetensors", ".pt", ".bin")
     return render(

@@ -47,7 +47,7 @@ from m2clip.training.pretraining import (
 )
 from m2clip.training.vocabulary import TokenTable
 
-NAME = "standin-ViT-S-16"
+NAME = SMALL.clip
 HOME = Path("experiments/backbone")
 WORK = Path(".work/backbone")
 
@@ -88,7 +88,7 @@ def task(world: str) -> Task:
         return Task(name=NAME, world=SMALL, recipe=Recipe(), card=HOME, work=WORK, threads=1)
     if world == SECOND.name:
         return Task(
-            name="standin-second-ViT-S-16",
+            name=SECOND.clip,
             world=SECOND,
             recipe=OF_SECOND,
             card=HOME / SECOND.name,
@@ -96,7 +96,7 @@ def task(world: str) -> Task:
             threads=1,
         )
     return Task(
-        name="standin-ViT-B-16",
+        name=STANDARD.clip,
         world=STANDARD,
         recipe=LARGER,
         card=HOME / STANDARD.name,

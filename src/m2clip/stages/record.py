@@ -25,7 +25,7 @@ from typing import Any
 import yaml
 from ruamel.yaml import YAML
 
-from m2clip import profiles, runs
+from m2clip import paths, profiles, runs
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
 from m2clip.files import read_yaml
@@ -59,7 +59,8 @@ def main() -> None:
             kept.append(key)
         elif not key.provenance.exists() or _sha(key.provenance.read_bytes()) != _present(key):
             left.append(key)
-    lock_file.write_text(dumped(lock), encoding="utf-8")
+    with paths.written_anew(lock_file) as part:
+        part.write_text(dumped(lock), encoding="utf-8")
     print(f"{', '.join(named)}: as in {since.name}. Recorded: {len(kept)} runs.")
     if left:
         print(f"To be run: {' '.join(key.row for key in left)}")

@@ -65,13 +65,15 @@ EVERY_PAIR = PAIRS + MORE_PAIRS
 class World:
     """All in which the worlds differ.
 
-    key: what the world adds to the names of its random draws; height: of a frame and of a still picture, in
-    pixels; backgrounds: the words for each; labels: of each dataset in the order of their class ids,
-    "a video of {label}" being a sentence; still: verbs that a still picture shows.
+    key: what the world adds to the names of its random draws; clip: the name of the CLIP that is trained on
+    its still pictures; height: of a frame and of a still picture, in pixels; backgrounds: the words for each;
+    labels: of each dataset in the order of their class ids, "a video of {label}" being a sentence; still:
+    verbs that a still picture shows.
     """
 
     name: str
     key: tuple[str, ...]
+    clip: str
     height: int
     objects: tuple[str, ...]
     motion: tuple[str, ...]
@@ -124,6 +126,7 @@ _HMDB_VERBS = (
 SMALL = World(
     name="small",
     key=(),
+    clip="standin-ViT-S-16",
     height=64,
     objects=OBJECTS,
     motion=MOTION,
@@ -139,6 +142,7 @@ SMALL = World(
 STANDARD = World(
     name="standard",
     key=("standard",),
+    clip="standin-ViT-B-16",
     height=96,
     objects=OBJECTS + MORE_OBJECTS,
     motion=MOTION + MORE_MOTION,
@@ -165,6 +169,7 @@ STANDARD = World(
 SECOND = World(
     name="second",
     key=("second",),
+    clip="standin-second-ViT-S-16",
     height=64,
     objects=words.OBJECTS,
     motion=words.VERBS,
@@ -174,3 +179,4 @@ SECOND = World(
     labels=words.LABELS,
 )
 WORLDS = {world.name: world for world in (SMALL, STANDARD, SECOND)}
+CLIPS = tuple(world.clip for world in WORLDS.values())  # that know generated pictures alone
