@@ -82,21 +82,23 @@ def overview(methods: list[Described]) -> Grid:
     lines: list[list[Cell]] = []
     for one in methods:
         row = next(iter(one.rows), "")
-        trained, *gmacs = (counts.number(row, FRAMES, key) for key in COUNTED)
+        trained, view, texts = (counts.number(row, FRAMES, key) for key in COUNTED)
         parameters = trained and replace(trained, value=trained.value / 1e6, digits=2)
         has = one.options
         heads = [
             word for word, there in (("texts", has.reads_text), ("a classifier", "vc" in has.heads)) if there
         ]
-        able = (has.zero_shot, not has.one_length, not has.learned_words, has.soft_targets)
+        sentences = not has.learned_words if has.reads_text else None
+        able = (has.zero_shot, not has.one_length, sentences, has.soft_targets)
         lines.append(
             [
                 one.title,
                 one.paper,
                 parameters,
-                *gmacs,
+                view,
+                texts if has.reads_text else None,
                 " and ".join(heads),
-                *(YES if yes else NO for yes in able),
+                *(None if yes is None else YES if yes else NO for yes in able),
             ]
         )
     return grid.plain("methods", "All methods", COLUMNS, lines)
