@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import open_clip
@@ -133,8 +134,15 @@ def test_the_hub_gives_back_what_was_pushed(clip, frames, tmp_path, monkeypatch)
         def upload_folder(self, repo_id, folder_path):
             shutil.copytree(folder_path, there / repo_id, dirs_exist_ok=True)
 
+    def snapshot(repo_id, allow_patterns):
+        """All of the repository, which no pattern may leave out, and none that could be unpickled."""
+        files = [path.name for path in (there / repo_id).iterdir()]
+        assert files and all(any(fnmatch(name, pattern) for pattern in allow_patterns) for name in files)
+        assert not any(fnmatch("weights.pt", pattern) for pattern in allow_patterns)
+        return str(there / repo_id)
+
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda repo_id: str(there / repo_id))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     monkeypatch.chdir(tmp_path)
     model = drawn(m2clip.TEDModel(clip))
     assert model.push_to_hub("me/ted", "away", private=True) == "https://hub/me/ted"
@@ -144,7 +152,7 @@ def test_the_hub_gives_back_what_was_pushed(clip, frames, tmp_path, monkeypatch)
     with pytest.raises(UserError, match=r"empty: no README.md and \*.safetensors in it"):
         m2clip.push_to_hub("empty", "me/none")
 
-    def offline(repo_id):
+    def offline(repo_id, allow_patterns):
         raise OSError("no\nnetwork")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)

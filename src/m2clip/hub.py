@@ -4,6 +4,8 @@ from pathlib import Path
 
 from m2clip.errors import UserError
 
+READ = ("*.safetensors", "*.json", "*.yaml", "*.txt", "README.md")  # all that a checkpoint of ours is made of
+
 
 def local(name: str | Path) -> Path:
     """The folder itself where there is one, else a copy of the hub's repository `OWNER/NAME`.
@@ -23,7 +25,7 @@ def local(name: str | Path) -> Path:
     import huggingface_hub
 
     try:
-        return Path(huggingface_hub.snapshot_download(str(name)))
+        return Path(huggingface_hub.snapshot_download(str(name), allow_patterns=list(READ)))
     except Exception as error:  # no network, no such repository, no right to read it
         said = " ".join(str(error).split())[:200]
         raise UserError(
