@@ -6,6 +6,8 @@ the profile; no weights are needed.
 reports/complexity_components.csv has the same counts apart, one a line, for any method: its `kind` is
 `trainable` (parameters of a group of the method, by the group's name), `frozen` (all that is not trained, of
 CLIP and of the method) or `gmacs` (view, compare, text: multiply-adds in units of 10^9).
+
+reports/complexity_architectures.csv has those of published lines that adapt no CLIP.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from m2clip import experiment
 from m2clip.backbones import check, shape_of
 from m2clip.config import Run
 from m2clip.errors import UserError, guarded
+from m2clip.evaluation import architectures
 from m2clip.evaluation.complexity import Complexity, complexity
 from m2clip.evaluation.kept_complexity import kept_complexity
 from m2clip.parsing import build, gather_options
@@ -29,6 +32,8 @@ SECTIONS = ("method", "options")
 LABELS = Path("experiments/labels/kinetics400.txt")
 OUTPUT = Path("reports/complexity.csv")
 OUTPUT_OF_COMPONENTS = Path("reports/complexity_components.csv")
+OUTPUT_OF_ARCHITECTURES = Path("reports/complexity_architectures.csv")
+COLUMNS_OF_ARCHITECTURES = ("architecture", "frames", "trainable_total", "gmacs_view")
 COLUMNS_OF_COMPONENTS = ("row", "method", "frames", "kind", "component", "count")
 # Groups with a column of their own; `other` adds up those of all other methods.
 COMPONENTS = (
@@ -140,6 +145,19 @@ def components(row: str, config: Run, cost: Complexity) -> list[dict[str, str]]:
     ]
 
 
+def architecture_lines() -> list[dict[str, str]]:
+    """One line for every architecture that adapts no CLIP."""
+    return [
+        {
+            "architecture": one.name,
+            "frames": str(one.frames),
+            "trainable_total": str(one.parameters),
+            "gmacs_view": f"{one.macs_view / 1e9:.3f}",
+        }
+        for one in architectures.counts()
+    ]
+
+
 def main() -> None:
     """Count every declared row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -151,6 +169,7 @@ def main() -> None:
     _write(
         OUTPUT_OF_COMPONENTS, COLUMNS_OF_COMPONENTS, [part for cost in counted for part in components(*cost)]
     )
+    _write(OUTPUT_OF_ARCHITECTURES, COLUMNS_OF_ARCHITECTURES, architecture_lines())
 
 
 def _write(path: Path, columns: tuple[str, ...], table: list[dict[str, str]]) -> None:
