@@ -4,9 +4,10 @@ import csv
 from pathlib import Path
 
 import pytest
+from torchvision.models.video import mvit_v2_s
+
 from m2clip.evaluation import architectures
 from m2clip.stages.complexity import OUTPUT_OF_ARCHITECTURES, architecture_lines
-from torchvision.models.video import mvit_v2_s
 
 PUBLISHED = Path("experiments/published/table1_k400.csv")
 

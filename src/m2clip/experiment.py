@@ -267,8 +267,32 @@ def _of_m2clip() -> set[str]:
 
 
 def recipe(name: str, base: Profile) -> dict[str, Any]:
-    """How a row is trained under a profile, where that is not as the profile says for all."""
-    return row_of(name).recipes.get(base.name, {})
+    """How a row is trained under a profile, where that is not as the profile says for all.
+
+    `main` with flags that make it the model of another row is trained as that row is.
+    """
+    row = twin(base) if name == MAIN else name
+    return row_of(row).recipes.get(base.name, {}) if row else {}
+
+
+def twin(base: Profile) -> str | None:
+    """The row with a recipe under the profile whose model and data `main` has, whatever `train` says."""
+    mine = {key: value for key, value in differences(MAIN).items() if key not in ("train", "evaluate")}
+    candidates = {name: row for name, row in declared().items() if base.name in row.recipes}
+    if not candidates:
+        return None
+    config = _without_recipe(mine, base)
+    same = (name for name, row in candidates.items() if _without_recipe(row.differences, base) == config)
+    return next(same, None)
+
+
+def _without_recipe(over: dict[str, Any], base: Profile) -> Run:
+    """The config of some differences under a profile; zero-shot sets, which change no training, aside."""
+    dataset = (over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400")
+    below = override(base.sections(over["method"]), base.datasets.get(dataset, {}))
+    config = build(Run, override(below, over))
+    data = replace(config.data, dataset=dataset)
+    return replace(config, data=data, evaluate=replace(config.evaluate, zero_shot=()))
 
 
 def resolve(name: str, base: Profile | None = None) -> Run:

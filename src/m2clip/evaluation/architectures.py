@@ -23,7 +23,7 @@ MVIT_WIDTH = 96
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What an architecture costs: parameters, all of them trained, and multiply-adds of one view of `frames`."""
+    """What an architecture costs: parameters, all trained, and multiply-adds of one view of `frames`."""
 
     name: str
     frames: int
@@ -32,10 +32,10 @@ class Count:
 
 
 def mvit_v2_b(frames: int) -> MViT:
-    """MViTv2-B for `frames` frames of 224 × 224 pixels: torchvision builds the blocks and has S alone by name.
+    """MViTv2-B for `frames` frames of 224 × 224 pixels; torchvision has its blocks, and S alone by name.
 
-    A stage begins with a block that doubles width and heads and pools the queries; keys and values are pooled to
-    the same grid in all stages.
+    A stage begins with a block that doubles width and heads and pools the queries; keys and values are
+    pooled to the same grid in all stages.
     """
     blocks = []
     width = MVIT_WIDTH

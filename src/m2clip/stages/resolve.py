@@ -44,6 +44,8 @@ def main() -> None:
         _write(folder, profile.name, configs, pins)
     weights.record({config.backbone for config in configs.values()}, profile.name)
     print(f"{len(configs)} rows under the profile {profile.name}")
+    if row := experiment.twin(profile):
+        print(f"{experiment.MAIN} is the model of {row} and is trained with its recipe under {profile.name}")
     if without := resolved.keys() - configs.keys():
         print(f"left out, as their datasets are: {', '.join(row for row in resolved if row in without)}")
 
