@@ -311,9 +311,15 @@ def test_a_file_of_another_backbone_is_refused(make_model, method, backbone, tmp
     assert "\n" not in str(caught.value)
 
 
-# That it learns
+# That it learns: an adapter, a prompt learner and a tuned tower here, all of them among the slow tests
+AT_ONCE = ("m2clip", "coop", "actionclip")
 
 
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(one, marks=() if one in AT_ONCE else pytest.mark.slow) for one in METHODS],
+    indirect=True,
+)
 def test_it_learns_eight_videos_by_heart(make_model, method, backbone, manifest, frames, tmp_path):
     if not is_trained(make_model, method):
         return
