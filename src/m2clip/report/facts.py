@@ -19,8 +19,8 @@ def sheets(profile: str) -> Path:
 
 def read_facts(profile: str, dataset: str) -> Line | None:
     """The facts of a dataset, or None where no sheet has been drawn."""
-    lines = _lines(sheets(profile) / f"{dataset}.csv")
-    return lines[0] if lines else None
+    found = lines(sheets(profile) / f"{dataset}.csv")
+    return found[0] if found else None
 
 
 def classes(facts: Line | None) -> int | None:
@@ -37,7 +37,7 @@ def overlap_file(profile: str, dataset: str) -> Path:
 def read_overlap(profile: str, dataset: str) -> list[Line] | None:
     """A line for each of those labels, or None where no sheet has been drawn."""
     path = overlap_file(profile, dataset)
-    return _lines(path) if path.exists() else None
+    return lines(path) if path.exists() else None
 
 
 def classes_file(profile: str, dataset: str) -> Path:
@@ -47,7 +47,7 @@ def classes_file(profile: str, dataset: str) -> Path:
 
 def read_classes(profile: str, dataset: str) -> list[Line]:
     """A line for each test video, in the order of the outcomes; none where labels have no verbs."""
-    return _lines(classes_file(profile, dataset))
+    return lines(classes_file(profile, dataset))
 
 
 def training_videos(profile: str, dataset: str) -> int | None:
@@ -82,10 +82,11 @@ class Parameters:
 
 def read_parameters() -> Parameters:
     """reports/complexity.csv, or nothing where it has not been counted."""
-    return Parameters(_lines(COMPLEXITY))
+    return Parameters(lines(COMPLEXITY))
 
 
-def _lines(path: Path) -> list[Line]:
+def lines(path: Path) -> list[Line]:
+    """The lines of a CSV by its columns; none where there is no file."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

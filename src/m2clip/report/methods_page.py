@@ -16,6 +16,9 @@ from m2clip.report.rendering import render
 PAGE = Path("docs/methods.md")
 SOURCES = Path(__file__).parents[1] / "methods"
 FRAMES = 8  # of the counts
+PUBLISHED = Path("experiments/published/table1_k400.csv")
+COMPONENTS = Path("reports/complexity_components.csv")
+ARCHITECTURES = Path("reports/complexity_architectures.csv")
 COUNTED = ("trainable_total", "gmacs_view", "gmacs_text")
 TITLE = re.compile(r"(?P<name>[^:(]+?) \((?P<paper>[^)]*)\)")
 COLUMNS = (
@@ -38,6 +41,7 @@ class Described:
 
     paper: authors, venue and section, where the first line names them. text: the docstring. trains: what its
     `groups` say is trained. settings: key, default and comment of each option. rows: that are declared.
+    parts: its trained groups with their parameters, in thousands.
     """
 
     name: str
@@ -48,10 +52,12 @@ class Described:
     options: Options
     settings: tuple[tuple[str, str, str], ...]
     rows: tuple[str, ...]
+    parts: tuple[tuple[str, str], ...]
 
 
 def described() -> Iterator[Described]:
     """Every method, in the order of the names of their files."""
+    components = facts.lines(COMPONENTS)
     for name in options.known():
         module = ast.parse((SOURCES / f"{name}.py").read_text(encoding="utf-8"))
         text, own = ast.get_docstring(module) or "", options.class_of(name)
@@ -59,12 +65,21 @@ def described() -> Iterator[Described]:
         groups = (
             node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name == "groups"
         )
+        rows = tuple(row for row, made in experiment.declared().items() if made.file.stem == name)
         yield Described(
             name=name, title=found["name"] if found else name, paper=found["paper"] if found else "",
             text=text, trains=next((ast.get_docstring(node) or "" for node in groups), ""), options=own(),
             settings=tuple(_settings(own)),
-            rows=tuple(row for row, made in experiment.declared().items() if made.file.stem == name),
+            rows=rows, parts=tuple(_parts(components, next(iter(rows), ""))),
         )  # fmt: skip
+
+
+def _parts(components: list[facts.Line], row: str) -> Iterator[tuple[str, str]]:
+    """The trained groups of a row, at the first number of frames that it was counted with."""
+    own = [line for line in components if line["row"] == row and line["kind"] == "trainable"]
+    for line in own:
+        if line["frames"] == own[0]["frames"]:
+            yield line["component"], f"{int(line['count']) / 1e3:,.1f}"
 
 
 def _settings(own: type[Options]) -> Iterator[tuple[str, str, str]]:
@@ -104,7 +119,32 @@ def overview(methods: list[Described]) -> Grid:
     return grid.plain("methods", "All methods", COLUMNS, lines)
 
 
+def architectures() -> Grid:
+    """Published lines that adapt no CLIP: counts of torchvision's very same architecture, and the printed."""
+    columns = (
+        Column("architecture", "Architecture", text=True),
+        Column("frames", "Frames"),
+        Column("parameters", "Parameters, M"),
+        Column("parameters_published", "as published"),
+        Column("gmacs", "GMACs a view"),
+        Column("gmacs_published", "as published"),
+    )
+    printed = {line["method"]: line for line in facts.lines(PUBLISHED)}
+    lines: list[list[Cell]] = [
+        [
+            one["architecture"],
+            one["frames"],
+            f"{int(one['trainable_total']) / 1e6:.1f}",
+            printed[one["architecture"]]["tunable_params_m"],
+            f"{float(one['gmacs_view']):.1f}",
+            printed[one["architecture"]]["gflops_per_view"],
+        ]
+        for one in facts.lines(ARCHITECTURES)
+    ]
+    return grid.plain("architectures", "Architectures that adapt no CLIP", columns, lines)
+
+
 def page() -> str:
     """The page as Markdown."""
     methods = list(described())
-    return render("methods.md.j2", methods=methods, overview=overview(methods))
+    return render("methods.md.j2", methods=methods, overview=overview(methods), architectures=architectures())
