@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from itertools import cycle, islice, takewhile
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,7 +31,7 @@ from m2clip.profiles import Profile
 from m2clip.report import declared
 from m2clip.report.figures import temporal_difference
 from m2clip.runs import RunKey
-from m2clip.stages import pipelines
+from m2clip.stages import pipelines, warm
 from m2clip.training import launch
 
 LOGS = Path(".work/logs")
@@ -146,8 +147,10 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
     print(f"To train and evaluate: {len(waiting)}, {jobs} at a time; logs in {logs}", flush=True)
     began, failed = time.monotonic(), []
     settings = _settings(gpus, jobs)
-    with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(_run, key, settings): key for key in waiting}
+    # Not with GPUs: a training takes long there, and no fork is to find what CUDA did before it.
+    forks = nullcontext() if alone or gpus else warm.python()
+    with forks as folder, ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(_run, key, settings, folder): key for key in waiting}
         for done, future in enumerate(as_completed(running), 1):
             key, code = running[future], future.result()
             failed += [key] if code else []
@@ -232,20 +235,24 @@ def _log(key: RunKey) -> Path:
     return LOGS / key.profile / f"{key.row}-{key.seed}.log"
 
 
-def _run(key: RunKey, settings: SimpleQueue[dict[str, str]]) -> int:
+def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None) -> int:
     """Both stages of a run and none before them, since what several have in common is done; the exit code.
 
     DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
-    enough; what was done until then is kept.
+    enough; what was done until then is kept. `forks` is the folder of a `python` with its imports done.
     """
     command, log = [*DVC, "repro", "--single-item", *_stages(key)], _log(key)
+    environment = ENVIRONMENT
+    if forks:
+        command[0] = str(forks / "python")
+        environment = ENVIRONMENT | {"PATH": f"{forks}{os.pathsep}{ENVIRONMENT['PATH']}"}
     log.parent.mkdir(parents=True, exist_ok=True)
     mine = settings.get()
     try:
         for _ in range(TRIES):
             with log.open("w", encoding="utf-8") as file:
                 code = subprocess.run(
-                    command, stdout=file, stderr=subprocess.STDOUT, check=False, env=ENVIRONMENT | mine
+                    command, stdout=file, stderr=subprocess.STDOUT, check=False, env=environment | mine
                 ).returncode
             if code == 0 or LOCKED not in log.read_text(encoding="utf-8"):
                 break
