@@ -1,5 +1,6 @@
 """Any plain CLIP of open_clip, by tag or from a file; and one clear line for everything else."""
 
+import hashlib
 import json
 import warnings
 from dataclasses import replace
@@ -15,9 +16,11 @@ from conftest import TINY, save_clip
 from m2clip.backbones import check, digest, shape_of
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError
+from m2clip.models import load_clip
 from m2clip.models.factory import build_model, pixels_of
 from m2clip.models.load_clip import open_backbone
 from m2clip.parsing import build
+from m2clip.weights import OPENAI
 
 EVERYWHERE = {"adapters": {"visual": {"site": "both"}, "text": {"layers": "all"}}}
 LABELS = ("pole vault", "tai chi")
@@ -232,13 +235,18 @@ def holding(state):
     return root
 
 
-def test_openais_own_file_is_opened_with_its_quickgelu(backbone, tmp_path):
+def test_openais_own_file_is_opened_with_its_quickgelu(backbone, tmp_path, monkeypatch):
     """TorchScript with three numbers among its half-precision weights; open_clip's reader refuses it."""
     half = {key: value.half() for key, value in load_file(backbone.pretrained).items()}
     numbers = {key: torch.tensor(1) for key in ("input_resolution", "context_length", "vocab_size")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(holding(half | numbers)).save(tmp_path / "tiny.pt")
+    with pytest.raises(UserError, match="holds code, and none of OpenAI's own files"):
+        open_backbone(replace(backbone, pretrained=str(tmp_path / "tiny.pt")))
+    own = hashlib.sha256((tmp_path / "tiny.pt").read_bytes()).hexdigest()
+    assert load_clip.openais_digests() >= {OPENAI} and own not in load_clip.openais_digests()
+    monkeypatch.setattr(load_clip, "openais_digests", lambda: {own})
     opened, _ = open_backbone(replace(backbone, pretrained=str(tmp_path / "tiny.pt")))
     assert gelus(opened) == {QuickGELU}
     for key, value in opened.state_dict().items():

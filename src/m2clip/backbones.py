@@ -5,7 +5,6 @@ So that a layer that does not exist is named before any training starts.
 
 import hashlib
 import importlib.util
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from m2clip.config import Backbone, Run
 from m2clip.errors import UserError, did_you_mean
-from m2clip.files import read_json
+from m2clip.files import parse_json, read_bytes, read_json
 
 SIZES = {"vision_cfg": ("layers", "width", "patch_size", "image_size"), "text_cfg": ("layers", "width")}
 # What else a plain ViT's model config may say; any other key is a tower that models/clip.py does not open.
@@ -29,6 +28,8 @@ PLAIN = {
         "norm_kwargs",
     ),
 }
+LARGEST = {"layers": 512, "width": 65_536, "patch_size": 4_096, "image_size": 4_096}
+LONGEST_HEADER = 100_000_000  # bytes, as safetensors has it
 WHOLE = ("embed_dim", "quick_gelu", "init_logit_scale", *SIZES)
 
 
@@ -98,7 +99,7 @@ def _odd(config: Any) -> str:
             if key not in (*sizes, *PLAIN[section]) and value and default.get(key) != value:
                 return f"{section}.{key} {value}"
         for key in sizes:
-            if type(tower.get(key)) is not int or tower[key] < 1:
+            if type(tower.get(key)) is not int or not 1 <= tower[key] <= LARGEST[key]:
                 return f"{section}.{key} {tower.get(key, 'left out')}"
     if type(towers.get("embed_dim")) is not int or towers["embed_dim"] < 1:
         return f"embed_dim {towers.get('embed_dim', 'left out')}"
@@ -164,7 +165,7 @@ def _shapes(path: Path) -> dict[str, list[int]]:
             length = int.from_bytes(file.read(8), "little")
             if length > path.stat().st_size:
                 raise ValueError("its header is cut off")
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(min(length, LONGEST_HEADER)))
         return {name: value["shape"] for name, value in header.items() if name != "__metadata__"}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"backbone.pretrained: {path}: no safetensors file: {error}") from None
@@ -173,13 +174,15 @@ def _shapes(path: Path) -> dict[str, list[int]]:
 def digest(backbone: Backbone) -> str:
     """What a run is pinned to: sha256 of weights and model config, or the name of open_clip's weights."""
     weights = weights_file(backbone)
-    if weights is None:
-        found = hashlib.sha256(backbone.pretrained.encode())
-    else:
-        about = weights.stat()
-        found = _sha256(weights, about.st_size, about.st_mtime_ns).copy()
-    found.update(Path(backbone.config).read_bytes() if backbone.config else backbone.name.encode())
+    found = hashlib.sha256(backbone.pretrained.encode()) if weights is None else sha256_of(weights).copy()
+    found.update(read_bytes(Path(backbone.config)) if backbone.config else backbone.name.encode())
     return found.hexdigest()
+
+
+def sha256_of(file: Path) -> Any:
+    """sha256 of a file as it is now, which is read once."""
+    about = file.stat()
+    return _sha256(file, about.st_size, about.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)

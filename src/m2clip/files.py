@@ -7,6 +7,7 @@ key of row files. Dates are texts.
 
 import copy
 import json
+import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,21 @@ def read_json(path: Path) -> Any:
         UserError: naming the file and what is wrong with it.
     """
     try:
-        return json.loads(read_text(path), object_pairs_hook=_once)
-    except RecursionError:
-        raise UserError(f"{path}: not valid JSON: too many levels") from None
+        return parse_json(read_text(path))
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The content of a JSON text, such as the header of a file of weights.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("too many levels") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -121,14 +132,33 @@ def read_text(path: Path) -> str:
         UserError: where it is missing, no regular file, cannot be read, is too large or no UTF-8.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}")
-        if (size := path.stat().st_size) > LARGEST:
-            raise UserError(f"{path}: {size:,} bytes are too many; at most {LARGEST:,} are read")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
+        return read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a small file.
+
+    Raises:
+        UserError: where it is missing, no regular file, cannot be read or is too large.
+    """
+    check_regular(path)
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise UserError(f"{path}: {size:,} bytes are too many; at most {LARGEST:,} are read")
+        return path.read_bytes()
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def check_regular(path: Path) -> None:
+    """Raise a UserError unless a file is there that ends: no folder, no pipe, no device."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path}: is {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}")

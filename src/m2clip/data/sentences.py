@@ -11,7 +11,7 @@ from pathlib import Path
 
 from m2clip.config import Data
 from m2clip.errors import UserError
-from m2clip.files import read_mapping
+from m2clip.files import read_bytes, read_mapping
 
 KEY = "data.sentences"
 
@@ -48,10 +48,12 @@ def digest(data: Data) -> str | None:
 
 
 def _bytes(path: str) -> bytes:
+    if not Path(path).exists():
+        raise UserError(f"{KEY}: there is no file {path}")
     try:
-        return Path(path).read_bytes()
-    except OSError:
-        raise UserError(f"{KEY}: there is no file {path}") from None
+        return read_bytes(Path(path))
+    except UserError as error:
+        raise UserError(f"{KEY}: {error}") from None
 
 
 @lru_cache(maxsize=4)

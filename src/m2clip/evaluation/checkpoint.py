@@ -124,7 +124,9 @@ def open_checkpoint(folder: Path, device: str, weights: Path | None = None) -> T
 
 
 def _without_weights(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {**config, "backbone": {**config["backbone"], "pretrained": None}}
+    backbone = config.get("backbone")
+    named = backbone if isinstance(backbone, Mapping) else {}
+    return {**config, "backbone": {**named, "pretrained": None}}
 
 
 def _found(backbone: Backbone, folder: Path, weights: Path | None) -> Backbone:

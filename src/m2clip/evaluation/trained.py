@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from m2clip import backbones
 from m2clip.config import Backbone, Run
 from m2clip.data import sentences
 from m2clip.errors import UserError
 from m2clip.models.factory import build_model
 from m2clip.models.method import Method
-from m2clip.models.weights_io import fill, load_weights
+from m2clip.models.weights_io import check_fits, fill, load_weights
 from m2clip.parsing import build
 
 
@@ -48,6 +50,8 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
     if content["inputs"].get("sentences") != sentences.digest(config.data):
         raise UserError(f"{path}: was trained with other sentences than {config.data.sentences} has now")
     labels = tuple(saved.about["labels"])
+    with torch.random.fork_rng():  # sizes are compared before memory is taken, whoever wrote the config
+        check_fits(build_model(config, labels, saved.about["seed"], "meta")[0], saved, path)
     model, tokenizer = build_model(config, labels, saved.about["seed"], device)
     fill(model, saved, path)
     return TrainedRun(model, config, labels, tokenizer)

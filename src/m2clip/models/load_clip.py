@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 
-from m2clip.backbones import shape_of, weights_file
+from m2clip.backbones import sha256_of, shape_of, weights_file
 from m2clip.config import Backbone
 from m2clip.errors import UserError, did_you_mean
+from m2clip.files import read_json
 
 
 def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
@@ -48,7 +49,9 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
                 f"{did_you_mean(config.pretrained, known)}; it has {known}, or name a file"
             )
         try:
-            if weights is not None and is_openais(weights):
+            if weights is not None:
+                _check_room(config.name, weights)
+            if weights is not None and is_torchscript(weights):
                 clip = _of_openai(config.name, weights, device)
             else:
                 _check_activation(config, weights)
@@ -65,7 +68,12 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
             raise UserError(
                 f"backbone.pretrained: {config.pretrained}: cannot be opened as {config.name}: {said}"
             ) from None
-    for parameter in clip.parameters():
+    for name, parameter in clip.named_parameters():
+        if not parameter.is_meta and not torch.isfinite(parameter).all():
+            raise UserError(
+                f"backbone.pretrained: {config.pretrained}: {name} has values that are no finite numbers; "
+                "take other weights"
+            )
         parameter.requires_grad_(False)
     return clip.eval(), _tokenizer(config.name, json.dumps(open_clip.get_model_config(config.name)))
 
@@ -78,8 +86,21 @@ def _tokenizer(name: str, sizes: str) -> Any:
     return open_clip.get_tokenizer(name)
 
 
-def is_openais(weights: Path) -> bool:
-    """Whether a file is as OpenAI gives them out: TorchScript, which open_clip's reader of files refuses."""
+def _check_room(name: str, weights: Path) -> None:
+    """Raise a UserError where a file is too small for a model's weights, before memory is taken for them."""
+    import open_clip
+
+    with torch.device("meta"), _quietly():
+        needed = sum(weight.numel() for weight in open_clip.create_model(name, device="meta").parameters())
+    if needed > (size := weights.stat().st_size):
+        raise UserError(
+            f"backbone.pretrained: {weights}: cannot be opened as {name}: {size:,} bytes cannot hold its "
+            f"{needed:,} parameters"
+        )
+
+
+def is_torchscript(weights: Path) -> bool:
+    """Whether a file is TorchScript, as OpenAI gives its own out; open_clip's reader of files refuses it."""
     if not zipfile.is_zipfile(weights):
         return False
     with zipfile.ZipFile(weights) as archive:
@@ -90,12 +111,26 @@ def _of_openai(name: str, weights: Path, device: str) -> Any:
     """A CLIP with the weights of OpenAI's own file, with the QuickGELU that it was trained with."""
     import open_clip
 
+    if sha256_of(weights).hexdigest() not in openais_digests():
+        raise UserError(
+            f"backbone.pretrained: {weights}: is TorchScript, which holds code, and none of OpenAI's own "
+            "files; only those are opened: save the weights as safetensors"
+        )
     state = torch.jit.load(weights, map_location="cpu").state_dict()
     sizes = ("input_resolution", "context_length", "vocab_size")
     with _quietly():
         clip = open_clip.create_model(name, device=device, force_quick_gelu=True)
     clip.load_state_dict({key: value for key, value in state.items() if key not in sizes})
     return clip
+
+
+def openais_digests() -> set[str]:
+    """sha256 of OpenAI's own files, from the addresses that open_clip has of them."""
+    import open_clip
+
+    known = open_clip.pretrained._PRETRAINED.values()
+    addresses = [tags["openai"].get("url", "") for tags in known if "openai" in tags]
+    return {part for address in addresses for part in address.split("/") if len(part) == 64}
 
 
 def _check_activation(config: Backbone, weights: Path | None) -> None:
@@ -105,7 +140,9 @@ def _check_activation(config: Backbone, weights: Path | None) -> None:
         return
     import open_clip
 
-    trained = bool(json.loads(told.read_text(encoding="utf-8")).get("model_cfg", {}).get("quick_gelu"))
+    content = read_json(told)
+    sizes = content.get("model_cfg") if isinstance(content, dict) else None
+    trained = bool(isinstance(sizes, dict) and sizes.get("quick_gelu"))
     if trained != bool(open_clip.get_model_config(config.name).get("quick_gelu")):
         plain = config.name.removesuffix("-quickgelu")
         raise UserError(

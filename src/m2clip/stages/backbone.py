@@ -173,7 +173,7 @@ def resume(checkpoint: Path, state: State) -> Progress:
     """Go on from a checkpoint, if there is one."""
     if not checkpoint.exists():
         return Progress(revision())
-    packed = torch.load(checkpoint, weights_only=False, map_location=state.device)
+    packed = torch.load(checkpoint, weights_only=True, map_location=state.device)
     state.unpack(packed["state"])
     return Progress(packed["commit"], packed["rows"], packed["seconds"])
 
