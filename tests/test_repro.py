@@ -104,6 +104,16 @@ def test_all_rows_are_run_and_a_plain_repro_renders(dvc):
     assert sorted(trained) == sorted(of_row(row) for row in pipelines.rows_of(profiles.read("paper")))
 
 
+def test_after_main_rows_begin_with_those_that_took_longest(dvc):
+    for row, training, evaluation in (("te", 10, 5), ("clip", 2, 20), ("td", 8, 6), ("main", 1, 1)):
+        key = RunKey("paper", row, 0)
+        for path, seconds in ((key.provenance, training), (key.evaluation_provenance, evaluation)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"seconds": seconds}))
+    _, *trained, _ = dvc.call("paper", "1", "--rows", "ted", "td", "te", "main", "clip", "aim")
+    assert trained == [of_row(row) for row in ("main", "clip", "te", "td", "ted", "aim")]
+
+
 def test_without_a_word_the_papers_own_rows_are_run(dvc):
     """In the root's pipeline, which lists all: so none of the others may be run for the report."""
     _, *trained, last = dvc.call("embedded", "1")

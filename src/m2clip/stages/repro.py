@@ -127,9 +127,19 @@ def _resolved(profile: str) -> dict[str, bytes]:
 
 
 def _waiting(base: Profile, names: Sequence[str], changed: set[str]) -> list[RunKey]:
-    """Runs of the rows that are out of date, in the rows' order."""
+    """Runs of the rows that are out of date: `main`, then those that took longest when they were last run.
+
+    A long run that begins last would leave the other cores idle. Without earlier runs it is the rows' order.
+    """
     keys = runs.declared(base.name, names, profiles.seeds(base))
-    return [key for key in keys if changed & set(_stages(key))]
+    waiting = [key for key in keys if changed & set(_stages(key))]
+    return sorted(waiting, key=lambda key: (key.row != experiment.MAIN, -_took(key)))
+
+
+def _took(key: RunKey) -> float:
+    """Seconds of a run's training and evaluation as they were recorded, 0 where none are."""
+    parts = (runs.read_provenance(key), runs.read_evaluation(key))
+    return sum(float(part.get("seconds", 0)) for part in parts if part)
 
 
 def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
