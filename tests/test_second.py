@@ -14,6 +14,7 @@ from m2clip.seeds import generator
 from m2clip.synthetic import plans, sets
 from m2clip.synthetic.second import film, places, things, verbs, words
 from m2clip.synthetic.second.actions import draw_extras
+from m2clip.synthetic.second.words import ALIKE, OBJECTS, TRAINED, UNTRAINED, VERBS
 from m2clip.synthetic.stills import still
 from m2clip.synthetic.worlds import SECOND, told_by
 from m2clip.training import levels
@@ -188,23 +189,23 @@ def texts_by_word(texts):
 def test_levels_count_each_factor():
     """One of 72 videos is taken for another object, two for another verb."""
     labels = SECOND.labels["k400"]
-    object_wrong = labels.index("a wheel sliding")
-    wrong = ((0, next(k for k, label in enumerate(labels) if told_by(label).verb == "rolling" and k)),)
+    object_wrong = labels.index("a wheel darting")
+    wrong = ((0, next(k for k, label in enumerate(labels) if told_by(label).verb == "sliding" and k)),)
     wrong += (
-        (object_wrong, labels.index("a wheel hopping")),
-        (object_wrong + 1, labels.index("a wheel sliding")),
+        (object_wrong, labels.index("a wheel soaring")),
+        (object_wrong + 1, labels.index("a wheel darting")),
     )
     found = levels.of_actions(shown(texts_by_word, "k400", wrong), texts_by_word, SECOND)
     assert found["k400 top-1"] == pytest.approx(100 * 69 / 72)
     assert found["k400 object"] == pytest.approx(100 * 71 / 72)
     assert found["k400 verb"] == pytest.approx(100 * 70 / 72)
-    assert 100 * 69 / 72 <= found["k400 top-5"] <= 100 and found["k400 rolling"] == 100
+    assert 100 * 69 / 72 <= found["k400 top-5"] <= 100 and found["k400 sliding"] == 100
     assert found["k400 verbs solved by stills"] == 100
 
 
 def test_levels_tell_trained_verbs_from_untrained_ones():
     labels = SECOND.labels["hmdb51"]
-    wrong = ((labels.index("something rolling"), labels.index("something rising")),)
+    wrong = ((labels.index("something sliding"), labels.index("something rising")),)
     found = levels.of_unseen("hmdb51", shown(texts_by_word, "hmdb51", wrong), texts_by_word, SECOND)
     assert found["hmdb51 top-1, trained verbs"] == pytest.approx(100 * 11 / 12)
     assert found["hmdb51 top-1, untrained verbs"] == 100
@@ -235,19 +236,29 @@ def test_measure_draws_videos_and_restores_the_model(monkeypatch):
     assert {"ssv2 top-1", "ssv2 mean |r|", "ucf101 top-1, untrained verbs", "hmdb51 top-1"} <= set(found)
 
 
-def test_sentences_repel_only_above_the_ceiling(monkeypatch):
-    """Two prompts of each of three sentences; the hinge is the sum of what is above the ceiling."""
+def test_verbs_that_stills_hardly_tell_apart_are_the_trained_ones():
+    """Each object of Synth-K400 has all of one group or two of each of two, and no verb is in two groups."""
+    assert len(set(TRAINED)) == len(TRAINED) == 12 and not set(TRAINED) & set(UNTRAINED)
+    assert sorted(TRAINED + UNTRAINED) == sorted(VERBS)
+    for thing in OBJECTS[:12]:
+        own = {told_by(label).verb for label in SECOND.labels["k400"] if told_by(label).thing == thing}
+        assert len(own) == 6 and sorted(len(own & set(group)) for group in ALIKE) in ([0, 2, 4], [1, 2, 3])
+
+
+def test_sentences_repel_above_the_ceiling_and_templates_attract_below_the_floor(monkeypatch):
+    """Of three sentences the first two are templates; the third is near the first, and unlike the second."""
     from m2clip.training import pretraining
 
-    features = F.normalize(torch.tensor([[1.0, 0.2], [1.0, 0.0], [-1.0, 1.0]] * 2), dim=-1)
+    features = F.normalize(torch.tensor([[1.0, 0.2], [0.2, 1.0], [1.0, 0.0]] * 2), dim=-1)
     monkeypatch.setattr(pretraining, "sentences", lambda *_: ["a", "b", "c"])
     monkeypatch.setattr(pretraining, "encode_text", lambda *_: features)
-    state = State(torch.nn.Module(), None, None, world=SECOND)
+    state = State(torch.nn.Module(), None, None, world=replace(SECOND, pairs=(("a", "b"),)))
     state.model.logit_scale = torch.zeros(())
+    near, low, lower = (float(features[i] @ features[j]) for i, j in ((0, 2), (0, 1), (1, 2)))
+    ceiling, floor = OF_SECOND.text_ceiling, OF_SECOND.text_floor
+    assert near > ceiling and lower < low < floor
     loss = text_loss(state, lambda prompts: prompts, OF_SECOND, np.random.default_rng(0))
-    near = (features[0] @ features[1]).item()
-    assert near > OF_SECOND.text_ceiling
-    assert loss.item() == pytest.approx(2 * (near - OF_SECOND.text_ceiling) / 3, abs=1e-6)
+    assert loss.item() == pytest.approx(2 * (near - ceiling) / 3 + (floor - low), abs=1e-6)
 
 
 def test_the_card_says_which_levels_are_met():

@@ -100,6 +100,8 @@ def page(told: dict[str, Any]) -> str:
     command = "make backbone" + (f" PROFILE={profile}" if guessed != chance(SMALL) else "")
     top = recipe.get("text_ceiling")
     ceiling = f", which parts sentences only where their similarity is above {top}" if top else ""
+    if floor := recipe.get("text_floor"):
+        ceiling += f" and draws labels of Synth-SSv2 together where it is below {floor}"
     threads = "one thread" if told["threads"] == 1 else f"{told['threads']} threads"
     where = told["machine"] if told.get("device", "cpu") == "cpu" else told["device"]
     return f"""# {told["name"]}
