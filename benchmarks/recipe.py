@@ -39,11 +39,11 @@ def overrides(arguments: list[str]) -> dict[str, Any]:
     return nested
 
 
-def measure(row: str, over: dict[str, Any]) -> dict[str, Any]:
-    """Train a row with overrides and score it on the validation draw."""
+def measure(row: str, over: dict[str, Any], profile: str = PROFILE) -> dict[str, Any]:
+    """Train a row of a profile with overrides and score it on the validation draw."""
     seed = over.pop("seed", 0)
-    config = build(Run, merge(plain(experiment.resolve(row, profiles.read(PROFILE))), over))
-    dataset = manifest.read(Path("data") / PROFILE / config.data.dataset)
+    config = build(Run, merge(plain(experiment.resolve(row, profiles.read(profile))), over))
+    dataset = manifest.read(Path("data") / profile / config.data.dataset)
     model, _ = build_model(config, dataset.labels, seed, device_name())
     began = time.process_time()
     if config.train.steps:

@@ -1,7 +1,7 @@
-"""Choose the learning rate of methods on the validation draw, as experiments/sweep.yaml says.
+"""Choose the learning rate of methods on the validation draw, as experiments/sweeps/<profile>.yaml says.
 
-    python benchmarks/sweep.py xclip aim           # these rows; without names all
-    python benchmarks/sweep.py --show              # the rates that the records choose
+    python benchmarks/sweep.py embedded xclip aim  # these rows; without names all
+    python benchmarks/sweep.py embedded --show     # the rates that the records choose
 
 Tries that are recorded are not run again, so it can be stopped and goes on. No test video is read.
 """
@@ -9,8 +9,8 @@ Tries that are recorded are not run again, so it can be stopped and goes on. No 
 import csv
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +18,8 @@ from m2clip import backbones, experiment, profiles
 from m2clip.config import Run
 from m2clip.files import read_mapping
 
-SPEC = Path("experiments/sweep.yaml")
+SPECS = Path("experiments/sweeps")
+RESULTS = Path("benchmarks/results")
 
 
 @dataclass(frozen=True)
@@ -29,32 +30,69 @@ class Try:
     top1: float
 
 
-def spec() -> dict[str, Any]:
-    """experiments/sweep.yaml."""
-    return read_mapping(SPEC)
+@dataclass(frozen=True)
+class Sweep:
+    """The search of a profile: the rates that its rows begin at, factors on these, share of the steps."""
 
+    profile: str
+    share: float
+    factors: tuple[float, ...]
+    first: dict[str, float]
 
-def rows() -> dict[str, float]:
-    """The rows that are swept, with the rates that they begin at."""
-    return {row: float(rate) for row, rate in spec()["first"].items()}
+    @property
+    def records(self) -> Path:
+        """Its tries, one a line; those of `embedded` are older than the other profiles' searches."""
+        return RESULTS / ("sweep.csv" if self.profile == "embedded" else f"sweep_{self.profile}.csv")
 
+    @cached_property
+    def base(self) -> profiles.Profile:
+        """Its profile."""
+        return profiles.read(self.profile)
 
-def recorded(row: str, config: Run) -> list[Try]:
-    """The tries of a row with this backbone, in the order in which they were run."""
-    path, digest = Path(spec()["records"]), backbones.digest(config.backbone)[:12]
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [line for line in csv.DictReader(file) if (line["row"], line["backbone"]) == (row, digest)]
-    return [Try(float(line["lr"]), float(line["validation_vc"] or line["validation_eq11"])) for line in lines]
+    def config(self, row: str) -> Run:
+        """A row's config under the profile."""
+        return experiment.resolve(row, self.base)
 
+    def tries(self, row: str) -> list[Try]:
+        """The recorded tries of a row with the profile's backbone, in the order in which they were run."""
+        if not self.records.exists():
+            return []
+        digest = backbones.digest(self.config(row).backbone)[:12]
+        with self.records.open(encoding="utf-8", newline="") as file:
+            lines = [
+                line for line in csv.DictReader(file) if (line["row"], line["backbone"]) == (row, digest)
+            ]
+        return [
+            Try(float(line["lr"]), float(line["validation_vc"] or line["validation_eq11"])) for line in lines
+        ]
 
-def next_rate(first: float, done: list[Try]) -> float | None:
-    """The rate of the next try; None where all are done."""
-    for factor in spec()["factors"]:
-        if not any(abs(one.lr / (first * factor) - 1) < 1e-6 for one in done):
-            return first * factor
-    return None
+    def next_rate(self, row: str, done: list[Try]) -> float | None:
+        """The rate of the next try; None where all are done."""
+        for factor in self.factors:
+            rate = self.first[row] * factor
+            if not any(abs(one.lr / rate - 1) < 1e-6 for one in done):
+                return rate
+        return None
+
+    def chosen(self, row: str) -> float | None:
+        """The rate that the records choose, to two digits; None while tries are missing."""
+        done = self.tries(row)
+        return None if self.next_rate(row, done) else float(f"{best(done).lr:.1e}")
+
+    def at_an_end(self, row: str) -> bool:
+        """Whether the best rate is the lowest or the highest of those tried: a better one may lie beyond."""
+        done = self.tries(row)
+        rates = [one.lr for one in done]
+        return bool(done) and best(done).lr in (min(rates), max(rates))
+
+    def run(self, row: str) -> None:
+        """Run what is missing of a row's tries, and record each."""
+        from recipe import append, measure
+
+        while (rate := self.next_rate(row, self.tries(row))) is not None:
+            steps = round(self.config(row).train.steps * self.share)
+            line = measure(row, {"train": {"lr": rate, "steps": steps}}, self.profile)
+            append(self.records, line | {"command": f"benchmarks/sweep.py {self.profile} {row}"})
 
 
 def best(done: list[Try]) -> Try:
@@ -62,43 +100,25 @@ def best(done: list[Try]) -> Try:
     return min(done, key=lambda one: (-one.top1, one.lr))
 
 
-def chosen(row: str) -> float | None:
-    """The rate that the records choose, to two digits; None while tries are missing."""
-    config = experiment.resolve(row, profiles.read(spec()["profile"]))
-    done = recorded(row, config)
-    return None if next_rate(rows()[row], done) else float(f"{best(done).lr:.1e}")
-
-
-def at_an_end(row: str) -> bool:
-    """Whether the best rate is the lowest or the highest of those tried: a better one may lie beyond."""
-    done = recorded(row, experiment.resolve(row, profiles.read(spec()["profile"])))
-    rates = [one.lr for one in done]
-    return bool(done) and best(done).lr in (min(rates), max(rates))
-
-
-def run(row: str) -> None:
-    """Run what is missing of a row's tries, and record each."""
-    from recipe import append, measure
-
-    settings = spec()
-    config = experiment.resolve(row, profiles.read(settings["profile"]))
-    while (rate := next_rate(rows()[row], recorded(row, config))) is not None:
-        steps = round(config.train.steps * settings["share"])
-        line = measure(row, {"train": {"lr": rate, "steps": steps}}) | {
-            "command": f"benchmarks/sweep.py {row}"
-        }
-        append(Path(settings["records"]), line)
+def read(profile: str) -> Sweep:
+    """The search of a profile."""
+    spec = read_mapping(SPECS / f"{profile}.yaml")
+    first = {row: float(rate) for row, rate in spec["first"].items()}
+    return Sweep(profile, float(spec["share"]), tuple(map(float, spec["factors"])), first)
 
 
 def main() -> None:
     """Run, or show."""
     torch.set_num_threads(1)
-    if sys.argv[1:] == ["--show"]:
-        for row in rows():
-            print(f"{row}: {chosen(row)}{' (at an end of those tried)' if at_an_end(row) else ''}")
+    profile, *rows = sys.argv[1:] or ["embedded"]
+    sweep = read(profile)
+    if rows == ["--show"]:
+        for row in sweep.first:
+            end = " (at an end of those tried)" if sweep.at_an_end(row) else ""
+            print(f"{row}: {sweep.chosen(row)}{end}")
         return
-    for row in sys.argv[1:] or rows():
-        run(row)
+    for row in rows or sweep.first:
+        sweep.run(row)
 
 
 if __name__ == "__main__":
