@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -341,8 +340,6 @@ def test_a_removed_row_leaves_nothing_behind(monkeypatch):
     fake.declare(kept, tables={"tables": {"main": {"title": "T", "rows": ["main"]}}})
     fake.resolve("main", {"decoder": {"heads": ["vc"]}})
     after = rendered(monkeypatch)
-    page = after["reports/fake/index.html"]
-    after["reports/fake/index.html"] = re.sub(rb"base64,[^\"]*", b"", page)  # whose letters say nothing
     left_out = b"Made with another config than the declared one, so left out: fake/main/0."
     assert left_out in after["reports/fake/README.md"]
     assert not any("ssv2" in path or b"ssv2" in content.lower() for path, content in after.items())

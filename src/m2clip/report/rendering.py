@@ -1,7 +1,5 @@
-"""Templates: the same sections as Markdown and as one HTML file, a table also as LaTeX; here is no markup."""
+"""Templates: the same sections as Markdown and as one HTML page, a table also as LaTeX; here is no markup."""
 
-import base64
-import io
 import re
 from collections.abc import Callable
 from functools import cache
@@ -16,11 +14,6 @@ from m2clip.report.numbers import NEAR_CHANCE
 from m2clip.report.parts import Heading, Picture, Points
 
 HERE = Path(__file__).parent / "templates"
-KINDS = {"csv": "text/csv;charset=utf-8", "tex": "text/plain;charset=utf-8", "pdf": "application/pdf"}
-COLOURS, QUALITY = (
-    256,
-    80,
-)  # of an embedded picture: of what is drawn, of WebP, where a difference is not seen
 LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -62,29 +55,6 @@ def latex(text: object) -> str:
     return "".join(LATEX.get(character, character) for character in str(text))
 
 
-def uri(path: Path) -> str:
-    """A file as an address that needs no network."""
-    return _uri(path.read_bytes(), KINDS[path.suffix[1:]])
-
-
-def image(picture: Picture, path: Path) -> str:
-    """A PNG as an address, smaller: what is drawn in few colours, frames of videos as WebP."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    with Image.open(path) as found:
-        colours = found.convert("RGB")
-    if picture.drawn:
-        colours.quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(stream, format="PNG")
-    else:
-        colours.save(stream, format="WEBP", quality=QUALITY, method=6)
-    return _uri(stream.getvalue(), "image/png" if picture.drawn else "image/webp")
-
-
-def _uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
 @cache
 def _environment(tex: bool) -> Environment:
     """TeX has braces and percent signs of its own, so its templates have other delimiters."""
@@ -99,7 +69,7 @@ def _environment(tex: bool) -> Environment:
     )  # fmt: skip
     made.filters |= {
         "md": markdown, "tex": latex, "shown": grid.shown, "order": grid.order, "sources": grid.sources,
-        "uri": uri, "image": image, "file": lambda name: (HERE / name).read_text(encoding="utf-8"),
+        "file": lambda name: (HERE / name).read_text(encoding="utf-8"),
     }  # fmt: skip
     made.tests |= TESTS
     return made

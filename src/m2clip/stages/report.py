@@ -78,9 +78,7 @@ def main() -> None:
     for section in page.sections:
         if section.page:
             _write(folder / section.page, render("section.md.j2", page=page, section=section))
-    _write(
-        folder / "index.html", render("index.html.j2", page=page, folder=folder, behind=provenance.of_cell)
-    )
+    _write(folder / "index.html", render("index.html.j2", page=page, behind=provenance.of_cell))
     main_row = found.rows[experiment.MAIN]
     _write(folder / "main.json", dvc_plots.metrics(main_row))
     _write(folder / "plots" / "main_curves.csv", dvc_plots.curves(main_row))

@@ -13,12 +13,15 @@ const go = () => {
     if (link.hash === `#${section.id}`) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
+  document.body.classList.toggle("first", section === sections[0]);
   if (target?.tagName === "DETAILS") target.open = true;
-  if (target) target.scrollIntoView();
+  if (target === section) scrollTo(0, 0);
+  else target?.scrollIntoView();
   fold();
 };
 document.body.classList.add("one");
 addEventListener("hashchange", go);
+addEventListener("load", go);  // after the browser's own leap to what the address names
 narrow.addEventListener("change", fold);
 go();
 
