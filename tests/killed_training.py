@@ -21,7 +21,7 @@ from m2clip.data import manifest
 from m2clip.parsing import build
 
 
-def at_call(number, original, before=lambda *arguments: None):
+def at_call(number, original, before=lambda *arguments, **more: None):
     """A function that dies at its so-manyeth call, after `before`."""
     calls = 0
 

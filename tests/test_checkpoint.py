@@ -118,7 +118,7 @@ def test_a_damaged_checkpoint_is_not_gone_on_with(
     damage, older, configs, manifest, whole, tmp_path, capfd, monkeypatch
 ):
     if older:
-        monkeypatch.setattr(Path, "unlink", lambda path: None)
+        monkeypatch.setattr(Path, "unlink", lambda path, **more: None)
     tiny_runs.run_until(5, configs[False], manifest, tmp_path)
     monkeypatch.undo()
     assert sorted(path.stem for path in tmp_path.iterdir()) == (["00000002"] if older else []) + ["00000004"]

@@ -150,7 +150,8 @@ def _of_entry(file: Path, name: str, values: Any, switches: tuple[Switch, ...]) 
         raise UserError(f"{where}: {key}: it is not on {key}; add that to `on`")
     if name == MAIN and (common or entry != Entry()):
         raise UserError(f"{where}: must be empty; {PARAMS} says what differs")
-    if "method" in common or "dataset" in (common.get("data") or {}):
+    data = common.get("data")
+    if "method" in common or (isinstance(data, Mapping) and "dataset" in data):
         raise UserError(f"{where}: the file's name is the method, and `on` says the datasets; take them out")
     for at, dataset in enumerate(entry.on):
         base = {"method": file.stem} | ({} if name == MAIN else {"data": {"dataset": dataset}})
@@ -288,7 +289,7 @@ def twin(base: Profile) -> str | None:
 
 def _without_recipe(over: dict[str, Any], base: Profile) -> Run:
     """The config of some differences under a profile; zero-shot sets, which change no training, aside."""
-    dataset = (over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400")
+    dataset = str((over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400"))
     below = override(base.sections(over["method"]), base.datasets.get(dataset, {}))
     config = build(Run, override(below, over))
     data = replace(config.data, dataset=dataset)
@@ -305,7 +306,7 @@ def resolve(name: str, base: Profile | None = None) -> Run:
     source = str(PARAMS) if name == MAIN else row_of(name).source
     over = differences(name)
     build(Run, over, source=source)  # so that a mistake is blamed on the file that holds it
-    dataset = (over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400")
+    dataset = str((over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400"))
     if dataset not in DATASETS:
         raise UserError(
             f"{source}: data.dataset: there is no dataset {dataset}{did_you_mean(dataset, DATASETS)}"

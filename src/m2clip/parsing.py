@@ -43,6 +43,8 @@ def override(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         UserError: where one of the two says it in both.
     """
     for train in (below.get("train") or {}, over.get("train") or {}):
+        if not isinstance(train, Mapping):
+            raise UserError(f"train: expected keys and values, got {shown(train)}")
         for steps, epochs in EITHER:
             if train.get(steps) is not None and train.get(epochs) is not None:
                 raise UserError(f"train.{steps} and train.{epochs} are both given; keep one")

@@ -52,7 +52,7 @@ class Profile:
     backbone: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
     evaluate: dict[str, Any] = field(default_factory=dict)
-    methods: dict[str, Any] = field(default_factory=dict)  # how each method is trained under this profile
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)  # how each is trained under this profile
     datasets: dict[str, Any] = field(default_factory=dict)
     synthetic: dict[str, Any] = field(
         default_factory=dict

@@ -1,16 +1,20 @@
-"""A full or read-only disk: one line and nothing half-written in `prepare`; nothing but time with a cache."""
+"""What a machine lacks, disk or memory: one line and nothing half-written; nothing but time with a cache."""
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import video_files
+from m2clip import paths
 from m2clip.data import annotations, build_manifest, dataset, probing
 from m2clip.data.frame_cache import FrameCache
-from m2clip.errors import UserError
+from m2clip.errors import UserError, guarded
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
@@ -132,3 +136,66 @@ def test_a_full_cache_is_told_once_and_read_on(prepared, tmp_path, monkeypatch, 
         assert len(found.frames(index, [0])) == 1
     assert told(capfd) == 1
     assert (found.cache.get("0.mp4", [3]) == kept).all()
+
+
+MACHINE = {
+    "full": (FULL, "No space left on device"),
+    "read-only": (READ_ONLY, "Read-only file system"),
+    "forbidden": (PermissionError(errno.EACCES, "Permission denied", "a\x1bb"), r"a\x1bb: Permission denied"),
+    "memory": (MemoryError(), "raise train.accumulate or lower train.batch"),
+    "memory of a GPU": (torch.OutOfMemoryError("CUDA out of memory."), "lower train.batch"),
+    "memory of torch": (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "lower train.batch"),
+    "what strangers wrote": (UserError("a\x1b[31m\nb"), r"error: a\x1b[31m\nb"),
+}
+
+
+@pytest.mark.parametrize(("error", "said"), MACHINE.values(), ids=MACHINE)
+def test_what_the_machine_lacks_is_one_line_of_any_command(capsys, error, said):
+    with pytest.raises(SystemExit) as ended:
+        guarded(fail(error))
+    line = capsys.readouterr().err
+    assert ended.value.code == 1 and line.startswith("error: ") and said in line
+    assert line[:-1].isprintable() and line.endswith("\n")
+
+
+def test_a_mistake_of_ours_keeps_its_trace():
+    with pytest.raises(OSError, match="not known"):
+        guarded(fail(OSError(errno.ECONNREFUSED, "not known")))
+    with pytest.raises(ZeroDivisionError):
+        guarded(lambda: print(1 / 0))
+
+
+def test_an_output_is_never_written_through_a_hard_link(tmp_path):
+    """As DVC's cache has them."""
+    cache, output = tmp_path / "cache", tmp_path / "output.txt"
+    cache.write_text("kept")
+    os.link(cache, output)
+    with paths.written_anew(output) as part:
+        part.write_text("new")
+    assert (cache.read_text(), output.read_text()) == ("kept", "new")
+    with pytest.raises(ZeroDivisionError), paths.written_anew(output) as part:
+        part.write_text("half")
+        print(1 / 0)
+    assert output.read_text() == "new" and {file.name for file in tmp_path.iterdir()} == {
+        "cache",
+        "output.txt",
+    }
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    """Another process that writes the same file goes on."""
+    left = "import os, sys; from m2clip import paths\nwith paths.written_anew(paths.Path(sys.argv[1])) as part:\n"
+    left += " part.mkdir() if sys.argv[2] else part.write_text('half')\n os.kill(os.getpid(), 9)"
+    for name, folder in (("a.txt", ""), ("b.txt", ""), ("made", "yes")):
+        subprocess.run([sys.executable, "-c", left, str(tmp_path / name), folder], check=False)
+    assert len(list(tmp_path.iterdir())) == 3
+    with paths.written_anew(tmp_path / "a.txt") as mine:
+        mine.write_text("mine")
+        other = mine.with_name(mine.name.replace(str(os.getpid()), str(os.getppid())))
+        other.write_text("of another that is alive")
+        with paths.written_anew(tmp_path / "b.txt") as part:
+            part.write_text("b")
+        assert mine.exists() and other.exists()
+    with paths.written_anew(tmp_path / "made") as part:
+        part.mkdir()
+    assert {file.name for file in tmp_path.iterdir()} == {"a.txt", "b.txt", "made", other.name}

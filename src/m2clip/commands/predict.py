@@ -15,7 +15,7 @@ from m2clip.api import VIDEOS, Answer, answers, build, check_zero_shot, find, ge
 from m2clip.commands.run_ref import key_of
 from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
-from m2clip.errors import UserError
+from m2clip.errors import UserError, printable
 
 if TYPE_CHECKING:
     from m2clip.evaluation.trained import TrainedRun
@@ -177,10 +177,11 @@ def _write(text: str) -> None:
 
 def _table(files: list[Path], labels: tuple[str, ...]) -> Callable[[Answer], None]:
     """A function that prints an answer under its columns."""
-    file, label = max(4, *(len(str(file)) for file in files)), max(5, *map(len, labels))
+    file = max(4, *(len(printable(str(file))) for file in files))
+    label = max(5, *(len(printable(label)) for label in labels))
 
     def show(answer: Answer) -> None:
-        for line in _lines(answer):
+        for line in ({key: printable(text) for key, text in line.items()} for line in _lines(answer)):
             said = line.get("error") or f"{line['label']:<{label}}  {float(line['probability']):>11.4f}"
             _write(f"{line['file']:<{file}}  {line.get('rank', '-'):>4}  {said}")
 
@@ -192,7 +193,8 @@ def _json(answer: Answer) -> None:
     """Print an answer as a JSON object on a line of its own: `file` with `labels`, or with `error`."""
     labels = [{"label": found.label, "probability": round(found.probability, 6)} for found in answer.labels]
     said = {"labels": labels} if answer.error is None else {"error": answer.error}
-    _write(json.dumps({"file": str(answer.path), **said}, ensure_ascii=False))
+    text = json.dumps({"file": str(answer.path), **said}, ensure_ascii=False)
+    _write(text if text.isprintable() else json.dumps(json.loads(text)))
 
 
 @contextmanager

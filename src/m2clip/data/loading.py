@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from m2clip.data.dataset import Broken, Sample, TestVideos, TrainVideos
 from m2clip.data.sampler import Batches
-from m2clip.errors import UserError
+from m2clip.errors import UserError, printable
 
 TIMEOUT = 120.0  # seconds without a batch until decoding counts as hung,
 TIMEOUT_VIDEO = 10.0  # and as many more for each of its videos, since one worker decodes them all
@@ -86,7 +86,7 @@ def train_batches(
     for part, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start * parts):
         for broken in loaded.dropped:
             if broken.path not in told:
-                print(f"dropped from training: {broken}", file=sys.stderr)
+                print(f"dropped from training: {printable(str(broken))}", file=sys.stderr)
                 told.add(broken.path)
         if len(loaded.class_ids):
             yield loaded

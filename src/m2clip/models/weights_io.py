@@ -3,9 +3,7 @@
 Only what was trained is saved; config, labels and seed lie in the file's header.
 """
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,6 +21,7 @@ from m2clip.fields import settings
 from m2clip.files import check_regular, parse_json
 from m2clip.models.method import Method
 from m2clip.parsing import build
+from m2clip.paths import written_anew
 
 MOST_LABELS = 100_000
 
@@ -33,16 +32,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         UserError: when it cannot be written, as on a full disk.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with written_anew(path) as part:
+            write(part)
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # each library has its own
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be written, is the disk full or read-only? {reason}") from error
 

@@ -26,14 +26,14 @@ def save_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
     """Save what the step `step` starts from; the one before it is removed only then."""
     new = folder / f"{step:08d}.pt"
     write_atomically(new, lambda path: torch.save(dict(state), path))
-    for other in folder.glob("*.pt"):
+    for other in folder.glob("[0-9]*.pt"):
         if other != new:  # older, or newer and damaged, or it would have been gone on with
-            other.unlink()
+            other.unlink(missing_ok=True)  # another process that trains the same may have done it
 
 
 def load_state(folder: Path) -> tuple[int, dict[str, Any]] | None:
     """The newest readable state and its step, or None where there is none."""
-    for path in sorted(folder.glob("*.pt"), reverse=True):
+    for path in sorted(folder.glob("[0-9]*.pt"), reverse=True):
         try:
             with zipfile.ZipFile(path) as archive:
                 if archive.testzip() is not None:  # checksums, which torch.load does not look at

@@ -14,11 +14,12 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from m2clip.config import Run
+from m2clip.config import Run, Train
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.loading import train_batches
 from m2clip.errors import UserError
 from m2clip.models.method import Method
+from m2clip.models.weights_io import not_finite
 from m2clip.schedule import resolve_schedule
 from m2clip.training.average import WeightAverage, ends_epoch
 from m2clip.training.checkpoint import load_state, save_state
@@ -26,6 +27,7 @@ from m2clip.training.devices import open_fabric
 from m2clip.training.mixing import check_cells
 from m2clip.training.optim import learning_rate, make_optimizer, set_learning_rate
 from m2clip.training.step import GlobalBatch, backward, gather_batch
+from m2clip.training.stop import Stop
 
 Values = dict[str, float]
 COLUMNS = ("step", "epoch", "lr", "loss")  # of history.csv; then each loss by its name, and gradient_norm
@@ -89,7 +91,7 @@ def train(
         videos, start=start, steps=recipe.steps, batch=recipe.batch, workers=recipe.workers,
         rank=fabric.global_rank, world=fabric.world_size, parts=recipe.accumulate,
     )  # fmt: skip
-    with tqdm(
+    with Stop(fabric.world_size == 1) as stop, tqdm(
         total=recipe.steps, desc="train", initial=start, unit="step", mininterval=5, file=sys.stderr,
         disable=not first,
     ) as bar:  # fmt: skip
@@ -103,7 +105,7 @@ def train(
             metrics |= {name: loss.item() for name, loss in losses.items()}
             norm = torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.clip_gradient)
             metrics["gradient_norm"] = norm.item()
-            _check_finite(step, whole, videos, metrics)
+            _check_finite(step, whole, videos, metrics, recipe)
             progress.optimizer.step()
             progress.dropped |= _dropped(step, recipe.batch, whole, videos)
             average = recipe.average
@@ -117,8 +119,11 @@ def train(
                     log(step + 1, _logged(values))
                 bar.set_postfix(loss=f"{metrics['loss']:.3f}", refresh=False)
             bar.update()
-            if first and (step + 1) % recipe.checkpoint_every == 0 and step + 1 < recipe.steps:
+            due = stop.asked or (step + 1) % recipe.checkpoint_every == 0
+            if first and due and step + 1 < recipe.steps:
                 progress.save(checkpoints, step + 1)
+            if stop.asked and step + 1 < recipe.steps:
+                raise KeyboardInterrupt
     progress.average.copy_to(trainable)
     model.finish()
     return Trained(progress.history, tuple(sorted(progress.dropped)), start)
@@ -134,7 +139,11 @@ class Progress:
         self.dropped: set[str] = set()
 
     def save(self, folder: Path, step: int) -> None:
-        """Leave what `resume` needs."""
+        """Leave what `resume` needs.
+
+        Raises:
+            UserError: when a weight is no finite number, which would be gone on with for ever.
+        """
         state = {
             "weights": {name: tensor.detach() for name, tensor in self._tensors().items()},
             "optimizer": self.optimizer.state_dict(),
@@ -142,6 +151,8 @@ class Progress:
             "history": self.history,
             "dropped": sorted(self.dropped),
         }
+        if bad := not_finite(self._tensors()):
+            raise UserError(f"step {step}: {bad} has values that are no finite numbers; lower train.lr")
         save_state(folder, step, state)
 
     def resume(self, fabric: Fabric, checkpoints: Path) -> int:
@@ -179,11 +190,27 @@ def _logged(values: Values) -> Values:
     return {name: value for name, value in values.items() if name != "step"}
 
 
-def _check_finite(step: int, whole: GlobalBatch, videos: TrainVideos, values: Mapping[str, float]) -> None:
+def _check_finite(
+    step: int, whole: GlobalBatch, videos: TrainVideos, values: Mapping[str, float], recipe: Train
+) -> None:
+    """Raise a UserError before an update that would put something into the weights that is no number."""
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(value := values[name]):
             paths = ", ".join(videos.videos.paths[index] for index in whole.indices.tolist())
-            raise UserError(f"step {step + 1}: {name} is {value} on {paths}; lower train.lr")
+            apart = {*COLUMNS, "gradient_norm"}
+            heads = [head for head, loss in values.items() if head not in apart and not math.isfinite(loss)]
+            of_heads = f", of {', '.join(heads)}" if heads else ""
+            raise UserError(
+                f"step {step + 1}: {name} is {value}{of_heads} on {paths}; {_remedy(step, recipe)}"
+            )
+
+
+def _remedy(step: int, recipe: Train) -> str:
+    """Which key to turn. Before the first update the learning rate has done nothing yet."""
+    if step:
+        return "lower train.lr"
+    bf16 = " or set train.precision to 32" if recipe.precision == "bf16" else ""
+    return f"nothing is trained yet: raise backbone.temperature{bf16}, or take other weights of the backbone"
 
 
 def write_history(path: Path, history: list[Values]) -> None:
