@@ -184,11 +184,16 @@ def test_an_output_is_never_written_through_a_hard_link(tmp_path):
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     """Another process that writes the same file goes on."""
-    left = "import os, sys; from m2clip import paths\nwith paths.written_anew(paths.Path(sys.argv[1])) as part:\n"
-    left += " part.mkdir() if sys.argv[2] else part.write_text('half')\n os.kill(os.getpid(), 9)"
+    left = """
+import os, sys
+from m2clip import paths
+with paths.written_anew(paths.Path(sys.argv[1])) as part:
+    part.mkdir() if sys.argv[2] else part.write_text('half')
+    os.kill(os.getpid(), 9)
+"""
     for name, folder in (("a.txt", ""), ("b.txt", ""), ("made", "yes")):
         subprocess.run([sys.executable, "-c", left, str(tmp_path / name), folder], check=False)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 2  # the second has removed what the first left
     with paths.written_anew(tmp_path / "a.txt") as mine:
         mine.write_text("mine")
         other = mine.with_name(mine.name.replace(str(os.getpid()), str(os.getppid())))

@@ -76,6 +76,6 @@ def test_weights_that_are_not_finite_are_never_saved(backbone, manifest, make_mo
     with pytest.raises(UserError, match=r"^step 2: .* no finite numbers; lower train.lr$"):
         tiny_runs.train(model, videos, config, 0, tmp_path / "checkpoints", spoil)
     about = {"config": {}, "labels": ["a"], "seed": 0}
-    with pytest.raises(UserError, match="is not written: .* no finite numbers"):
+    with pytest.raises(UserError, match=r"is not written: .* no finite numbers"):
         save_weights(tmp_path / "weights.safetensors", model, about)
     assert not list(tmp_path.glob("*.safetensors")) and not list((tmp_path / "checkpoints").glob("*"))
