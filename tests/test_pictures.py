@@ -17,7 +17,7 @@ import plain_model
 import tiny_runs
 from m2clip.data.manifest import TYPES, Manifest
 from m2clip.errors import UserError
-from m2clip.evaluation.temporal_difference import norms
+from m2clip.evaluation.temporal_difference import norms, seen
 from m2clip.models.adapters import TemporalDifference
 from m2clip.report import data_sheet
 from m2clip.report.figures import contact_sheet, fig4a_reversed, gains, style, temporal_difference
@@ -92,7 +92,7 @@ def test_frames_are_shown_as_they_were_before_normalising(backbone, make_model):
     model, _ = make_model()
     pixels = pixels_of(model)
     frames = np.random.default_rng(0).integers(0, 256, (2, pixels.size, pixels.size, 3), np.uint8)
-    assert (pictures._seen(test_views(frames, pixels, 1)[0], pixels) == frames).all()
+    assert (seen(test_views(frames, pixels, 1)[0], pixels) == frames).all()
 
 
 def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):

@@ -7,18 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
-from m2clip.api import VIDEOS, Answer, answers, build, check_zero_shot, find, generated, load
-from m2clip.commands.run_ref import key_of
+from m2clip.api import VIDEOS, Answer, answers, check_zero_shot, find, generated
+from m2clip.commands import model_of
 from m2clip.config import Evaluate
 from m2clip.data.labels import read_labels
 from m2clip.errors import UserError, printable
-
-if TYPE_CHECKING:
-    from m2clip.evaluation.trained import TrainedRun
 
 HERE = "m2clip predict VIDEOS --clip ViT-B-16 --labels FILE"
 COLUMNS = ("file", "rank", "label", "probability", "error")
@@ -47,18 +44,7 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     searched = f"a file, or a folder whose {' '.join(VIDEOS)} are found at any depth"
     add("videos", nargs="+", type=Path, metavar="VIDEOS", help=searched)
-    by = parser.add_mutually_exclusive_group(required=True)
-    run = "weights.safetensors of a run, or ROW or ROW/SEED of the profile"
-    by.add_argument("--run", help=run)
-    folder = "a folder that `m2clip export` wrote, or OWNER/NAME of one on the Hugging Face hub"
-    by.add_argument("--checkpoint", metavar="DIR", help=folder)
-    name = "CLIP itself, untrained, for --labels: open_clip's name, or a model config of open_clip's (.json)"
-    by.add_argument("--clip", metavar="NAME", help=name)
-    add("--profile", metavar="P", help="default: the one that params.yaml names")
-    where = (
-        "the backbone's weights: a file, where they are neither in the checkpoint nor at the config's path;\n"
-    )
-    add("--backbone", metavar="FILE", help=f"{where}of --clip a file or open_clip's tag (openai)")
+    model_of.add_options(parser, required=True)
     add("--labels", type=Path, metavar="FILE", help="labels to choose from instead of the run's, one a line")
     sentence = "a sentence with {} where one of --labels goes, instead of the run's; of several the mean"
     add("--template", type=_template, action="append", default=[], metavar="TEXT", help=sentence)
@@ -87,7 +73,9 @@ def _template(text: str) -> str:
 
 def _predict(arguments: argparse.Namespace) -> int:
     """Print predictions as they come; the exit code."""
-    _check(arguments)
+    model_of.check(arguments)  # before folders are walked
+    if arguments.clip and not arguments.labels:
+        raise UserError("--clip knows no labels of its own: give them with --labels FILE, one a line")
     files = find(arguments.videos)
     given = read_labels(arguments.labels) if arguments.labels else None
     views = Evaluate(
@@ -97,7 +85,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         templates=tuple(arguments.template),
     )
     check_zero_shot(given, views, text_adapter=arguments.text_adapter)
-    run = _open(arguments, given)
+    run = model_of.open_model(arguments, given or ())
     if said := generated(run):
         print(f"note: {said}. OpenAI's CLIP, zero-shot: {HERE}", file=sys.stderr)
     found = answers(run, files, given, arguments.top, views, text_adapter=arguments.text_adapter)
@@ -112,46 +100,6 @@ def _predict(arguments: argparse.Namespace) -> int:
     if broken:
         print(f"{broken} of {len(files)} videos cannot be used", file=sys.stderr)
     return 1 if broken else 0
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    """Raise a UserError where options do not go together or a run is not there, before folders are walked."""
-    if arguments.run and arguments.backbone:
-        raise UserError(
-            "--backbone goes with --checkpoint or --clip; a run's config says where its backbone is"
-        )
-    if arguments.profile and not arguments.run:
-        raise UserError("--profile goes with --run ROW; a checkpoint is of no profile")
-    if arguments.clip and not arguments.labels:
-        raise UserError("--clip knows no labels of its own: give them with --labels FILE, one a line")
-    if arguments.run:
-        path = _adapters(arguments.run, arguments.profile)
-        if not path.exists():
-            raise UserError(f"{path}: there is no such file; train the run first (dvc repro)")
-
-
-def _open(arguments: argparse.Namespace, given: tuple[str, ...] | None) -> "TrainedRun":
-    if arguments.clip:
-        return build("clip", given or (), clip=arguments.clip, pretrained=arguments.backbone or "openai")
-    if arguments.checkpoint:
-        return load(arguments.checkpoint, backbone=arguments.backbone)
-    from m2clip.evaluation.trained import open_trained
-    from m2clip.models.factory import device_name
-
-    return open_trained(_adapters(arguments.run, arguments.profile), device_name())
-
-
-def _adapters(run: str, profile: str | None) -> Path:
-    """The file that `--run` means.
-
-    Raises:
-        UserError: when it is neither a file nor a row of the profile, or a file where a profile is named.
-    """
-    if Path(run).suffix == ".safetensors" or Path(run).is_file():
-        if profile:
-            raise UserError(f"--profile goes with --run ROW; {run} is a file")
-        return Path(run)
-    return key_of(run, f"--run {run}: there is no such file, and", profile).weights
 
 
 Line = dict[str, str]

@@ -1,9 +1,12 @@
 """How much the temporal difference of the TED-Adapters (Eq. 7) adds to every patch of a video."""
 
+import numpy as np
 import torch
 from einops import rearrange
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from m2clip.data.transforms import Pixels
 from m2clip.models.adapters import TemporalDifference
 from m2clip.models.method import Method
 
@@ -34,3 +37,10 @@ def norms(model: Method, video: Tensor) -> Tensor | None:
         for handle in handles:
             handle.remove()
     return torch.stack(found).mean(dim=0) if found else None
+
+
+def seen(view: Tensor, pixels: Pixels) -> NDArray[np.uint8]:
+    """A normalised view (T, 3, S, S) as the pixels that it was made of, (T, S, S, 3)."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (pixels.mean, pixels.std))
+    frames = (view * std + mean).clamp(0, 1) * 255
+    return np.asarray(rearrange(frames.round().byte(), "T C H W -> T H W C").numpy())

@@ -4,17 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from einops import rearrange
-from torch import Tensor
 
 from m2clip import profiles, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import Broken, TestVideos
 from m2clip.data.manifest import Manifest
-from m2clip.data.transforms import Pixels
 from m2clip.errors import UserError, guarded
-from m2clip.evaluation.temporal_difference import norms
+from m2clip.evaluation.temporal_difference import norms, seen
 from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.factory import device_name, pixels_of
 from m2clip.report import data_sheet, differences
@@ -65,15 +61,8 @@ def _strips(run: TrainedRun, data: Manifest, split: str, device: str) -> list[St
         added = norms(run.model, opened.video.to(device))
         if added is None:
             return []
-        found.append(Strip(str(label), _seen(opened.video[0], pixels), added[0].cpu().numpy()))
+        found.append(Strip(str(label), seen(opened.video[0], pixels), added[0].cpu().numpy()))
     return found
-
-
-def _seen(view: Tensor, pixels: Pixels) -> np.ndarray:
-    """A normalised view (T, 3, S, S) as the pixels that it was made of, (T, S, S, 3)."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (pixels.mean, pixels.std))
-    frames = (view * std + mean).clamp(0, 1) * 255
-    return rearrange(frames.round().byte(), "T C H W -> T H W C").numpy()
 
 
 if __name__ == "__main__":
