@@ -114,6 +114,23 @@ def test_circles_are_the_tables_numbers_and_a_missing_run_has_none():
         assert any(text.startswith("no run yet: ") and "Contrastive" in text for text in texts)
 
 
+def test_a_circle_far_below_many_others_is_an_arrow_with_its_number():
+    line = {"zero_shot_set": "A", "trained_on": "B", "row": "", "parameters_m": 5.0}
+    line |= {f"supervised_{end}": np.nan for end in ("low", "high")}
+    line |= {f"zero_shot_{end}": np.nan for end in ("low", "high")}
+    heights = [*np.linspace(60, 80, 9), 12.5]
+    lines = [
+        {**line, "label": f"m{at}", "supervised": 50 + at, "zero_shot": y} for at, y in enumerate(heights)
+    ]
+    with style.paper():
+        for count, low in ((10, 50), (4, 55)):
+            ax = fig1.draw(pd.DataFrame(lines[-count:])).axes[0]
+            texts = " ".join(text.get_text() for text in ax.texts)
+            assert ("m9: 12.5 %" in texts) == (count == 10), "few circles squash none"
+            assert (ax.get_ylim()[0] > low) == (count == 10)
+            assert "m8" in texts
+
+
 def test_published_circles_are_the_papers_alone():
     frame = fig1_published.frame(read())
     line = frame[(frame["label"] == "M2-CLIP") & frame["zero_shot_set"].str.startswith("UCF101")].iloc[0]

@@ -8,21 +8,25 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from m2clip.experiment import MAIN
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.labels import label_points
-from m2clip.report.figures.style import COLUMN, GREY, MM
+from m2clip.report.figures.style import COLUMN, GREY, MM, PAGE, PINK
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
 TABLE = "fig1"
 CAPTION = (
     "Up and to the right is better. A circle's area is the number of trainable parameters at full size; CLIP "
-    "itself has none and is a small circle. Zero-shot is over all labels of a set; where verbs of some are "
-    "trained on, the table of zero-shot by verb tells both kinds apart."
+    "itself has none and is a small circle; other methods are grey. An arrow is one far below all others."
+    " Zero-shot is over all labels of a set; where verbs of some are trained on, the table "
+    "of zero-shot by verb tells both kinds apart."
 )
 SETS = ("ucf101", "hmdb51")
 NEEDS = ["supervised", "zero_shot", "parameters_m"]
-SMALLEST = 10.0  # square points of a circle
+SMALLEST = 10.0  # square points of a circle; a million parameters is one, or three where all are small
+FEW = 8  # names that fit a column of a paper
+FAR = 0.5  # of the height of all others, below which a circle is an arrow
 LARGE = 60.0  # millions of parameters from which circles are drawn smaller
 
 
@@ -62,22 +66,21 @@ def alt(frame: pd.DataFrame) -> str:
 def draw(frame: pd.DataFrame) -> Figure:
     """A panel for each zero-shot set, one below the other; the names stand at the circles."""
     sets = list(dict.fromkeys(frame["zero_shot_set"]))
-    large = frame["parameters_m"].max() > LARGE
-    scale, sizes = (1.0, (15, 150)) if large else (3.0, (5, 15))  # square points for a million; in the legend
-    room = 54 + 2 * max(0, len(set(frame["label"])) - 8)  # mm of a panel, for so many names
-    palette = style.colours(frame["label"].tolist())
+    scale, sizes = (1.0, (15, 150)) if frame["parameters_m"].max() > LARGE else (3.0, (5, 15))
     frame = frame.assign(area=(scale * frame["parameters_m"]).clip(lower=SMALLEST))
-    size = (COLUMN, (16 + room * len(sets)) * MM)
+    width, tall = (COLUMN, 54) if frame["label"].nunique() <= FEW else (PAGE, 74)
+    size = (width, (14 + tall * len(sets)) * MM)
     figure, axes = plt.subplots(len(sets), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
-    parts = [frame[frame["zero_shot_set"] == name] for name in sets]
-    for ax, part in zip(axes.flat, parts, strict=True):
-        _circles(ax, part.dropna(subset=NEEDS), palette)
+    panels = []
+    for ax, name in zip(axes.flat, sets, strict=True):
+        part = frame[frame["zero_shot_set"] == name]
         missing = part.loc[part[NEEDS].isna().any(axis=1), "label"]
-        ax.set_title(f"zero-shot {part['zero_shot_set'].iloc[0]}", loc="left")
         words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", 44) if len(missing) else ""
         ax.text(0.02, 0.02, words, transform=ax.transAxes)
+        ax.set_title(f"zero-shot {name}", loc="left")
         ax.set_ylabel("zero-shot top-1, %")
-        ax.margins(0.12, 0.15)
+        ax.margins(0.06, 0.15)
+        panels.append((ax, *_circles(ax, part.dropna(subset=NEEDS))))
     axes[-1, 0].set_xlabel(f"supervised top-1 on {frame['trained_on'].iloc[0]}, %")
     handles = [
         Line2D(
@@ -89,35 +92,42 @@ def draw(frame: pd.DataFrame) -> Figure:
         handles=handles, title="trainable parameters", loc="outside upper right", ncols=len(sizes),
         handletextpad=0.4, columnspacing=1.2, alignment="right", borderaxespad=0.1,
     )  # fmt: skip
-    figure.canvas.draw()  # labels need the final layout
-    for ax, part in zip(axes.flat, parts, strict=True):
-        there = part.dropna(subset=NEEDS)
-        points = there[["supervised", "zero_shot"]].to_numpy(float)
-        names = there["label"].tolist()
-        label_points(ax, points, names, there["area"].to_numpy(float), _bars(there))
+    figure.canvas.draw()  # names need the final layout
+    for ax, shown, bars in panels:
+        points = shown[["supervised", "zero_shot"]].to_numpy(float)
+        label_points(ax, points, shown["label"].tolist(), shown["area"].to_numpy(float), bars)
     return figure
 
 
-def _circles(ax: Axes, part: pd.DataFrame, palette: dict[str, str]) -> None:
-    """The largest first, so that none is hidden."""
-    part = part.sort_values("area", ascending=False)
-    colours, ground = [palette[label] for label in part["label"]], str(plt.rcParams["axes.facecolor"])
-    for (start, end), colour in zip(_bars(part), colours * 2, strict=True):
-        ax.plot(*zip(start, end, strict=True), color=colour, linewidth=0.5, zorder=1)
+def _circles(ax: Axes, part: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Circles and error bars, the largest circle first, so that none is hidden.
+
+    Returns:
+        The lines that are shown, and both ends of their error bars, (M, 2, 2).
+    """
+    part, far = _without_far(part.sort_values("area", ascending=False))
+    own = {label: PINK for row, label in zip(part["row"], part["label"], strict=True) if row == MAIN}
+    colours = [(own | style.LABELS).get(label, GREY) for label in part["label"]]
+    x, y = part["supervised"], part["zero_shot"]
+    reach = [style.whiskers(part[name], part[f"{name}_low"], part[f"{name}_high"]) for name in NEEDS[:2]]
+    bars = ax.errorbar(
+        x, y, reach[1], reach[0], fmt="none", elinewidth=0.4, alpha=0.6, zorder=1,
+        ecolor=colours,  # type: ignore[arg-type]
+    )  # fmt: skip
     ax.scatter(
-        part["supervised"], part["zero_shot"], s=part["area"], color=colours, edgecolor=ground, linewidth=0.5,
+        x, y, s=part["area"], color=colours, edgecolor=str(plt.rcParams["axes.facecolor"]), linewidth=0.5,
         zorder=2,
     )  # fmt: skip
+    for label, at, value in far[["label", "supervised", "zero_shot"]].to_numpy():
+        where = ax.get_xaxis_transform()
+        ax.plot(at, 0, "v", transform=where, color=GREY, markersize=4, clip_on=False)
+        ax.text(at, 0.02, f"  {label}: {value:.1f} %", transform=where, va="bottom")
+    return part, np.concatenate([np.array(lines.get_segments()) for lines in bars.lines[2]])
 
 
-def _bars(part: pd.DataFrame) -> NDArray[np.float64]:
-    """(2 N, 2, 2): both ends of the error bars along x, then along y; of no length where there is none."""
-    x, y = (part[name].to_numpy(float) for name in ("supervised", "zero_shot"))
-    ends = {
-        f"{name}_{end}": part[f"{name}_{end}"].fillna(part[name]).to_numpy(float)
-        for name in ("supervised", "zero_shot")
-        for end in ("low", "high")
-    }
-    along_x = [np.stack([ends[f"supervised_{end}"], y], axis=1) for end in ("low", "high")]
-    along_y = [np.stack([x, ends[f"zero_shot_{end}"]], axis=1) for end in ("low", "high")]
-    return np.concatenate([np.stack(along_x, axis=1), np.stack(along_y, axis=1)])
+def _without_far(part: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The lines without the lowest one, where it would squash all others, and that one."""
+    lowest, *others = part["zero_shot"].sort_values()
+    far = len(others) >= FEW and others[0] - lowest > FAR * (others[-1] - others[0])
+    off = part["zero_shot"] == lowest if far else part["zero_shot"].isna()
+    return part[~off], part[off]

@@ -1,4 +1,4 @@
-"""Names at the points of a scatter plot, none over another, without a search that takes long."""
+"""Names at the points of a scatter plot, none over another: tried place by place, the cheapest is taken."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from m2clip.report.figures.style import ink
 
 Array = NDArray[np.float64]
-ANGLES = np.radians(np.arange(0, 360, 15))
-REACHES = np.arange(2, 130, 4.0)  # pixels from the edge of a circle to its label
-NEAR = 8.0  # of those, within which a label needs no line
-ALONG_BAR, OVER_BAR, OVER_LABEL, OUTSIDE = 30.0, 60.0, 400.0, 2000.0  # what each costs, in pixels of reach
+REACH, ANGLE = np.meshgrid(np.arange(2, 122, 5.0), np.radians(np.arange(0, 360, 15)), indexing="ij")
+WAYS = np.stack([np.cos(ANGLE), np.sin(ANGLE)], axis=-1).reshape(-1, 2)
+REACHES = REACH.ravel()  # pixels from the edge of a circle to its name
+NEAR = 8.0  # of those, within which a name needs no line
+PAD = np.array([5.0, 1.0])  # pixels kept free around a name, beside and above
+ALONG_BAR, OVER_BAR, OVER_NAME, OUTSIDE = 30.0, 60.0, 400.0, 2000.0  # what each costs, in pixels of reach
+ORDERS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # names are set along each of these, and the cheapest is kept
 
 
 def label_points(ax: Axes, points: Array, labels: Sequence[str], areas: Array, bars: Array) -> None:
@@ -25,22 +28,18 @@ def label_points(ax: Axes, points: Array, labels: Sequence[str], areas: Array, b
         areas: (N,) of the circles, in square points as Matplotlib takes them: of the squares around.
         bars: (M, 2, 2), ends of error bars in data coordinates.
     """
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    pixels = figure.dpi / 72  # a point
+    pixels = ax.figure.dpi / 72  # a point
     spots, radii = ax.transData.transform(points), np.sqrt(areas) / 2 * pixels
     texts = [
         ax.annotate(label, point, (0, 0), textcoords="offset points", ha="center", va="center", zorder=3)
         for label, point in zip(labels, points, strict=True)
     ]
-    extents = [text.get_window_extent() for text in texts]
-    sizes = np.array([(one.width, one.height) for one in extents])
-    ends = ax.transData.transform(bars.reshape(-1, 2)).reshape(-1, 4)
+    sizes = PAD + [text.get_window_extent().size for text in texts]
+    ends = ax.transData.transform(bars.reshape(-1, 2)).reshape(-1, 2, 2)
+    thick = np.hstack([ends.min(axis=1), ends.max(axis=1)])
     inside = np.array(ax.get_window_extent().extents)
-    ways = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1))
-    tried = (_place(np.argsort(spots @ way), spots, radii, sizes, ends, inside) for way in ways)
-    best = min(tried, key=lambda one: one[0])[1]
-    for at, (box, line) in best.items():
+    tried = (_place(np.argsort(spots @ way), spots, radii, sizes, thick, inside) for way in ORDERS)
+    for at, (box, line) in min(tried, key=lambda one: one[0])[1].items():
         texts[at].set_position(((box[:2] + box[2:]) / 2 - spots[at]) / pixels)
         if np.hypot(*(line[2:] - line[:2])) > NEAR:
             ax.annotate(
@@ -52,33 +51,27 @@ def label_points(ax: Axes, points: Array, labels: Sequence[str], areas: Array, b
 def _place(
     order: NDArray[np.intp], spots: Array, radii: Array, sizes: Array, bars: Array, inside: Array
 ) -> tuple[float, dict[int, tuple[Array, Array]]]:
-    """Label after label in this order at the place that costs the least: the cost of all, boxes and lines.
+    """Name after name in this order at the place that costs the least: the cost of all, boxes and lines.
 
     A box is (x0, y0, x1, y1), a line (from x, y to x, y), in pixels.
     """
     placed: dict[int, tuple[Array, Array]] = {}
     total = 0.0
     circles = np.hstack([spots - radii[:, None], spots + radii[:, None]])
-    thick = np.hstack([np.minimum(bars[:, :2], bars[:, 2:]), np.maximum(bars[:, :2], bars[:, 2:])])
-    reach, angle = (grid.ravel() for grid in np.meshgrid(REACHES, ANGLES, indexing="ij"))
-    ways = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    skewed = (REACHES > NEAR) & (np.abs(WAYS).max(axis=1) > 0.99)
     for at in order:
-        middle = spots[at] + ways * (reach[:, None] + radii[at] + sizes[at] / 2)
+        middle = spots[at] + WAYS * (REACHES[:, None] + radii[at] + sizes[at] / 2)
         boxes = np.hstack([middle - sizes[at] / 2, middle + sizes[at] / 2])
-        lines = np.hstack([spots[at] + ways * radii[at], np.clip(spots[at], boxes[:, :2], boxes[:, 2:])])
-        others = np.array([box for box, _ in placed.values()]).reshape(-1, 4)
-        drawn = _along(np.array([line for _, line in placed.values()]).reshape(-1, 4)).reshape(-1, 2)
-        taken = np.concatenate([np.delete(circles, at, axis=0), others])
-        inner = np.all(
-            (_along(lines)[:, :, None] > taken[:, :2]) & (_along(lines)[:, :, None] < taken[:, 2:]), -1
-        )
-        cost = (
-            reach
-            + OVER_BAR * _overlaps(boxes, thick).sum(1)
-            + ALONG_BAR * ((reach > NEAR) & (np.abs(ways).max(1) > 0.99))
-        )
-        cost += OVER_LABEL * (_overlaps(boxes, taken).sum(1) + _overlaps(boxes, circles[at : at + 1]).sum(1))
-        cost += OVER_LABEL * (inner.any(1).sum(1) + _overlaps(boxes, np.hstack([drawn, drawn])).any(1))
+        lines = np.hstack([spots[at] + WAYS * radii[at], np.clip(spots[at], boxes[:, :2], boxes[:, 2:])])
+        names = np.array([box for box, _ in placed.values()]).reshape(-1, 4)
+        drawn = np.array([line for _, line in placed.values()]).reshape(-1, 4)
+        taken = np.concatenate([np.delete(circles, at, axis=0), names])
+        crossed = _along(lines)[:, :, None]
+        through = np.all((crossed > taken[:, :2]) & (crossed < taken[:, 2:]), axis=-1).any(axis=1)
+        over = _overlaps(boxes, taken).sum(1) + _overlaps(boxes, circles[at : at + 1]).sum(1)
+        on_lines = _overlaps(boxes, np.tile(_along(drawn).reshape(-1, 2), 2)).any(1)
+        cost = REACHES + OVER_BAR * _overlaps(boxes, bars).sum(1) + ALONG_BAR * skewed
+        cost += OVER_NAME * (over + through.sum(1) + on_lines)
         cost += OUTSIDE * ((boxes[:, :2] < inside[:2]) | (boxes[:, 2:] > inside[2:])).any(1)
         chosen = int(cost.argmin())
         placed[int(at)] = boxes[chosen], lines[chosen]
@@ -87,13 +80,11 @@ def _place(
 
 
 def _along(lines: Array) -> Array:
-    """(N, 4) -> (N, 20, 2): points of lines, from end to end."""
-    return lines[:, None, :2] + np.linspace(0, 1, 20)[:, None] * (lines[:, None, 2:] - lines[:, None, :2])
+    """(N, 4) -> (N, 12, 2): points of lines, from end to end."""
+    return lines[:, None, :2] + np.linspace(0, 1, 12)[:, None] * (lines[:, None, 2:] - lines[:, None, :2])
 
 
 def _overlaps(boxes: Array, others: Array) -> NDArray[np.bool_]:
-    """(K, M): which of K boxes overlaps which of M others, with a pixel between."""
-    a, b = boxes[:, None] + np.array([-1, -1, 1, 1]), others[None]
-    return (
-        (a[..., 0] < b[..., 2]) & (a[..., 2] > b[..., 0]) & (a[..., 1] < b[..., 3]) & (a[..., 3] > b[..., 1])
-    )
+    """(K, M): which of K boxes overlaps which of M others."""
+    a, b = boxes[:, None], others[None]
+    return np.asarray(np.all((a[..., :2] < b[..., 2:]) & (a[..., 2:] > b[..., :2]), axis=-1))
