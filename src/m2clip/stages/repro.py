@@ -158,7 +158,7 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
     began, failed = time.monotonic(), []
     settings = _settings(gpus, jobs)
     # Not with GPUs: a training takes long there, and no fork is to find what CUDA did before it.
-    forks = nullcontext() if alone or gpus else warm.python()
+    forks = warm.python() if warm.POSSIBLE and not (alone or gpus) else nullcontext()
     with forks as folder, ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(_run, key, settings, folder): key for key in waiting}
         for done, future in enumerate(as_completed(running), 1):

@@ -42,6 +42,7 @@ IMPORTED = (
     "dvc.commands.repro",
     "dvc.repo",
 )
+POSSIBLE = hasattr(os, "pidfd_open")  # on Linux; elsewhere a fork may not use what was imported before it
 STREAMS = 3  # stdin, stdout, stderr
 KILLED = 128  # and the signal: the exit code of a process that a signal ended
 
