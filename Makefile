@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
 install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup doctor repro smoke test test-all ui backbone
+.PHONY: help setup doctor repro smoke test test-all ui docs backbone
 help:            ## what there is
 	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,11 @@ test-all: test   ## those and the slow ones: a second clone, queues, servers
 
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000
+
+docs: setup      ## the pages of docs/, the report and the public functions as a site, in site/
+	$(call install,-r requirements-docs.txt)
+	PYTHONPATH=src NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 backbone: setup  ## train the synthetic CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
 	PYTHONPATH=src python -m m2clip.stages.backbone $(PROFILE)
