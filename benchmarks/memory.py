@@ -2,12 +2,17 @@
 
     python benchmarks/memory.py [ROW...]
 
+The second pair of numbers is with `train.checkpointing`: what the blocks keep between the passes, to which
+comes what one block needs while it is computed again.
+
 On fake tensors of the profile `paper`: nothing is computed and no GPU is asked, so that weights, workspace,
 fragmentation and the text tower come on top of it.
 """
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,9 +26,10 @@ ROWS = ("main", "site-both", "frames-16", "frames-32", "st-adapter")
 SIDE = 224
 
 
-def saved(row: str, precision: str) -> float:
+def saved(row: str, precision: str, checkpointing: bool = False) -> float:
     """GB that a video adds to those of a batch."""
     config = experiment.resolve(row, profiles.read("paper"))
+    config = replace(config, train=replace(config.train, checkpointing=checkpointing))
     model, _ = build_model(config, ("a", "b"), 0, "meta")
     with FakeTensorMode(allow_non_fake_inputs=True):
         model.to_empty(device="cpu").train()
@@ -31,11 +37,18 @@ def saved(row: str, precision: str) -> float:
         sizes = []
         for videos in (1, 2):
             kept: dict[int, Tensor] = {}  # by storage, which lives as long as its tensor stands here
+            inputs = [
+                block.register_forward_pre_hook(partial(_input, kept))
+                for block in model.image.blocks
+                if checkpointing  # which no hook of autograd sees
+            ]
             with (
                 saved_tensors_hooks(lambda tensor, kept=kept: _keep(tensor, kept), lambda tensor: tensor),
                 torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext(),
             ):
                 out = model.video(torch.empty(videos, config.data.frames, 3, SIDE, SIDE))
+            for hook in inputs:
+                hook.remove()
             sizes.append(sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in weights))
             del out
     return (sizes[1] - sizes[0]) / 1e9
@@ -46,6 +59,10 @@ def _keep(tensor: Tensor, kept: dict[int, Tensor]) -> Tensor:
     return tensor
 
 
+def _input(kept: dict[int, Tensor], _: torch.nn.Module, given: tuple[Tensor, ...]) -> None:
+    _keep(given[0], kept)
+
+
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
@@ -53,8 +70,12 @@ def _storage(tensor: Tensor) -> int:
 def main() -> None:
     """Print a line a row."""
     for row in sys.argv[1:] or ROWS:
-        numbers = ", ".join(f"{precision} {saved(row, precision):.2f} GB" for precision in ("bf16", "32"))
-        print(f"{row}: {numbers} a video", flush=True)
+        numbers = [
+            f"{precision}{' checkpointing' if again else ''} {saved(row, precision, again):.2f} GB"
+            for again in (False, True)
+            for precision in ("bf16", "32")
+        ]
+        print(f"{row}: {', '.join(numbers)} a video", flush=True)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,9 @@ class Train:
     epochs: Positive | None = None  # in place of steps, as the released code has 12 on K400 and 50 on SSv2
     batch: Count = 64  # videos a step, of all processes and parts
     accumulate: Count = 1  # parts of a batch that are computed one after another
+    checkpointing: bool = (
+        False  # compute the image tower's blocks again in the backward pass, for less memory
+    )
     precision: Literal[32, "bf16"] = 32  # bf16: autocast; weights, losses and updates keep 32 bits
     lr: Positive = 1e-3
     lr_batch: Count | None = None  # lr is for so many videos a step and grows with them, as released by 256

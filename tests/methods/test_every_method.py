@@ -76,6 +76,41 @@ def is_trained(make_model, method):
 # What comes out
 
 
+def test_checkpointing_changes_no_bit_of_a_loss_and_a_gradient(make_model, method):
+    """Also of a shard: what is drawn for each video is drawn again for the same rows of the batch."""
+    found = []
+    for switch in ({}, {"train": {"checkpointing": True}}):
+        if switch and method in ("ila", "open_vclip"):
+            with pytest.raises(UserError, match=f"train.checkpointing: a block of {method} cannot"):
+                make(make_model, method, switch)
+            return
+        model, _ = make(make_model, method, switch, double=False)
+        if not model.trainable():
+            return
+        step = step_of(CLASS_IDS, slice(2, 4))._replace(microbatch=slice(2, 4))
+        torch.manual_seed(1)
+        norms = [0]
+        first = next(
+            each for each in model.image.blocks[-1].modules() if isinstance(each, torch.nn.LayerNorm)
+        )
+        first.register_forward_pre_hook(lambda *_, norms=norms: norms.append(1))
+        losses = model.train()(some_videos(2).float(), step)
+        model.total(losses).backward()
+        gradients = {
+            name: weight.grad for name, weight in model.trainable().items() if weight.grad is not None
+        }
+        assert gradients
+        found.append((losses, gradients, sum(norms)))
+    (losses, gradients, once), (again, same, twice) = found
+    if method in ("m2clip", "aim", "st_adapter"):
+        assert twice == 2 * once > 0
+    assert losses.keys() == again.keys() and gradients.keys() == same.keys()
+    for name in losses:
+        assert torch.equal(losses[name], again[name]), name
+    for name in gradients:
+        assert torch.equal(gradients[name], same[name]), name
+
+
 def test_shapes_and_that_a_video_does_not_depend_on_its_batch(make_model, method):
     model, tokenizer = make(make_model, method)
     videos = some_videos()

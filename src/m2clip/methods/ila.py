@@ -135,6 +135,7 @@ class AlignedBlock(nn.Module):
 class ILA(Method):
     """The frozen image tower with alignment, X-CLIP's transformer over frames and prompted labels."""
 
+    recomputable = False  # BatchNorm would count every batch twice
     prompt: VideoPrompt
 
     def __init__(self, setup: Setup) -> None:

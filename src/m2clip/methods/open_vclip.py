@@ -47,6 +47,8 @@ class FrameFeatures(nn.Module):
 class OpenVCLIP(Method):
     """The tuned image tower, whose blocks see three frames, and the frozen text tower."""
 
+    recomputable = False  # the weights in between are no longer there in the backward pass
+
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup, image=lambda layer, block: NeighbourBlock(block))
         self._clip: dict[str, Tensor] = {}

@@ -9,8 +9,10 @@ import torch
 from m2clip.config import Run
 from m2clip.data import sentences
 from m2clip.data.transforms import Pixels
+from m2clip.errors import UserError
 from m2clip.models.load_clip import open_backbone
 from m2clip.models.method import Method, Setup
+from m2clip.models.parts.checkpointing import checkpoint_blocks
 from m2clip.models.prompts import make_prompts
 
 
@@ -47,6 +49,10 @@ def build_model(config: Run, labels: tuple[str, ...], seed: int, device: str = "
     with torch.device(device if device == "meta" else "cpu"):
         model: Method = importlib.import_module(f"m2clip.methods.{config.method}").METHOD(setup)
     freeze_all_but_groups(model, clip_parameters)
+    if config.train.checkpointing:
+        if not model.recomputable:
+            raise UserError(f"train.checkpointing: a block of {config.method} cannot be computed twice")
+        checkpoint_blocks(model.image.blocks)
     return model.to(device), tokenizer
 
 

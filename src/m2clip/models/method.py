@@ -112,6 +112,7 @@ class Method(nn.Module):
     """CLIP with its frames averaged, untrained; and what every method does unless it overrides it."""
 
     temperature: Tensor
+    recomputable = True  # a block computed again in the backward pass gives the same (`train.checkpointing`)
 
     def __init__(self, setup: Setup, image: Wrap = plain, text: Wrap = plain) -> None:
         """Open both towers.

@@ -5,7 +5,7 @@ the rows of its own, so that a video's draw depends on its place in the batch al
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 import torch
@@ -23,6 +23,12 @@ def shard_of_batch(batch: int, rows: slice) -> Iterator[None]:
         yield
     finally:
         _shard.reset(token)
+
+
+def same_shard() -> Callable[[], AbstractContextManager[None]]:
+    """What makes a later computation see the videos of now as the rows of their batch that they are."""
+    shard = _shard.get()
+    return nullcontext if shard is None else lambda: shard_of_batch(*shard)
 
 
 def per_video(x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
