@@ -311,6 +311,8 @@ def test_on_the_papers_data_and_backbone_its_numbers_stand_beside_ours(monkeypat
 def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
     monkeypatch.setattr(made, "PROFILE", "paper")
     run_all()
+    judged = verdicts.judge(made.results(), claims.read(experiment.rows()))
+    assert {one.claim.trained_on for one in judged if one.printed} == {"k400"}
     for told in ("as annotated", "not checked", ""):
         made.sheet("k400", f'dataset,splits,class_ids\nk400,"train {made.TRAINING["k400"]:,}",{told}\n')
         found = made.results()
@@ -323,7 +325,7 @@ def test_no_number_of_the_paper_stands_beside_other_labels(monkeypatch):
         _, lines = made.grid("table2", found)
         assert lines["ssv2"]["from_paper"], "SSv2 is the paper's"
         judged = verdicts.judge(found, claims.read(experiment.rows()))
-        assert {one.claim.trained_on for one in judged if one.printed} == {"ssv2"}
+        assert not any(one.printed for one in judged)
         of_k400 = [one for one in judged if one.claim.trained_on == "k400"]
         assert any(one.difference for one in of_k400), "it is judged all the same"
         assert any(text.startswith("The labels of K400 are not") for text in pages.introduction(found, None))

@@ -63,14 +63,62 @@ def test_of_seeds_that_agree_it_is_the_interval_over_videos():
 
 def test_p_values_are_those_of_a_normal():
     drawn = np.random.default_rng(2).normal(1.5, 1, 200_000)
-    assert statistics.p_value(drawn) == pytest.approx(2 * stats.norm.cdf(-1.5), rel=0.05)
-    assert statistics.p_value(-drawn) == statistics.p_value(drawn)
-    assert statistics.p_value(np.zeros(99)) == 1.0
-    assert statistics.p_value(np.ones(99)) == 2 / 100, "never below what the draws can tell"
+    found = statistics.of_draws(drawn, 1.0)
+    assert found.p == pytest.approx(2 * stats.norm.cdf(-1.5), rel=0.05)
+    assert found.interval == statistics.interval(drawn)
+    assert statistics.of_draws(-drawn, 1.0).p == found.p
+    assert statistics.of_draws(np.zeros(99), 1.0).p == 1.0
+    assert statistics.of_draws(np.ones(99), 2.0).p == 2 / 100, "never below what the draws can tell"
     narrow = drawn * 0.3
-    assert statistics.p_apart(narrow, 1.0) == pytest.approx(stats.norm.sf(1, 0.45, 0.3), rel=0.05)
-    assert statistics.p_apart(-narrow, 1.0) == statistics.p_apart(narrow, 1.0)
-    assert statistics.p_apart(drawn, 1.0) > 0.5
+    assert statistics.of_draws(narrow, 1.0).p_same == pytest.approx(stats.norm.sf(1, 0.45, 0.3), rel=0.05)
+    assert statistics.of_draws(-narrow, 1.0).p_same == statistics.of_draws(narrow, 1.0).p_same
+    assert found.p_same > 0.5
+
+
+def test_that_there_is_no_loss_is_tested_against_the_loss_that_counts_as_none():
+    drawn = np.random.default_rng(2).normal(0.5, 0.5, 200_000)
+    assert statistics.of_draws(drawn, 1.0, floor=-1.0).p == pytest.approx(2 * stats.norm.cdf(-3), rel=0.2)
+    lost = statistics.of_draws(drawn - 3, 1.0, floor=-1.0).p
+    assert lost == statistics.of_draws(drawn - 3, 1.0).p, "a loss is one from zero"
+
+
+def test_over_seeds_alone_it_is_student_s():
+    values = [0.11, 0.18, 0.14]
+    found, middle, error = statistics.of_seeds(values, 0.01), np.mean(values), stats.sem(values)
+    reach = stats.t.ppf(0.975, 2) * error
+    assert (found.interval.low, found.interval.high) == pytest.approx((middle - reach, middle + reach))
+    assert found.p == pytest.approx(2 * stats.t.sf(middle / error, 2))
+    assert found.p_same == pytest.approx(stats.t.cdf((middle - 0.01) / error, 2)) and found.p_same > 0.9
+    near = statistics.of_seeds([0.001, 0.0012, 0.0011], 0.01)
+    assert near.p_same < 0.001
+    assert statistics.of_seeds([0.1], 0.01) is None and statistics.of_seeds([0.1, 0.1], 0.01) is None
+
+
+def test_as_many_videos_or_seeds_as_would_decide_do_decide():
+    """The count is that at which a new draw of videos and seeds has the standard error that is asked for."""
+    random = np.random.default_rng(4)
+
+    def values(seeds, videos):
+        of_video = random.normal(0, 40, videos)
+        found = 3 + random.normal(0, 1.5, seeds)[:, None] + of_video + random.normal(0, 1, (seeds, videos))
+        return found - found.mean() + 3
+
+    some = values(4, 500)
+    videos, seeds = statistics.needed(some, np.ones((1, 500)), 1.0, 0.05)
+    spread = some.mean(axis=1).std(ddof=1)
+    share = some.mean(axis=0).var() / ((3 / stats.norm.ppf(0.975)) ** 2 - spread**2 / 4)
+    assert videos == pytest.approx(share, rel=0.05) and videos > 500
+    assert seeds is None, "500 videos alone spread more than what is asked for"
+    error = np.sqrt(spread**2 / 4 + some.mean(axis=0).var() / videos)
+    assert 3 / error == pytest.approx(stats.norm.ppf(0.975), rel=0.02)
+    noisy = np.array([-8.0, 0.0, 4.0, 8.0])[:, None] + random.normal(0, 1, (4, 500))
+    noisy += 2 - noisy.mean()
+    videos, seeds = statistics.needed(noisy, np.ones((1, 500)), 1.0, 0.05)
+    assert videos is None, "no number of videos takes away what the seeds differ by"
+    assert seeds == pytest.approx(noisy.mean(axis=1).var(ddof=1) / (2 / 1.96) ** 2, rel=0.1)
+    flat = noisy - noisy.mean()
+    _, within = statistics.needed(flat, np.ones((1, 500)), 1.0, 0.05)
+    assert within == pytest.approx(flat.mean(axis=1).var(ddof=1) / (1 / 1.645) ** 2, rel=0.1), "no difference"
 
 
 def test_holm_steps_down_from_the_smallest():

@@ -1,6 +1,6 @@
-"""How often a row is right: top-1 supervised and zero-shot, its error bar, its difference from another."""
+"""How often a row is right: top-1 supervised and zero-shot, its error bar, its difference from other rows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
@@ -14,6 +14,10 @@ from m2clip.report.statistics import Array
 
 Verbs = Literal["all", "trained", "untrained"]
 """Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
+Head = Literal["", "eq11", "vc"]
+"""By which head a supervised answer is: texts, classifier, or the one that the run itself answers by."""
+Weighted = Sequence[tuple[Row, float]]
+"""Rows with what each counts: +1 and -1 for the difference between two."""
 
 
 def zero_shot(row: Row, dataset: str, *under: str) -> Number | None:
@@ -52,65 +56,82 @@ def of_verbs(row: Row, dataset: str, verbs: Verbs) -> Number | None:
     return found and found.of(sources((row,), dataset, verbs))
 
 
-def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> float | None:
+def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all", head: Head = "") -> float | None:
     """Top-1 of one run: supervised on its own set, else zero-shot, the mean over splits."""
     if verbs != "all":
         found = tested(run, dataset, own, verbs)
         return float(statistics.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == own:
-        return get_path(run.metrics, "supervised", "top1")
+        return get_path(run.metrics, "supervised", *_number_of(run, head))
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
     numbers = [get_path(split, "top1") for split in splits.values()]
     return float(np.mean(numbers)) if numbers and all(map(is_number, numbers)) else None
 
 
+def _number_of(run: SeedRun, head: Head) -> tuple[str, ...]:
+    """Where metrics.json has the supervised top-1 of a head: its own number, or that of the run."""
+    has = head and get_path(run.metrics, "supervised", "top1_by_head", head) is not None
+    return ("top1_by_head", head) if has else ("top1",)
+
+
+def _answers_by(run: SeedRun, dataset: str, own: str | None, head: Head) -> str:
+    """The head by which a run is asked on a set; where it has not the asked one, its own."""
+    if dataset != own:
+        return "eq11"
+    *_, last = _number_of(run, head)
+    return last if last == head else str(get_path(run.metrics, "supervised", "head"))
+
+
 @dataclass(frozen=True)
 class Tested:
-    """Of each video of a set: percent of the seeds that were right, (N,), and which split has it, (S, N)."""
+    """Percent of each video of a set that was right, (N,) or by seed (R, N); which split has it, (S, N)."""
 
     hits: Array
     members: Array
 
 
-def tested(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all") -> Tested | None:
+def tested(
+    run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all", head: Head = ""
+) -> Tested | None:
     """One run on the set it was trained on (`own`), or zero-shot on another; None where nothing was kept.
 
     Of one kind of verb alone, the videos of the others are in no split.
     """
-    found = _tested(run, dataset, own)
-    if found is None or verbs == "all":
-        return found
-    lines = facts.read_classes(run.key.profile, dataset)
-    if len(lines) != len(found.hits):
-        return None
-    trained = np.array([line["verb_trained"] == "yes" for line in lines])
-    return Tested(found.hits, found.members * (trained if verbs == "trained" else ~trained))
-
-
-def _tested(run: SeedRun, dataset: str, own: str | None) -> Tested | None:
-    head = get_path(run.metrics, "supervised", "head") if dataset == own else "eq11"
-    bits = get_path(run.outcomes, dataset, "hits", str(head))
+    bits = get_path(run.outcomes, dataset, "hits", _answers_by(run, dataset, own, head))
     if not isinstance(bits, str) or not bits:
         return None
     if dataset == own:
         return Tested(100 * _numbers(bits), np.ones((1, len(bits))))
     splits = get_path(run.outcomes, dataset, "splits") or {}
     members = [_numbers(part) for name, part in splits.items() if name.startswith("test") and "1" in part]
-    return Tested(100 * _numbers(bits), np.array(members)) if members else None
-
-
-def over_seeds(found: list[Tested | None]) -> Tested | None:
-    """The mean over seeds; None unless all were tested on the same videos."""
-    there = [one for one in found if one is not None]
-    if not there or len(there) < len(found):
+    lines = facts.read_classes(run.key.profile, dataset) if verbs != "all" else []
+    if not members or (verbs != "all" and len(lines) != len(bits)):
         return None
-    if any(not np.array_equal(one.members, there[0].members) for one in there):
-        return None
-    return Tested(np.mean([one.hits for one in there], axis=0), there[0].members)
+    kind = np.array([line["verb_trained"] == "yes" for line in lines]) == (verbs == "trained")
+    return Tested(100 * _numbers(bits), np.array(members) * (1 if verbs == "all" else kind))
 
 
 def _numbers(bits: str) -> Array:
     return np.array([bit == "1" for bit in bits], float)
+
+
+def outcomes(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head = "") -> Tested | None:
+    """By seed and video the weighted sum of what the rows got right, (R, N), of every seed that all have.
+
+    None unless all were tested on the same videos.
+    """
+    rows, hits, all_members = [row for row, _ in weighted], [], []
+    for runs in by_seed(rows).values():
+        asked = zip(runs, rows, strict=True)
+        found = [tested(run, dataset, row.dataset, verbs, head) for run, row in asked]
+        there = [one for one in found if one is not None]
+        if len(there) < len(found):
+            return None
+        all_members += [one.members for one in there]
+        hits.append(sum(weight * one.hits for one, (_, weight) in zip(there, weighted, strict=True)))
+    if not hits or any(not np.array_equal(one, all_members[0]) for one in all_members):
+        return None
+    return Tested(np.array(hits), all_members[0])
 
 
 def error_bar(row: Row, dataset: str) -> tuple[float, float] | None:
@@ -118,29 +139,35 @@ def error_bar(row: Row, dataset: str) -> tuple[float, float] | None:
     if row.trained and len(row.measured) > 1:
         over = mean(top1(run, dataset, row.dataset) for run in row.measured)
         return (over.std, over.std) if over and over.std is not None else None
-    found = over_seeds([tested(run, dataset, row.dataset) for run in row.measured])
-    interval = statistics.over_videos(found.hits, found.members) if found else None
+    found = outcomes([(row, 1.0)], dataset)
+    interval = statistics.over_videos(found.hits.mean(axis=0), found.members) if found else None
     if found is None or interval is None:
         return None
-    middle = float(statistics.mean_over_splits(found.hits, *found.members))
+    middle = float(statistics.mean_over_splits(found.hits.mean(axis=0), *found.members))
     return middle - interval.low, interval.high - middle
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Top-1 of one row less that of another on a set, in points, of the seeds that both rows have.
+    """Top-1 of rows less that of others on a set, in points, of the seeds that all of them have.
 
     number: mean over seeds, standard deviation over seeds, 95 % interval over the videos, paired; no interval
-    where the outcomes of the same videos were not kept. seeds, by_seed: in the same order. videos: tested.
+    where the outcomes of the same videos were not kept. seeds, by_seed: in the same order. tested: of each
+    seed and video; None where they were not kept.
     """
 
     number: Number
     seeds: tuple[int, ...]
     by_seed: tuple[float, ...]
-    videos: int | None = None
+    tested: Tested | None = None
+
+    @property
+    def videos(self) -> int | None:
+        """How many were tested."""
+        return int(self.tested.members.any(axis=0).sum()) if self.tested else None
 
 
-def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
+def by_seed(rows: Sequence[Row]) -> dict[int, tuple[SeedRun, ...]]:
     """The evaluated runs of each seed that all rows have; a row that trains nothing has one run for all."""
     found = [{run.key.seed: run for run in row.measured} for row in rows]
     seeds = [set(runs) for row, runs in zip(rows, found, strict=True) if row.trained or not runs]
@@ -152,45 +179,35 @@ def by_seed(rows: list[Row]) -> dict[int, tuple[SeedRun, ...]]:
 
 def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Difference | None:
     """Of `one` from `other` on a set that both were tested on; None where they share no seed or number."""
-    apart = {}
-    for seed, (ours, theirs) in by_seed([one, other]).items():
-        numbers = top1(ours, dataset, one.dataset, verbs), top1(theirs, dataset, other.dataset, verbs)
-        if not all(map(is_number, numbers)):
+    return contrast([(one, 1.0), (other, -1.0)], dataset, verbs)
+
+
+def contrast(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head = "") -> Difference | None:
+    """The weighted sum of the rows' top-1; None where they share no seed or one has no number."""
+    rows, apart = [row for row, _ in weighted], {}
+    for seed, runs in by_seed(rows).items():
+        numbers = [top1(run, dataset, row.dataset, verbs, head) for run, row in zip(runs, rows, strict=True)]
+        there = [float(number) for number in numbers if number is not None and is_number(number)]
+        if len(there) < len(numbers):
             return None
-        apart[seed] = float(numbers[0] or 0) - float(numbers[1] or 0)
-    over, trained = mean(apart.values()), one.trained or other.trained
-    paired = over_seeds(pairs(one, other, dataset, verbs))
+        apart[seed] = sum(weight * number for number, (_, weight) in zip(there, weighted, strict=True))
+    over, trained = mean(apart.values()), any(row.trained for row in rows)
     if over is None:
         return None
-    interval = statistics.over_videos(paired.hits, paired.members) if paired else None
+    paired = outcomes(weighted, dataset, verbs, head)
+    interval = statistics.over_videos(paired.hits.mean(axis=0), paired.members) if paired else None
     number = Number(
         value=float(np.mean(list(apart.values()))),
         std=over.std if trained else None,
         interval=(interval.low, interval.high) if interval else None,
         signed=True,
-        marks=marks(len(apart), len(one.runs)) if trained else "",
-        sources=tuple(sources((one, other), dataset, verbs)),
+        marks=marks(len(apart), len(rows[0].runs)) if trained else "",
+        sources=tuple(sources(rows, dataset, verbs, head)),
     )
-    tested_videos = int(paired.members.any(axis=0).sum()) if paired else None
-    return Difference(number, tuple(apart), tuple(apart.values()), tested_videos)
+    return Difference(number, tuple(apart), tuple(apart.values()), paired)
 
 
-def pairs(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> list[Tested | None]:
-    """Points of each video, of every seed that both rows have; None unless both had the same videos."""
-    return [
-        _paired(tested(ours, dataset, one.dataset, verbs), tested(theirs, dataset, other.dataset, verbs))
-        for ours, theirs in by_seed([one, other]).values()
-    ]
-
-
-def _paired(ours: Tested | None, theirs: Tested | None) -> Tested | None:
-    """Points of each video of one seed; None unless both were tested on the same videos."""
-    if ours is None or theirs is None or not np.array_equal(ours.members, theirs.members):
-        return None
-    return Tested(ours.hits - theirs.hits, ours.members)
-
-
-def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all") -> Iterator[Source]:
+def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all", head: Head = "") -> Iterator[Source]:
     """What a difference is made of: of each row its number, and which videos each seed had right.
 
     Of one kind of verb, which videos were right, and which label each has.
@@ -198,11 +215,14 @@ def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all") -> Iterator
     profile = ""
     for row in rows:
         supervised, profile = row.dataset == dataset, row.runs[0].key.profile
-        if verbs == "all":
-            yield from row.sources("supervised.top1" if supervised else f"zero_shot.{dataset}.splits.*.top1")
+        for run in row.measured if verbs == "all" else ():
+            key = ".".join(("supervised", *_number_of(run, head)))
+            yield Source(
+                run.key.metrics, key if supervised else f"zero_shot.{dataset}.splits.*.top1", run.key
+            )
         for run in row.measured:
-            head = get_path(run.metrics, "supervised", "head") if supervised else "eq11"
-            keys = [f"{dataset}.hits.{head}", *([] if supervised else [f"{dataset}.splits"])]
+            hits = f"{dataset}.hits.{_answers_by(run, dataset, row.dataset, head)}"
+            keys = [hits, *([] if supervised else [f"{dataset}.splits"])]
             yield from (Source(run.key.outcomes, key, run.key) for key in keys if run.outcomes)
     if verbs != "all":
         yield Source(facts.classes_file(profile, dataset), "verb_trained")

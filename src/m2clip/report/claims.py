@@ -1,24 +1,23 @@
 """experiments/claims.yaml: what the paper claims of its experiments. Read without torch.
 
-An entry that is asked `on` several sets is a claim on each: `te-over-td` on K400, `te-over-td-ssv2` of the
-rows `te-ssv2` and `td-ssv2`.
+An entry is a claim on each set that it is asked `on`, by each of its heads: `all-over-half` by Eq. 11 and by
+the classifier is `all-over-half-eq11` and `all-over-half-vc`.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from m2clip.errors import UserError, did_you_mean
 from m2clip.experiment import MAIN
 from m2clip.files import read_mapping
 from m2clip.parsing import build
-from m2clip.report.accuracy import Verbs
+from m2clip.report.accuracy import Head, Verbs
 from m2clip.report.columns import UNSEEN
-from m2clip.report.correlation import STATISTICS
 
 CLAIMS = Path("experiments/claims.yaml")
-Measure = Literal["accuracy", "trade", "correlation", "correlation-size", "correlation-largest"]
 Set = Literal["k400", "ssv2", "ucf101", "hmdb51"]
 
 
@@ -38,21 +37,16 @@ class Printed:
 
 @dataclass(frozen=True, kw_only=True)
 class Stated:
-    """An entry of the file, with its rows as they are called on K400.
-
-    worse: the row that `better` is held against; of a trade, several, of which the best of those with as many
-    trainable parameters or fewer counts. on: the sets; on one that no row is trained on it is of zero-shot.
-    direction: the side of better - worse. verbs: of a zero-shot set the labels that count, all or those whose
-    verb is trained on or is not. published: on the first set; None where the paper prints no numbers. beyond:
-    the sets on which it is ours, not the paper's. note: stands below.
-    """
+    """An entry of the file; the comment at its top says what each key means."""
 
     says: str
     section: str
     better: str
     worse: tuple[str, ...]
     on: tuple[Set, ...]
-    measure: Measure = "accuracy"
+    asks: Literal["gain", "no-loss", "slope"] = "gain"
+    measure: Literal["accuracy", "correlation-size", "correlation-largest"] = "accuracy"
+    heads: tuple[Head, ...] = ("",)
     verbs: Verbs = "all"
     direction: Literal["higher", "lower"] = "higher"
     published: Printed | None = None
@@ -62,10 +56,11 @@ class Stated:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim(Stated):
-    """An entry on one of its sets, with its rows as they are called there."""
+    """An entry on one of its sets by one of its heads, with its rows as they are called there."""
 
     name: str
     set: Set
+    head: Head
 
     @property
     def is_beyond(self) -> bool:
@@ -76,6 +71,11 @@ class Claim(Stated):
     def rows(self) -> tuple[str, ...]:
         """All rows that it is about."""
         return (self.better, *self.worse)
+
+    @property
+    def best_of(self) -> bool:
+        """Whether only the best of the other rows counts."""
+        return len(self.worse) > 1 and self.asks != "slope"
 
     @property
     def zero_shot(self) -> bool:
@@ -90,16 +90,12 @@ class Claim(Stated):
     @property
     def statistic(self) -> str:
         """Of a claim on label features, which of correlation.STATISTICS; of accuracy nothing."""
-        name = self.measure.replace("-", "_")
-        return name if name in STATISTICS else ""
+        return "" if self.measure == "accuracy" else self.measure.replace("-", "_")
 
     @property
-    def kind(self) -> str:
-        """The measure in full: `supervised`, `zero-shot, untrained verbs`, `trade`, `correlation`."""
-        if self.measure != "accuracy":
-            return self.measure
-        verbs = "" if self.verbs == "all" else f", {self.verbs} verbs"
-        return f"zero-shot{verbs}" if self.zero_shot else "supervised"
+    def towards(self) -> int:
+        """The sign of the paper's side."""
+        return 1 if self.direction == "higher" else -1
 
 
 def read(rows: Collection[str]) -> dict[str, Claim]:
@@ -122,24 +118,36 @@ def _claims(name: str, values: object, rows: Collection[str]) -> Iterator[Claim]
             raise UserError(f"{CLAIMS}: {path}.{key}: is missing")
     stated = build(Stated, values, path=path, source=str(CLAIMS))
     _check(path, stated)
-    for place, dataset in enumerate(stated.on):
+    for dataset, head in product(stated.on, stated.heads):
         better, *worse = (_row_on(dataset, row, path, rows) for row in (stated.better, *stated.worse))
-        first = place == 0
-        own = {"better": better, "worse": tuple(worse), "published": stated.published if first else None}
-        own |= {"note": stated.note if first else "", "set": dataset}
-        own |= {"name": name if dataset == "k400" or len(stated.on) == 1 else f"{name}-{dataset}"}
+        endings = [dataset] * (len(stated.on) > 1 and dataset != "k400") + [head] * (len(stated.heads) > 1)
+        own: dict[str, Any] = {"name": "-".join([name, *endings]), "set": dataset, "head": head}
+        own |= {"better": better, "worse": tuple(worse)}
+        if dataset != stated.on[0]:
+            own |= {"published": None}
+        if (dataset, head) != (stated.on[0], stated.heads[0]):
+            own |= {"note": ""}
         yield Claim(**(vars(stated) | own))
 
 
 def _check(path: str, stated: Stated) -> None:
-    if not stated.on or not set(stated.beyond) <= set(stated.on):
-        raise UserError(f"{CLAIMS}: {path}.on: expected one set or more, and those of `beyond` among them")
-    if not stated.worse or (stated.measure != "trade" and len(stated.worse) > 1):
-        raise UserError(f"{CLAIMS}: {path}.worse: expected one row, and several of a trade alone")
-    if stated.verbs != "all" and not set(stated.on) <= set(UNSEEN):
-        raise UserError(f"{CLAIMS}: {path}.verbs: expected all; only zero-shot tells verbs apart")
-    if stated.measure.startswith("correlation") and set(stated.on) & set(UNSEEN):
-        raise UserError(f"{CLAIMS}: {path}.on: expected sets that rows are trained on, of a correlation")
+    unseen = set(stated.on) & set(UNSEEN)
+    wrong = {
+        "on: expected one set or more, and those of `beyond` among them": not stated.on
+        or not set(stated.beyond) <= set(stated.on),
+        "heads: expected one or more": not stated.heads,
+        "worse: expected a row": not stated.worse,
+        "worse: expected two rows or more, of a slope": stated.asks == "slope" and len(stated.worse) < 2,
+        "verbs: expected all; only zero-shot tells verbs apart": stated.verbs != "all"
+        and unseen != set(stated.on),
+        "heads: expected none of zero-shot, which is by texts": bool(unseen) and stated.heads != ("",),
+        "on: expected sets that rows are trained on, of a correlation": stated.measure != "accuracy"
+        and bool(unseen),
+        "worse: expected one row, of a correlation": stated.measure != "accuracy" and len(stated.worse) > 1,
+    }
+    for told, is_wrong in wrong.items():
+        if is_wrong:
+            raise UserError(f"{CLAIMS}: {path}.{told}")
 
 
 def _row_on(dataset: str, row: str, path: str, rows: Collection[str]) -> str:

@@ -1,6 +1,9 @@
-"""Claims as a section of the report and as claims.csv: every claim with its verdict, the rule above them."""
+"""Claims as a section of the report and as claims.csv: every claim with its verdict, the rule above them.
 
-from collections.abc import Sequence
+Where no row has three seeds there are no verdicts: each difference stands with its interval over videos.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -8,11 +11,23 @@ import pandas as pd
 
 from m2clip.report import claims, grid, published
 from m2clip.report.claims import Claim
-from m2clip.report.grid import Cell, Column, Grid
+from m2clip.report.grid import Cell, Column, Grid, Line
+from m2clip.report.history import Changed
 from m2clip.report.numbers import Number, Source, Text, signed
 from m2clip.report.parts import Part, Points, Section
+from m2clip.report.provenance import Made
 from m2clip.report.results import Results
-from m2clip.report.verdicts import FAILS, HOLDS, NOT_JUDGED, VERDICTS, Judged
+from m2clip.report.verdicts import (
+    FAILS,
+    HOLDS,
+    LEAST_SEEDS,
+    MISSING,
+    NO_RESULT,
+    NOT_JUDGED,
+    SAME,
+    UNDECIDED,
+    Judged,
+)  # fmt: skip
 
 COLUMNS = (
     Column("verdict", "Verdict", text=True),
@@ -27,52 +42,103 @@ COLUMNS = (
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
 )
+FIRST = ("verdict", "claim", "set", "difference", "interval")  # columns of the first screen
+BEGINNINGS = {
+    HOLDS: "Borne out here", FAILS: "Not borne out here", SAME: "No difference here",
+    UNDECIDED: "Undecided here", "": "Of too few seeds", NO_RESULT: "Without a result here",
+    MISSING: "Not run yet", NOT_JUDGED: "Not judged",
+}  # fmt: skip
+BY = {"eq11": "by texts (Eq. 11)", "vc": "by the classifier (VC)"}
+TOO_FEW = (
+    f"No claim is judged here: a verdict takes {LEAST_SEEDS} seeds of every row. Each difference stands with "
+    "its 95 % interval over the test videos, which says what other videos would change, not what other seeds "
+    "or another processor's rounding would. The rule by which verdicts come about is in "
+    f"{claims.CLAIMS.name}."
+)
 
 
-def summary(judged: Sequence[Judged]) -> str:
-    """`12 hold, 3 do not hold, ..., 0 not judged; 15 of them by one seed`."""
-    plural = {HOLDS: "hold", FAILS: "do not hold"}
-    counts = [(sum(one.verdict == verdict for one in judged), verdict) for verdict in VERDICTS]
-    text = ", ".join(f"{count} {plural.get(verdict, verdict)}" for count, verdict in counts)
-    single = sum(one.one_seed for one in judged)
-    return f"{text}; {single} of them by one seed" if single else text
+def _is_judged(judged: Iterable[Judged]) -> bool:
+    return any(one.p is not None for one in judged)
 
 
-def section(judged: Sequence[Judged], results: Results) -> Section:
-    """The rule, and a table for each figure or table of the paper."""
-    parts: list[Part] = [Points(claims.rule()), f"{len(judged)} claims: {summary(judged)}."]
+def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
+    """For each verdict a sentence with the claims that have it; of too few seeds that nothing is judged."""
+    if not _is_judged(judged):
+        return (TOO_FEW,)
+    return tuple(
+        f"{begins}: {'; '.join(_said(some, results))}."
+        for verdict, begins in BEGINNINGS.items()
+        if (some := [one for one in judged if one.verdict == verdict])
+    )
+
+
+def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
+    """What the claims say, each once, with the sets and heads that it is said of."""
+    for says, same in groupby(some, key=lambda one: one.claim.says):
+        told = (BY.get(one.claim.head, results.names.dataset(one.claim.set)) for one in same)
+        yield f"{says} ({', '.join(told)})"
+
+
+def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
+    """What was found, in sentences, and each claim with its difference in a line."""
+    kept = [COLUMNS.index(column) for column in COLUMNS if column.key in FIRST]
+    lines = [_cells(one, results) for one in judged]
+    table = grid.plain(
+        "verdicts", "Claims of the paper", [COLUMNS[at] for at in kept],
+        [[line[at] for at in kept] for line in lines],
+    )  # fmt: skip
+    return (Points(sentences(judged, results)), table)
+
+
+def section(
+    judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), changed: Changed | None = None
+) -> Section:
+    """The rule, when it was fixed, and a table for each figure or table of the paper."""
+    rule = claims.rule() if _is_judged(judged) else (TOO_FEW,)
+    behind = {row for one in judged for row in one.claim.rows}
+    when = changed.told(one.commit for one in made if one.key.row in behind) if changed else ()
+    parts: list[Part] = [Points((*rule, *when))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)
-        lines = tuple(grid.Line(_cells(one, results), one.claim.name) for one in group)
+        lines = tuple(Line(_cells(one, results), one.claim.name) for one in group)
         notes = tuple(one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED)
-        table = Grid(
-            key=f"claims-{at}", title=title, columns=COLUMNS, groups=(grid.Group("", lines),), notes=notes
-        )
-        parts.append(table)
+        groups = (grid.Group("", lines),)
+        parts.append(Grid(key=f"claims-{at}", title=title, columns=COLUMNS, groups=groups, notes=notes))
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
 
 
 def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     claim, found, interval = one.claim, one.difference, one.interval
     named = {name: results.rows[name].label for name in claim.rows}
-    best = "the best of " if len(claim.worse) > 1 else ""
-    verbs = "" if claim.verbs == "all" else f", {claim.verbs} verbs"
-    kind = f"zero-shot{verbs}, " if claim.zero_shot else f"{claim.measure}, " if claim.statistic else ""
+    others = "; ".join(named[row] for row in claim.worse)
+    over = "the best of " if claim.best_of else "the line on through " if claim.asks == "slope" else "over "
+    between = "over " if claim.best_of else ""
     sources = found.number.sources if found else ()
     digits = found.number.digits if found else 1
+    ends = (signed(end, digits) for end in (interval.low, interval.high)) if interval else ()
     return (
         one.told(),
         f"{claim.says} ({claim.name})",
-        f"{named[claim.better]} over {best}{'; '.join(named[row] for row in claim.worse)}",
-        f"{kind}{results.names.dataset(claim.set)}",
+        f"{named[claim.better]}{',' if claim.asks == 'slope' else ''} {between}{over}{others}",
+        f"{kind(claim, results)}, {results.names.dataset(claim.set)}",
         _paper(one, results),
         replace(found.number, std=None, interval=None, marks="") if found else None,
-        Text(f"[{signed(interval.low)}, {signed(interval.high)}]", sources) if interval else None,
+        Text(f"[{', '.join(ends)}]", sources) if interval else None,
         None if one.p is None else Text(f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001", sources),
-        Text(str(len(found.seeds)), sources) if found else None,
+        Text(str(one.seeds), sources) if found else None,
         None if one.spread is None else Number(value=one.spread, digits=digits, sources=sources),
         Number(value=found.videos, sources=sources) if found and found.videos else None,
     )
+
+
+def kind(claim: Claim, results: Results | None = None) -> str:
+    """What is measured: `supervised, Eq. 11`, `zero-shot, untrained verbs`, `mean of |r|`."""
+    if claim.statistic:
+        return {"correlation-size": "mean of |r|", "correlation-largest": "largest |r|"}[claim.measure]
+    if not claim.zero_shot:
+        return f"supervised, {BY[claim.head]}" if claim.head else "supervised"
+    known = results is None or claim.set in results.names.synthetic
+    return f"zero-shot, {claim.verbs} verbs" if known and claim.verbs != "all" else "zero-shot"
 
 
 def _paper(one: Judged, results: Results) -> Cell:
@@ -87,11 +153,9 @@ def _paper(one: Judged, results: Results) -> Cell:
 
 def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
     """The paper's two numbers: of each the line of the row's config, else the first with that number."""
-    printed = claim.published
-    if printed is None:
-        return ()
-    table, found = published.read(printed.file), list[Source]()
-    for name, number in zip(claim.rows, (printed.better, printed.worse), strict=True):
+    assert claim.published is not None
+    table, found = published.read(claim.published.file), list[Source]()
+    for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):
         own = table.line(name, results.rows[name].config, results.profile)
         lines = (line for line in (own, *table.lines) if line and line.value(table.accuracy) == number)
         line = next(lines, None)
@@ -106,19 +170,19 @@ def comma_separated(judged: Sequence[Judged]) -> str:
 
 def _line(one: Judged) -> dict[str, object]:
     claim, found, interval, printed = one.claim, one.difference, one.interval, one.printed
-    low, high = (interval.low, interval.high) if interval else (None, None)
     return {
         "claim": claim.name, "section": claim.section, "says": claim.says, "better": claim.better,
-        "worse": " ".join(claim.worse), "measure": claim.kind, "set": claim.set,
+        "worse": " ".join(claim.worse), "asks": claim.asks, "measure": kind(claim), "set": claim.set,
         "direction": claim.direction, "beyond_the_paper": str(claim.is_beyond).lower(),
         "paper_difference": _number(printed.difference if printed else None),
         "paper_file": printed.file if printed else "",
-        "difference": _number(found.number.value if found else None), 
-        "low": _number(low), "high": _number(high),
-        "seeds": len(found.seeds) if found else "",
+        "difference": _number(found.number.value if found else None),
+        "low": _number(interval.low if interval else None),
+        "high": _number(interval.high if interval else None),
+        "p_holm": _number(one.p), "seeds": one.seeds or "",
         "by_seed": " ".join(map(_number, found.by_seed)) if found else "", "spread": _number(one.spread),
         "videos": (found.videos or "") if found else "", "verdict": one.short(),
-        "remarks": one.why or ", ".join(one.remarks),
+        "remarks": one.why or "; ".join(one.remarks),
     }  # fmt: skip
 
 

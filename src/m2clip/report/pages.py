@@ -1,7 +1,6 @@
 """The report of a profile as sections: README.md and index.html are two templates over this one content."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from m2clip.experiment import MAIN
 from m2clip.report import facts, grid, overlap, published
 from m2clip.report.columns import views
-from m2clip.report.grid import Cell, Column, Grid, shown
+from m2clip.report.grid import Column, Grid
 from m2clip.report.names import DATASETS
-from m2clip.report.numbers import MISSING, Number
+from m2clip.report.numbers import MISSING
 from m2clip.report.parts import Part, Picture, Points, Section
 from m2clip.report.provenance import Behind, Made
 from m2clip.report.results import Results
@@ -122,32 +121,14 @@ def _origins(results: Results, made: Mapping[Any, Made]) -> str:
     )  # fmt: skip
 
 
-def opening(tables: Sequence[Section], claims: Section, summed: str) -> Iterator[Section]:
-    """The first screen, what was found: the table `main` and the verdicts; then the other tables."""
+def opening(tables: Sequence[Section], found: Sequence[Part]) -> Iterator[Section]:
+    """The first screen, what was found: the claims' verdicts and the table `main`; then the other tables."""
     main = [section for section in tables if section.key == f"of-{MAIN}"]
     head, *figures = main[0].parts if main else [None]
     files = main[0].files if main else ()
-    parts = (f"Claims of the paper: {summed}.", *filter(None, [head]), _verdicts(claims), *figures)
+    parts = (*found[:1], *filter(None, [head]), *found[1:], *figures)
     yield Section(key="summary", title="What was found", parts=parts, files=files)
     yield from (section for section in tables if section not in main)
-
-
-def _verdicts(claims: Section) -> Grid:
-    """Of the claims of each table or figure of the paper, how many came to which verdict."""
-    tallies = [(part.title, _tally(part)) for part in claims.parts if isinstance(part, Grid)]
-    there = {verdict for _, tally in tallies for verdict in tally}
-    verdicts = sorted(there, key=lambda verdict: (not verdict.endswith("holds"), verdict))
-    columns = [Column("section", "Claims of", text=True), *(Column(_slug(word), word) for word in verdicts)]
-    lines: list[list[Cell]] = [
-        [title, *(Number(value=tally[word]) for word in verdicts)] for title, tally in tallies
-    ]
-    return grid.plain("verdicts", "Verdicts", columns, lines)
-
-
-def _tally(table: Grid) -> Counter[str]:
-    """How many lines came to which verdict; one of a single seed is another than one of several."""
-    words = (shown(cell) for _, column, cell in table.cells() if column.key == "verdict")
-    return Counter(re.split(r" \(|(?<!^one seed): ", word)[0] for word in words)
 
 
 def _slug(words: str) -> str:

@@ -17,6 +17,7 @@ LEVEL = 0.95
 DRAWS = 9999
 SEED = 0
 AT_ONCE = 250_000  # numbers drawn at once: what fits a cache is drawn three times as fast
+SIDES = ((-1, "greater"), (1, "less"))  # of a margin, and where of it the difference has to be
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -26,6 +27,67 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Test:
+    """What a difference from zero is judged by.
+
+    p: that there is none, two-sided; beside a floor below zero, that the difference is neither below zero nor
+    above the floor. p_same: that it is a margin or more to either side, the larger of two one-sided tests.
+    """
+
+    interval: Interval
+    p: float
+    p_same: float
+
+
+def of_draws(drawn: Array, margin: float, floor: float = 0.0) -> Test:
+    """By what a bootstrap drew: the share of the draws on the wrong side."""
+    count = 1 + len(drawn)
+    p = min(1.0, 2 * (1 + float(min((drawn <= floor).sum(), (drawn >= 0).sum()))) / count)
+    outside = (1 + float(max((drawn <= -margin).sum(), (drawn >= margin).sum()))) / count
+    return Test(interval(drawn), p, outside)
+
+
+def of_seeds(values: Sequence[float], margin: float) -> Test | None:
+    """By Student's t over the difference of each seed; None of fewer than two, or where all are the same."""
+    from scipy.stats import ttest_1samp
+
+    if len(set(values)) < 2:
+        return None
+    found = ttest_1samp(values, 0)
+    ends = found.confidence_interval(LEVEL)
+    apart = [ttest_1samp(values, side * margin, alternative=to).pvalue for side, to in SIDES]
+    return Test(Interval(float(ends.low), float(ends.high)), float(found.pvalue), float(max(apart)))
+
+
+def needed(values: Array, members: Array, margin: float, level: float) -> tuple[int | None, int | None]:
+    """How many videos, at these seeds, or seeds, at these videos, would decide; None where no number would.
+
+    By the closed form of two-way random effects, Var = Var(seeds) / R + Var(videos) / N, as if the difference
+    and both variances were as measured: either its normal interval leaves zero outside, or two one-sided
+    tests find it within the margin.
+
+    Args:
+        values: (R, N), of each of R > 1 seeds a number for each video.
+        members: (S, N), as over_videos has it.
+        margin: below which a difference is none.
+        level: of the two-sided test against zero, after correction.
+    """
+    from scipy.stats import norm
+
+    of_seed = np.array([mean_over_splits(one, *members) for one in values])
+    size, drawn = abs(float(of_seed.mean())), draws(values.mean(axis=0)[None], members)
+    if drawn is None:
+        return None, None
+    videos, seeds = int(members.any(axis=0).sum()), len(values)
+    error = max(size / norm.ppf(1 - level / 2), (margin - size) / norm.ppf(LEVEL)) ** 2
+    by_videos, by_seeds = float(drawn.var()), float(of_seed.var(ddof=1)) / seeds
+    found = []
+    for count, own, other in ((videos, by_videos, by_seeds), (seeds, by_seeds, by_videos)):
+        found.append(max(count + 1, math.ceil(count * own / (error - other))) if error > other else None)
+    return found[0], found[1]
 
 
 def over_videos(values: Array, members: Array) -> Interval | None:
@@ -67,17 +129,6 @@ def interval(drawn: Array, level: float = LEVEL) -> Interval:
     tail = (1 - level) / 2
     low, high = np.percentile(drawn, (100 * tail, 100 * (1 - tail)))
     return Interval(float(low), float(high))
-
-
-def p_value(drawn: Array) -> float:
-    """That there is no difference, by both sides of zero of what a bootstrap drew."""
-    least = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return min(1.0, 2 * (1 + float(least)) / (1 + len(drawn)))
-
-
-def p_apart(drawn: Array, margin: float) -> float:
-    """That the difference is `margin` or more to either side: the larger of two one-sided tests (TOST)."""
-    return (1 + float(max((drawn <= -margin).sum(), (drawn >= margin).sum()))) / (1 + len(drawn))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,6 +1,7 @@
-"""Whether a claim holds here: the rule, of the paired difference between two rows (claims.yaml)."""
+"""Whether a claim holds here: the rule of claims.yaml, of the paired difference between rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
@@ -8,43 +9,45 @@ import numpy as np
 
 from m2clip.experiment import MAIN
 from m2clip.report import accuracy, correlation, statistics
-from m2clip.report.accuracy import Difference
+from m2clip.report.accuracy import Difference, Verbs, Weighted
 from m2clip.report.claims import Claim, Printed
 from m2clip.report.differences import ELSEWHERE, difference
-from m2clip.report.numbers import MARGIN, Number
+from m2clip.report.numbers import MARGIN, Number, Source
 from m2clip.report.results import Results
 from m2clip.report.row import Row, is_number
+from m2clip.report.statistics import Interval, Test
+from m2clip.report.ticks import text_adapters
 
 HOLDS, FAILS, SAME, UNDECIDED = "holds", "does not hold", "no difference", "undecided"
-NO_RULE, NO_RESULT, MISSING, NOT_JUDGED = "not decided", "no result", "not run yet", "not judged"
-VERDICTS = (HOLDS, FAILS, SAME, UNDECIDED, NO_RULE, NO_RESULT, MISSING, NOT_JUDGED)
+NO_RESULT, MISSING, NOT_JUDGED = "no result", "not run yet", "not judged"
 ALPHA = 0.05
 EQUAL = 1.0  # points: a difference that lies within is none
+LEAST_SEEDS = 3  # of a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """A claim with what was measured here.
 
-    difference: better - worse; None where there is none, and `why` says what is in the way. drawn: by the
-    bootstrap over videos and seeds; None where no outcomes of the same videos were kept. p: that there is no
-    difference, by Holm within the claim's section. remarks: what weakens the verdict. beside: whether the
-    paper's numbers may stand beside it, which is only so where labels are its own.
+    verdict: empty of fewer than three seeds, and why: what is in the way of a difference. test: by which it
+    is decided; None where no outcomes of the same videos were kept. p: by Holm within the claim's section.
+    remarks: what weakens the verdict, or would decide it. beside: whether the paper's numbers may stand
+    beside it, which is only so where labels are its own.
     """
 
     claim: Claim
-    verdict: str
+    verdict: str = ""
     why: str = ""
     difference: Difference | None = None
-    drawn: statistics.Array | None = None
+    test: Test | None = None
     p: float | None = None
     remarks: tuple[str, ...] = ()
     beside: bool = True
 
     @property
-    def interval(self) -> statistics.Interval | None:
+    def interval(self) -> Interval | None:
         """The 95 % interval of the difference."""
-        return None if self.drawn is None else statistics.interval(self.drawn)
+        return self.test.interval if self.test else None
 
     @property
     def printed(self) -> Printed | None:
@@ -52,106 +55,110 @@ class Judged:
         return self.claim.published if self.beside and self.verdict != NOT_JUDGED else None
 
     @property
-    def spread(self) -> float | None:
-        """Standard deviation of the difference between seeds."""
-        seeds = self.difference.by_seed if self.difference else ()
-        return stdev(seeds) if len(seeds) > 1 else None
+    def seeds(self) -> int:
+        """How many stand behind the difference."""
+        return len(self.difference.seeds) if self.difference else 0
 
     @property
-    def one_seed(self) -> bool:
-        """Whether a single seed stands behind the verdict."""
-        return self.difference is not None and len(self.difference.seeds) == 1
+    def spread(self) -> float | None:
+        """Standard deviation of the difference between seeds."""
+        return stdev(self.difference.by_seed) if self.difference and self.seeds > 1 else None
 
     def short(self) -> str:
-        """`one seed: holds`; of several seeds `holds`."""
-        return f"one seed: {self.verdict}" if self.one_seed else self.verdict
+        """`holds`; of too few seeds how many there are: `one seed`."""
+        return self.verdict or {1: "one seed"}.get(self.seeds, f"{self.seeds} seeds")
 
     def told(self) -> str:
-        """`one seed: holds`, `holds (2 of 3 seeds)`, `not run yet: te`."""
+        """`one seed`, `holds (3 of 5 seeds)`, `not run yet: te`."""
         if self.why:
             return f"{self.verdict}: {self.why}"
-        return f"{self.short()} ({', '.join(self.remarks)})" if self.remarks else self.short()
+        return f"{self.short()} ({'; '.join(self.remarks)})" if self.remarks else self.short()
 
 
 def judge(results: Results, stated: Mapping[str, Claim]) -> list[Judged]:
     """Every claim, in the order of the file; what is decided is corrected for the claims of its section."""
     measured = [_measured(results, claim) for claim in stated.values()]
-    p_values = _holm(measured)
-    return [_decided(results, one, p_values.get(one.claim.name)) for one in measured]
-
-
-def _holm(measured: Iterable[Judged]) -> dict[str, float]:
-    """The corrected p of every claim that has one, by its name."""
-    sections: dict[str, dict[str, float]] = {}
+    families: dict[str, list[Judged]] = {}
     for one in measured:
-        if one.drawn is not None:
-            sections.setdefault(one.claim.section, {})[one.claim.name] = statistics.p_value(one.drawn)
-    return {
-        name: p
-        for found in sections.values()
-        for name, p in zip(found, statistics.holm(list(found.values())), strict=True)
-    }
+        if one.test and one.seeds >= LEAST_SEEDS:
+            families.setdefault(one.claim.section, []).append(one)
+    decided = {}
+    for family in families.values():
+        corrected = statistics.holm([one.test.p for one in family if one.test])
+        for one, p in zip(family, corrected, strict=True):
+            decided[one.claim.name] = _decided(one, p, len(family))
+    return [decided.get(one.claim.name, one) for one in measured]
 
 
-def _decided(results: Results, one: Judged, p: float | None) -> Judged:
-    """With the verdict of the rule, where there is a p."""
-    claim = one.claim
-    one = replace(one, p=p, beside=all(map(results.is_papers, (claim.set, claim.trained_on))))
-    if one.drawn is None or one.interval is None or p is None:
-        return one
-    lost = p > ALPHA and one.interval.low * one.interval.high > 0
-    said = verdict(one.drawn, p, 1 if claim.direction == "higher" else -1)
-    return replace(one, verdict=said, remarks=(*one.remarks, *(["decided but for Holm"] if lost else [])))
+def _decided(one: Judged, p: float, family: int) -> Judged:
+    """With the verdict of the rule; undecided, with what would decide it."""
+    assert one.test is not None
+    said, remarks = verdict(one.test, p, one.claim), list(one.remarks)
+    if said == UNDECIDED:
+        if p > ALPHA and verdict(one.test, ALPHA, one.claim) != UNDECIDED:
+            remarks.append("decided but for Holm")
+        if one.difference and one.difference.tested and one.claim.asks != "no-loss":
+            remarks.append(_would_decide(one.difference.tested, ALPHA / family))
+    return replace(one, p=p, verdict=said, remarks=tuple(remarks))
 
 
-def verdict(drawn: statistics.Array, p: float, towards: int) -> str:
-    """By what the bootstrap drew, the corrected p, and the paper's side of zero."""
-    found = statistics.interval(drawn)
-    ends = (found.low * towards, found.high * towards)
-    if p <= ALPHA and min(ends) > 0:
-        return HOLDS
-    if p <= ALPHA and max(ends) < 0:
+def verdict(test: Test, p: float, claim: Claim) -> str:
+    """By the interval, the corrected p, and what the claim asks."""
+    low, high = sorted(claim.towards * end for end in (test.interval.low, test.interval.high))
+    if p <= ALPHA and high < 0:
         return FAILS
-    return SAME if statistics.p_apart(drawn, EQUAL) <= ALPHA else UNDECIDED
+    if p <= ALPHA and low > _floor(claim):
+        return HOLDS
+    return SAME if test.p_same <= ALPHA else UNDECIDED
+
+
+def _floor(claim: Claim) -> float:
+    """Above what the interval has to lie: zero, or a loss that counts as none."""
+    return -EQUAL if claim.asks == "no-loss" else 0.0
+
+
+def _would_decide(tested: accuracy.Tested, level: float) -> str:
+    videos, seeds = statistics.needed(tested.hits, tested.members, EQUAL, level)
+    told = [f"{seeds:,} seeds"] if seeds else []
+    told += [f"{videos:,} videos"] if videos else []
+    return f"about {' or '.join(told)} would decide" if told else "more of both seeds and videos would decide"
 
 
 def _measured(results: Results, claim: Claim) -> Judged:
     rows = [results.rows[name] for name in claim.rows]
+    one = Judged(claim=claim, beside=all(map(results.is_papers, (claim.set, claim.trained_on))))
     if why := _unfit(results, claim, rows):
-        return Judged(claim=claim, verdict=NOT_JUDGED, why=why)
+        return replace(one, verdict=NOT_JUDGED, why=why)
     if why := _lacking(results, claim, rows):
-        return Judged(claim=claim, verdict=MISSING, why=why)
-    better, other = rows[0], _against(results, claim, rows)
-    unlearned = tuple(_unlearned(results, claim, row) for row in (better, other) if results.unlearned(row))
-    if unlearned and not claim.statistic:
-        return Judged(claim=claim, verdict=NO_RESULT, why="; ".join(unlearned))
-    found = (
-        _correlation(better, other, claim)
-        if claim.statistic
-        else accuracy.difference(better, other, claim.set, claim.verbs)
-    )
+        return replace(one, verdict=MISSING, why=why)
+    counted = _counted(results, claim, rows)
+    if why := "; ".join(_unlearned(results, claim, row) for row, _ in counted if results.unlearned(row)):
+        return replace(one, verdict=NO_RESULT, why=why)
+    verbs = _verbs(results, claim)
+    if claim.statistic:
+        found = _correlation(rows[0], rows[1], claim)
+        test = statistics.of_seeds(found.by_seed, EQUAL / 100) if found else None
+    else:
+        found = accuracy.contrast(counted, claim.set, verbs, claim.head)
+        drawn = statistics.draws(found.tested.hits, found.tested.members) if found and found.tested else None
+        test = None if drawn is None else statistics.of_draws(drawn, EQUAL, _floor(claim))
     if found is None:
-        return Judged(claim=claim, verdict=MISSING, why=f"{better.name} and {other.name} share no seed")
-    if claim.measure == "trade":
-        counted = (results.parameters(row) for row in rows)
-        sources = (source for number in counted if number for source in number.sources)
-        compared = accuracy.sources(rows, claim.set)
-        found = replace(found, number=found.number.of((*compared, *sources)))
-    drawn = None if claim.statistic else _drawn(better, other, claim)
-    told = remarks(found, max(len(row.runs) for row in (better, other)), claim, drawn is not None)
-    best = (f"the best is {other.name}",) if claim.measure == "trade" else ()
-    return Judged(
-        claim=claim, verdict=NO_RULE, difference=found, drawn=drawn, remarks=(*told, *unlearned, *best)
-    )
+        return replace(
+            one, verdict=MISSING, why=f"{' and '.join(row.name for row, _ in counted)} share no seed"
+        )
+    if claim.best_of:
+        sizes = (number.sources for row in rows if (number := results.parameters(row)))
+        compared = accuracy.sources(rows, claim.set, verbs, claim.head)
+        chosen = (*compared, *(source for some in sizes for source in some))
+        found = replace(found, number=found.number.of(dict.fromkeys(chosen)))
+    remarks = _remarks(found, max(len(row.runs) for row, _ in counted), test or claim.statistic)
+    best = (f"the best is {counted[1][0].name}",) if claim.best_of else ()
+    return replace(one, difference=found, test=test, remarks=(*remarks, *best))
 
 
-def _drawn(better: Row, other: Row, claim: Claim) -> statistics.Array | None:
-    """The bootstrap over videos and the seeds that both rows have."""
-    found = accuracy.pairs(better, other, claim.set, claim.verbs)
-    if accuracy.over_seeds(found) is None:
-        return None
-    there = [one for one in found if one is not None]
-    return statistics.draws(np.stack([one.hits for one in there]), there[0].members)
+def _verbs(results: Results, claim: Claim) -> Verbs:
+    """The labels that count: of a real set all, since their verbs are not known."""
+    return claim.verbs if claim.set in results.names.synthetic else "all"
 
 
 def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
@@ -177,45 +184,54 @@ def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
         features = [run.label_features for row in rows for run in row.measured]
         counts = {0 if one is None else len(one) for one in features}
         return "" if len(counts) == 1 and min(counts) > 1 else "label features of the same labels"
-    if missing := [row.name for row in rows if not _accuracies(row, claim)]:
-        kind = "" if claim.verbs == "all" else f", {claim.verbs} verbs,"
+    verbs = _verbs(results, claim)
+    if missing := [row.name for row in rows if not _accuracies(results, row, claim)]:
+        kind = "" if verbs == "all" else f", {verbs} verbs,"
         return f"{results.names.dataset(claim.set)}{kind} of {', '.join(missing)}"
-    if claim.measure != "trade":
+    if not claim.best_of:
         return ""
     if missing := [row.name for row in rows if results.parameters(row) is None]:
         return f"trainable parameters of {', '.join(missing)}"
     return "" if _rivals(results, rows) else f"a rival with as many trainable parameters as {rows[0].name}"
 
 
-def _accuracies(row: Row, claim: Claim) -> list[float]:
+def _accuracies(results: Results, row: Row, claim: Claim) -> list[float]:
     """Of each run on the claim's set; nothing where one has none."""
-    found = [accuracy.top1(run, claim.set, row.dataset, claim.verbs) for run in row.measured]
+    verbs = _verbs(results, claim)
+    found = [accuracy.top1(run, claim.set, row.dataset, verbs, claim.head) for run in row.measured]
     return [float(number) for number in found if number is not None] if all(map(is_number, found)) else []
 
 
 def _rivals(results: Results, rows: Sequence[Row]) -> list[Row]:
     """The rows after the first that have as many trainable parameters at full size or fewer."""
-    counts = [results.parameters(row) for row in rows]
-    limit, *sizes = [count.value if count else 0 for count in counts]
+    limit, *sizes = [count.value if count else 0 for count in map(results.parameters, rows)]
     return [row for row, size in zip(rows[1:], sizes, strict=True) if size <= limit]
 
 
-def _against(results: Results, claim: Claim, rows: Sequence[Row]) -> Row:
-    """The other row; of a trade the best rival on the claim's set, the first of several."""
-    if claim.measure != "trade":
-        return rows[1]
-    return max(_rivals(results, rows), key=lambda row: fmean(_accuracies(row, claim)))
+def _counted(results: Results, claim: Claim, rows: Sequence[Row]) -> Weighted:
+    """Each row with what it counts: the better less the other, or less the best of the others.
+
+    Of a slope, the change of the line through all rows, from the fewest text adapters to the most.
+    """
+    if claim.asks == "slope":
+        counts = np.array([number.value if (number := text_adapters(row)) else 0 for row in rows], float)
+        apart = counts - counts.mean()
+        return list(zip(rows, map(float, np.ptp(counts) * apart / (apart @ apart)), strict=True))
+    other = rows[1]
+    if claim.best_of:
+        other = max(_rivals(results, rows), key=lambda row: fmean(_accuracies(results, row, claim)))
+    return [(rows[0], 1.0), (other, -1.0)]
 
 
-def remarks(found: Difference, asked: int, claim: Claim, has_interval: bool) -> tuple[str, ...]:
+def _remarks(found: Difference, asked: int, judged: object) -> tuple[str, ...]:
     """How many of the asked seeds, whether they agree, why there is no interval."""
-    told = [f"{len(found.seeds)} of {asked} seeds"] if 1 < len(found.seeds) < asked else []
-    if len({np.sign(number) for number in found.by_seed}) > 1:
-        told.append("seeds disagree in sign")
-    if not has_interval:
-        pairs = "pairs of labels are not independent"
-        told.append(f"no interval: {pairs if claim.statistic else 'no outcomes of the same videos'}")
-    return tuple(told)
+    signs = Counter(np.sign(number) for number in found.by_seed)
+    told = {
+        f"{len(found.seeds)} of {asked} seeds": 1 < len(found.seeds) < asked,
+        "seeds disagree in sign": len(signs) > 1,
+        "no interval: no outcomes of the same videos": not judged,
+    }
+    return tuple(words for words, so in told.items() if so)
 
 
 def _unlearned(results: Results, claim: Claim, row: Row) -> str:
@@ -237,5 +253,5 @@ def _correlation(better: Row, worse: Row, claim: Claim) -> Difference | None:
         ours, theirs = (of(correlation.off_diagonal(one[chosen])) for one in maps)
         apart[seed] = ours - theirs
     number = Number(value=fmean(apart.values()), digits=3, signed=True)
-    sources = correlation.sources([better, worse])
-    return Difference(number.of(sources), tuple(apart), tuple(apart.values()))
+    made_of: list[Source] = list(correlation.sources([better, worse]))
+    return Difference(number.of(made_of), tuple(apart), tuple(apart.values()))

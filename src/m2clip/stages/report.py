@@ -17,6 +17,7 @@ from m2clip.report import (
     declared,
     dvc_plots,
     grid,
+    history,
     levels,
     pages,
     provenance,
@@ -57,7 +58,7 @@ def main() -> None:
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = provenance.all_made(found.rows.values(), profile)
-    of_claims = claims_section.section(judged, found)
+    of_claims = claims_section.section(judged, found, runs.values(), history.last_change(claims.CLAIMS))
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)
     more = [levels.informative(found, shown)] if profile.synthetic else []
@@ -66,7 +67,7 @@ def main() -> None:
         intro=pages.introduction(found, _card(found), runs),
         about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
         sections=(
-            *pages.opening(drawn, of_claims, claims_section.summary(judged)), of_claims,
+            *pages.opening(drawn, claims_section.first_screen(judged, found)), of_claims,
             audit.section(found, differences), _pictures(profile.name, folder),
             Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
             pages.ran(found, runs, levels.converged(found, shown)), pages.data(found, more),
