@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
 install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup doctor repro smoke test test-all ui docs backbone
+.PHONY: help setup doctor repro compare smoke test test-all ui docs backbone
 help:            ## what there is
 	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,10 @@ doctor: setup    ## does this machine have what is needed? one line each, and wh
 repro: setup     ## videos, training, evaluation, report; of the paper's rows; TABLES=methods (audit, all) or ROWS="clip main" for others, PROFILE=paper
 	PYTHONPATH=src python -m m2clip.stages.repro $(PROFILE) $(if $(ROWS),--rows $(ROWS)) $(if $(TABLES),--tables $(TABLES))
 	PYTHONPATH=src python -m m2clip.stages.readme
+	PYTHONPATH=src python -m m2clip.cli compare $(if $(PROFILE),--profile $(PROFILE))
+
+compare: setup   ## each run against the committed one: the same bits, within what another processor explains, or different
+	@PYTHONPATH=src python -m m2clip.cli compare $(if $(PROFILE),--profile $(PROFILE))
 
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, a few minutes
 	PYTHONPATH=src python -m m2clip.stages.smoke

@@ -540,7 +540,8 @@ def test_an_explored_main_is_not_judged_as_the_paper_s_and_stands_beside_none_of
         assert (one.verdict == "not judged") == (name in of_main), name
     told = lines(found, *of_main)
     for name, one in of_main.items():
-        assert one.told() == "not judged: main is explored: adapters.visual.temporal_difference=false"
+        differs = "adapters.visual.temporal_difference=false; train.lr=0.01"  # the rate that row `te` has
+        assert one.told() == f"not judged: main is explored: {differs}"
         assert one.difference is None
         assert told[name]["paper_difference"] == "—"
     section = claims_section.section(list(of_main.values()), found)

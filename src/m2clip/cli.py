@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from m2clip.commands import demo, doctor, export, predict, schema, trace
+from m2clip.commands import compare, demo, doctor, export, predict, schema, trace
 from m2clip.errors import guarded
 
 
@@ -20,7 +20,7 @@ def main() -> None:
         epilog="m2clip COMMAND --help says more about a command",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (predict, demo, export, trace, schema, doctor):
+    for command in (predict, demo, export, trace, compare, schema, doctor):
         command.add(commands)
     arguments = parser.parse_args()
     guarded(lambda: _do(arguments))

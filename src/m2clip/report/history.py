@@ -54,6 +54,13 @@ def last_change(file: Path) -> Changed:
     return Changed(file, commit or None, day or None, bool(_git("status", "--porcelain", "--", str(file))))
 
 
+def content(commit: str, path: Path) -> bytes | None:
+    """A file of a commit; None where the commit does not have it, or is none here."""
+    command = ["git", "show", f"{commit}:./{path.as_posix()}"]
+    shown = subprocess.run(command, capture_output=True, check=False)
+    return shown.stdout if shown.returncode == 0 else None
+
+
 def _short(commit: str) -> str:
     return commit.removesuffix(DIRTY)[:SHORT] + (" with changes" if commit.endswith(DIRTY) else "")
 
