@@ -52,7 +52,8 @@ def _reached(pages: list[Path], nav: Any) -> set[Path]:
 
 def _api() -> str:
     modules = {name: m2clip._WHERE.get(name, "api") for name in m2clip.__all__}
-    return "\n".join([TITLE, *(f"::: m2clip.{module}.{name}\n" for name, module in modules.items())])
+    places = [*(f"{module}.{name}" for name, module in modules.items()), "mteb.Encoder"]
+    return "\n".join([TITLE, *(f"::: m2clip.{place}\n" for place in places)])
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:

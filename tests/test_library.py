@@ -24,7 +24,7 @@ from m2clip.models.weights_io import load_weights
 
 ROOT = Path(__file__).parents[1]
 LABELS = ["pole vault", "tai chi"]
-APART = {"gradio"}  # of extras that do not go with the pinned versions: an environment of their own
+APART = {"gradio", "mteb"}  # of extras that do not go with the pinned versions: an environment of their own
 
 
 @pytest.fixture
