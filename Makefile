@@ -8,15 +8,15 @@ READY := $(VENV)/.ready
 pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
 install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup doctor repro compare smoke test test-all ui docs backbone
+.PHONY: help setup doctor repro compare smoke test test-all reliability lock audit ui docs backbone
 help:            ## what there is
 	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(call install,-r requirements.txt)
+	$(call install,--require-hashes -r requirements.lock)
 	$(call install,--no-deps --editable .)
 	touch $@
 
@@ -45,6 +45,18 @@ test: setup      ## lint, types, tests
 
 test-all: test   ## those and the slow ones: a second clone, queues, servers
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m slow
+
+reliability: setup ## kills, broken videos, hostile files, an hour or more: what survived, in reports/reliability.md
+	PYTHONPATH=src nice python benchmarks/reliability.py
+
+lock: setup      ## after a change of requirements.txt: every package with its hashes, which `make setup` checks
+	$(call install,uv)
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --no-emit-index-url requirements.txt --output-file requirements.lock
+
+audit: setup     ## known vulnerabilities of the locked packages; needs the network
+	$(call install,pip-audit)
+	$(VENV)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
 
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000

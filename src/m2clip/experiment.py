@@ -18,8 +18,9 @@ from m2clip.config import Run
 from m2clip.errors import UserError, did_you_mean
 from m2clip.fields import settings
 from m2clip.files import read_mapping, read_text
+from m2clip.names import check_name
 from m2clip.parsing import build, gather_options, merge, override
-from m2clip.profiles import DATASETS, PARAMS, PROFILES, Dataset, Profile, check_name, params
+from m2clip.profiles import DATASETS, PARAMS, PROFILES, Dataset, Profile, params
 
 ROWS = Path("experiments/rows")
 AUDIT = Path("experiments/audit.yaml")

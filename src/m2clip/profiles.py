@@ -1,6 +1,5 @@
 """Profiles: where data and backbone come from and how long to train; and params.yaml. Loads no torch."""
 
-import re
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -10,21 +9,15 @@ from pydantic import Field
 from m2clip.errors import UserError, did_you_mean
 from m2clip.fields import settings
 from m2clip.files import read_mapping
+from m2clip.names import check_name
 from m2clip.parsing import build, gather_options, override
 
 PARAMS = Path("params.yaml")
 PROFILES = Path("experiments/profiles")
 Dataset = Literal["k400", "ssv2", "ucf101", "hmdb51"]
 DATASETS: tuple[str, ...] = get_args(Dataset)
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a row or a profile: part of paths and of commands
 SPLITS = ("train", "validation", "test")
 WORLDS = ("small", "standard", "second")  # synthetic worlds (synthetic/worlds.py), the default first
-
-
-def check_name(name: str, where: str) -> None:
-    """Raise a UserError unless a row or a profile may be called so: its name becomes part of paths."""
-    if not NAME.fullmatch(name):
-        raise UserError(f"{where}: {name!r} is no name; use up to 64 letters, digits, - and _")
 
 
 @settings

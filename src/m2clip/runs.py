@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2clip.errors import UserError
 from m2clip.files import read_json, read_yaml
+from m2clip.names import check_name
 from m2clip.parsing import plain
 
 if TYPE_CHECKING:
@@ -122,11 +123,12 @@ class LogLine:
 
 def of_arguments() -> RunKey:
     """The run that a stage is asked for: PROFILE ROW SEED."""
-    if len(sys.argv) != 4 or not sys.argv[3].isdecimal():
+    if len(sys.argv) != 4 or not sys.argv[3].isdecimal() or int(sys.argv[3][:20]) >= 2**32:
         raise UserError(
             f"expected PROFILE ROW SEED, such as embedded main 0, got {' '.join(sys.argv[1:]) or 'nothing'}"
         )
-    return RunKey(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    profile, row, seed = sys.argv[1:]
+    return RunKey(check_name(profile, "PROFILE"), check_name(row, "ROW"), int(seed))
 
 
 def declared(profile: str, rows: Iterable[str], seeds: Iterable[int]) -> list[RunKey]:

@@ -164,7 +164,8 @@ def outcome_of(path):
 
 @pytest.mark.parametrize("count", [3, pytest.param(80, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", broken_videos.WHOLE)
-def test_flipped_bits_end_nothing(tmp_path, name, count):
+def test_flipped_bits_end_nothing(tmp_path, name, count, record_property):
+    record_property("tries", count)
     content = broken_videos.whole(tmp_path, name).read_bytes()
     generator, found = random.Random(name), []
     for number in range(count):
@@ -177,9 +178,10 @@ def test_flipped_bits_end_nothing(tmp_path, name, count):
 
 
 @pytest.mark.slow
-def test_intact_files_are_never_called_bad(tmp_path):
+def test_intact_files_are_never_called_bad(tmp_path, record_property):
     """Ten thousand openings, of all kinds of intact files."""
     paths = [numbered_videos.case(tmp_path, name) for name in numbered_videos.CASES]
+    record_property("tries", (10_000 // len(paths) + 1) * len(paths))
     expected = [isolated.probe(path) for path in paths]
     for number in range(10_000 // len(paths) + 1):
         for path, measured in zip(paths, expected, strict=True):

@@ -1,7 +1,9 @@
 """Batches of videos, decoded by worker processes; the number of workers changes no bit."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,7 +153,14 @@ def _loader(videos: Any, workers: int, size: int, *, batch_sampler: Any) -> Data
         pin_memory=torch.cuda.is_available(),
         timeout=TIMEOUT + TIMEOUT_VIDEO * size if workers else 0,
         generator=torch.Generator(),  # its own, so that the global one is not moved by loading
+        worker_init_fn=_in_its_own_group,
     )
+
+
+def _in_its_own_group(number: int) -> None:
+    """Keep Ctrl-C, which goes to a whole group of processes, from a worker: who asked for it ends it."""
+    with suppress(OSError):
+        os.setpgid(0, 0)
 
 
 def _guarded(loader: DataLoader[Any], batches: Any, paths: Sequence[str]) -> Iterator[Batch]:

@@ -4,18 +4,18 @@ The stages depend on these files, so that each runs again where its own code has
 """
 
 import shutil
-import sys
 from pathlib import Path
 
 from m2clip import closure
 from m2clip.errors import guarded
+from m2clip.names import arguments
 
 STAGES = ("prepare", "sheets", "resolve", "complexity", "pictures", "report")
 
 
 def main() -> None:
     """Write one file a stage."""
-    folder = Path("data") / sys.argv[1] / "code"
+    folder = Path("data") / arguments("PROFILE")[0] / "code"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for stage in STAGES:

@@ -7,7 +7,6 @@ tracks is the manifest, with their digests, and the summary, with those of the a
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,13 +14,14 @@ from m2clip import experiment, paths, profiles, synthetic
 from m2clip.data import annotations, dataset_root
 from m2clip.data.build_manifest import Real, leave_out, prepare, select
 from m2clip.errors import UserError, guarded
+from m2clip.names import arguments
 from m2clip.synthetic.sets import generate
 from m2clip.synthetic.worlds import WORLDS
 
 
 def main() -> None:
     """Write data/<profile>/<dataset>/: manifest, labels, invalid.csv, and the videos that are made here."""
-    name, dataset = sys.argv[1:]
+    name, dataset = arguments("PROFILE", "DATASET")
     profile = profiles.read(name)
     source = f"experiments/profiles/{name}.yaml"
     if dataset not in profiles.DATASETS:

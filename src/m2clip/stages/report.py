@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from m2clip import experiment, profiles
 from m2clip.errors import UserError, guarded
+from m2clip.names import arguments
 from m2clip.report import (
     audit,
     claims,
@@ -38,7 +38,7 @@ FILES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main
 
 def main() -> None:
     """Render reports/<profile>/ anew, but for its data sheets and pictures, which other stages make."""
-    profile = profiles.read(sys.argv[1])
+    profile = profiles.read(*arguments("PROFILE"))
     asked = declared.read(profiles.params().get("tables"), experiment.rows())
     stated, differences = claims.read(experiment.rows()), audit.read()
     more_rows = (experiment.MAIN, *claims.rows_of(stated.values()), *differences.rows(experiment.rows()))

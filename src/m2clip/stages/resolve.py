@@ -7,7 +7,6 @@ All rows are checked here, before any training starts. What training reads and w
 separate files, so that another number of views retrains nothing. Loads no torch.
 """
 
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from m2clip import backbones, closure, experiment, paths, profiles, weights
 from m2clip.config import Run
 from m2clip.data import manifest, sentences
 from m2clip.errors import UserError, guarded
+from m2clip.names import arguments
 from m2clip.parsing import plain
 from m2clip.report import TABLES, audit, claims, declared
 from m2clip.runs import RESOLVED, RunKey
@@ -30,7 +30,7 @@ def main() -> None:
 
     And weights.yaml, where a file has the weights of the paper's backbone.
     """
-    profile = profiles.read(sys.argv[1])
+    profile = profiles.read(*arguments("PROFILE"))
     profiles.seeds(profile)
     _check_reporting()
     profiles.check_weights(profile)

@@ -5,7 +5,6 @@ set the videos whose verb is trained on.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from m2clip import profiles
 from m2clip.data import manifest
 from m2clip.data.labels import overlap
 from m2clip.errors import UserError, did_you_mean, guarded
+from m2clip.names import arguments
 from m2clip.report import data_sheet, facts
 from m2clip.report.figures import contact_sheet, style
 from m2clip.report.names import Names
@@ -28,7 +28,8 @@ WITH_VERBS = ("ucf101", "hmdb51")  # synthetic sets whose labels are told by ver
 
 def main() -> None:
     """Write reports/<profile>/data/<dataset>.png and its .csv, _overlap.csv and _classes.csv."""
-    profile, dataset = profiles.read(sys.argv[1]), sys.argv[2]
+    name, dataset = arguments("PROFILE", "DATASET")
+    profile = profiles.read(name)
     if dataset not in profiles.DATASETS:
         raise UserError(f"there is no dataset {dataset}{did_you_mean(dataset, profiles.DATASETS)}")
     folder = facts.sheets(profile.name)

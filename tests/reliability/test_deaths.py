@@ -1,0 +1,159 @@
+"""Killed at any moment: a training goes on with the same bits, a saving leaves a valid checkpoint."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import deaths
+import pytest
+import torch
+
+import m2clip
+import tiny_runs
+from m2clip.parsing import plain
+
+STEPS = {"train": {"steps": 12, "checkpoint_every": 2}, "decoder": {"vc_dropout": 0.5}}
+PATHS = [str(Path(m2clip.__file__).parents[1]), *(str(path) for path in Path(__file__).parents[:2])]
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return tiny_runs.prepare_videos(tmp_path_factory.mktemp("videos"))
+
+
+@pytest.fixture(scope="module")
+def config(backbone, tmp_path_factory):
+    return tiny_runs.config_of(backbone, STEPS)
+
+
+@pytest.fixture(scope="module")
+def whole(config, manifest, tmp_path_factory):
+    return tiny_runs.run(config, manifest, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def do(tmp_path, manifest, config):
+    """What the script tells, of a process that inherits nothing from pytest."""
+    (tmp_path / "config.json").write_text(json.dumps(plain(config)))
+
+    def run(*words):
+        told = subprocess.run(
+            [sys.executable, deaths.__file__, tmp_path, manifest.folder, tmp_path / "config.json", *words],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return json.loads(told.stdout)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [100])
+def test_a_training_killed_at_random_ends_with_the_same_bits(do, whole, tmp_path, record_property, count):
+    told = do("kill", str(count))
+    record_property("tries", told["kills"])
+    ends = list(tmp_path.glob("*/end.pt"))
+    assert len(ends) == told["trainings"] and told["kills"] >= count
+    for path in ends:
+        end = torch.load(path)
+        assert tiny_runs.same(end["weights"], whole[0])
+        assert end["history"] == whole[1].history and end["dropped"] == whole[1].dropped
+
+
+@pytest.mark.slow
+def test_a_training_that_forgets_one_thing_is_noticed(do, whole, tmp_path, record_property):
+    """The control: the comparison above can fail."""
+    do("forget")
+    record_property("tries", len(deaths.FORGOTTEN))
+    for name in deaths.FORGOTTEN:
+        end = torch.load(tmp_path / name / "end.pt")
+        same = tiny_runs.same(end["weights"], whole[0]) and end["history"] == whole[1].history
+        assert not same, name
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_a_saving_killed_at_random_leaves_a_valid_checkpoint(do, record_property, count):
+    record_property("tries", count)
+    told = do("save", str(count))
+    assert told == {"kills": count, "lost": [], "left": ["10000000.pt"]}
+
+
+TRAIN = """
+import json, sys
+from pathlib import Path
+import tiny_runs
+from m2clip.config import Run
+from m2clip.data import manifest
+from m2clip.errors import guarded
+from m2clip.parsing import build
+config = build(Run, json.loads(Path(sys.argv[2]).read_text()))
+data = manifest.read(Path(sys.argv[1]))
+log = lambda step, values: print(step, flush=True)
+guarded(lambda: tiny_runs.run(config, data, Path(sys.argv[3]), log=log))
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (signal.SIGTERM, 2),
+        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 0, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_ends_a_training_with_a_checkpoint_of_its_last_step(
+    config, manifest, tmp_path, number, workers
+):
+    """The signal goes to the workers that decode, too, as Ctrl-C does."""
+    content = plain(config)
+    content["train"] |= {"steps": 100_000, "checkpoint_every": 100_000, "workers": workers}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    words = [manifest.folder, tmp_path / "config.json", tmp_path / "checkpoints"]
+    training = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, *words],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while training.stdout.readline() != "3\n":
+        assert training.poll() is None
+    os.killpg(training.pid, number)
+    steps, said = training.communicate(timeout=60)
+    assert training.returncode == 130 and "Traceback" not in said, said
+    assert said.rstrip().endswith("stopped; run the same command again to go on")
+    (saved,) = (tmp_path / "checkpoints").iterdir()
+    assert int(saved.stem) == int(steps.split()[-1] if steps else 3)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_one_line(config, manifest, tmp_path):
+    content = plain(config)
+    content["train"] |= {"steps": 100_000, "workers": 1}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    words = [manifest.folder, tmp_path / "config.json", tmp_path / "checkpoints"]
+    training = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, *words],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while training.stdout.readline() != "3\n":
+        assert training.poll() is None
+    children = Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text().split()
+    time.sleep(0.1)
+    for child in children:
+        if b"python" in Path(f"/proc/{child}/cmdline").read_bytes():
+            os.kill(int(child), signal.SIGKILL)
+    _, said = training.communicate(timeout=120)
+    line = said.strip().splitlines()[-1]
+    assert training.returncode == 1 and "Traceback" not in said, said
+    assert line.startswith("error: a process that decodes hung or died (") and "videos/" in line
