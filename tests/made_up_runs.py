@@ -38,6 +38,7 @@ def declare(root):
     shutil.copy(ROOT / "experiments/audit.yaml", root / "experiments")
     shutil.copy(ROOT / "experiments/tables.yaml", root / "experiments")
     shutil.copy(ROOT / "experiments" / "claims.yaml", root / "experiments")
+    shutil.copy(ROOT / "experiments" / "levels.yaml", root / "experiments")
     shutil.copy(ROOT / "params.yaml", root / "params.yaml")
 
 

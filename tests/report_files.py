@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import yaml
@@ -12,6 +13,7 @@ from m2clip.parsing import build, gather_options, override, plain
 from m2clip.report.differences import paper
 from m2clip.runs import RunKey
 
+ROOT = Path(__file__).parents[1]
 PROFILE = {
     "data": {"dataset": "k400", "frames": 4},
     "train": {"steps": 100},
@@ -58,6 +60,7 @@ def declare(differences=None, seeds=(0,), tables=None):
     write_yaml(Path("experiments/tables.yaml"), tables or TABLES)
     write_yaml(Path("experiments/audit.yaml"), {})
     write_yaml(Path("experiments/claims.yaml"), {"claims": CLAIMS})
+    shutil.copy(ROOT / "experiments/levels.yaml", "experiments")
     write_yaml(Path("params.yaml"), {"profile": "fake", "seeds": list(seeds), "tables": ["main"]})
 
 

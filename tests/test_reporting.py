@@ -3,12 +3,14 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 import report_files as fake
@@ -305,7 +307,7 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     page = first["reports/fake/README.md"].decode()
     assert "| Fake CLIP | Synth-K400 |" in page
     assert "Synth-SSv2" not in page, "only what the profile generates is generated"
-    assert r"| CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP | — | — |" in page
+    assert "| Synth-K400, M2-CLIP: points over clip from 10 | — | — |" in page
 
 
 def check_figures(found):
@@ -360,12 +362,50 @@ def test_levels():
     found = results_of(["clip", "main"])
     table = levels.informative(found, list(found.rows.values()))
     verdicts = {line.cells[0]: line.cells[2] for line in table.lines}
-    assert [verdict for asked, verdict in verdicts.items() if "points above chance" in asked] == ["met"]
-    assert [verdict for asked, verdict in verdicts.items() if ": at least 60 %" in asked] == ["not met"]
-    assert [verdict for asked, verdict in verdicts.items() if "TE and TD alone apart" in asked] == [None]
-    assert verdicts["CLIP zero-shot on Synth-K400: at least 10 points below M2-CLIP"] == "met"
+    assert verdicts["Every trained row: points above chance from 10"] == "met"
+    assert verdicts["Every trained row: top-1, % to 97"] == "met"
+    clip = found.rows["clip"].label
+    assert verdicts[f"Synth-K400, {clip}: top-1, % from 60"] == "not met"
+    assert verdicts["Synth-K400, te and td: standard errors apart from 2"] is None
+    assert verdicts[f"Synth-K400, M2-CLIP: points over {clip} from 10"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
-    assert verdicts["Synth-K400: 1,000 test videos or more"] == "not met"
+    assert verdicts["Synth-K400, test videos from 1,000"] == "not met"
+
+
+def test_levels_are_those_of_the_profile_s_world():
+    """Each entry fits its world and its rows; another world is asked something else."""
+    asked = {}
+    for name in ("embedded", "evidence", "standard"):
+        profile = yaml.safe_load((ROOT / f"experiments/profiles/{name}.yaml").read_text())
+        counts = profile["synthetic"]["k400"]
+        asked[name] = levels.read(counts.get("world", "small"))
+        assert len(asked[name]) >= 2
+        wanted = [level.least for level in asked[name] if level.measure == "videos" and level.set == "k400"]
+        assert all(least <= counts["test"] for least in wanted)
+    shown = [(one.set, one.measure, one.row, one.least, one.most) for one in asked["evidence"]]
+    assert ("k400", "top1", "main", 70, 92) in shown and ("k400", "top1", "clip", 35, 65) in shown
+    assert {one.set for one in asked["evidence"] if one.measure == "untrained"} == {"ucf101", "hmdb51"}
+    known = "".join(path.read_text() for path in (ROOT / "experiments/rows").glob("*.yaml"))
+    rows = {
+        row.removesuffix("-ssv2") for some in asked.values() for one in some for row in (one.row, one.than)
+    }
+    assert all(re.search(rf"(?m)^{row}:", known) for row in rows - {"", "main", "ssv2"})
+
+
+def test_a_level_has_two_ends_and_the_share_of_untrained_labels_is_of_labels_not_videos():
+    fake.facts("k400", 4)
+    fake.run("main", top1=93.0)
+    fake.run("clip", CLIP, top1=50.0)
+    lines = ["label,verb_trained", "a,yes", "a,yes", "a,yes", "b,no", "c,no"]
+    Path("reports/fake/data/ucf101_classes.csv").write_text("\n".join(lines) + "\n")
+    found = results_of(["clip", "main"])
+    second = {name: {"world": "second", "test": 6} for name in ("k400", "ucf101")}
+    found = replace(found, profile=replace(found.profile, synthetic=second), names=Names(tuple(second)))
+    table = levels.informative(found, list(found.rows.values()))
+    told = {line.cells[0]: line.cells[1:] for line in table.lines}
+    assert told["Synth-K400, M2-CLIP: top-1, % from 70 to 92"] == ("93.0 %", "not met")
+    assert told[f"Synth-K400, {found.rows['clip'].label}: top-1, % from 35 to 65"] == ("50.0 %", "met")
+    assert told["Synth-UCF101, labels whose verb is never trained on, % from 50"] == ("67 % of 3", "met")
 
 
 @pytest.mark.parametrize(("slope", "verdict"), [(-0.01, "still falling"), (0.0, "level"), (0.01, "rising")])
@@ -382,7 +422,7 @@ def test_chance_is_a_matter_of_how_many_videos_were_tested():
     fake.run("clip-ssv2", CLIP | {"data": {"dataset": "ssv2"}}, top1=26.0)
     found = replace(results_of(["clip-ssv2"]), names=Names(("ssv2",)))
     table = levels.informative(found, list(found.rows.values()))
-    (told,) = (line.cells for line in table.lines if "standard errors of chance" in line.cells[0])
+    (told,) = (line.cells for line in table.lines if "standard errors from chance" in line.cells[0])
     videos = found.rows["clip-ssv2"].runs[0].metrics["supervised"]["videos"]
     assert told[1].endswith(f"above 25.0 ± {(25 * 75 / videos) ** 0.5:.2f} %") and told[2] == "met"
 

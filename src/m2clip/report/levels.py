@@ -1,116 +1,150 @@
-"""Is the synthetic world informative: what it was made to reach. And how the loss of each training ends."""
+"""Is the synthetic world informative: what experiments/levels.yaml asks of it. And how each training ends."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, variance
+from typing import Literal
 
+from m2clip.files import read_mapping
+from m2clip.parsing import build
+from m2clip.profiles import world_of
 from m2clip.report import facts, grid
-from m2clip.report.columns import UNSEEN
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.numbers import MARGIN, Number, Source, Text
 from m2clip.report.results import Results
 from m2clip.report.row import Row, SeedRun, get_path, is_number
 from m2clip.runs import LogLine
 
-PAIRS = {"k400": ("clip", "main"), "ssv2": ("clip-ssv2", "ssv2")}  # CLIP's row and the trained row
-LEAST = {"clip": 60, "main": 85, "ssv2": 79}  # top-1 that a row must reach
-BRANCHES = {"k400": ("te", "td"), "ssv2": ("te-ssv2", "td-ssv2")}  # the two halves of the TED-Adapter alone
-ERRORS, APART, SATURATED, VIDEOS = 3, 2, 97, 1000
+LEVELS = Path("experiments/levels.yaml")
 TENTH = 0.1
-Level = tuple[str, str | None, bool | None]  # what was asked, what was measured, whether it is met
+Measured = tuple[float, str]  # a value and the words for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """An entry of the file; the comment at its top says what each key means."""
+
+    measure: Literal[
+        "top1", "top5", "gain", "from_chance", "apart", "videos", "untrained", "highest", "above_chance"
+    ]
+    set: str = ""
+    row: str = ""
+    than: str = ""
+    least: float | None = None
+    most: float | None = None
+
+    def asks(self, results: Results) -> str:
+        """`CLIP zero-shot on Synth-K400: top-1 in percent, from 60`."""
+        labels = {name: row.label for name, row in results.rows.items()}
+        row, other = (labels.get(name, name) for name in (self.row, self.than))
+        what = {
+            "top1": f"{row}: top-1, %", "top5": f"{row}: top-5, %", "gain": f"{row}: points over {other}",
+            "from_chance": f"{row}: standard errors from chance",
+            "apart": f"{row} and {other}: standard errors apart", "videos": "test videos",
+            "untrained": "labels whose verb is never trained on, %", "highest": "Every trained row: top-1, %",
+            "above_chance": "Every trained row: points above chance",
+        }[self.measure]  # fmt: skip
+        ends = [
+            f"{word} {end:,g}" for word, end in (("from", self.least), ("to", self.most)) if end is not None
+        ]
+        return (
+            f"{results.names.dataset(self.set)}, {what} {' '.join(ends)}" if self.set else f"{what} {ends[0]}"
+        )
+
+    def is_met(self, value: float) -> bool:
+        """Whether a value lies within."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+def read(world: str) -> list[Level]:
+    """What is asked of a world; nothing where nothing was written down."""
+    told = read_mapping(LEVELS).get(world) if LEVELS.exists() else None
+    return [
+        build(Level, entry, path=f"{world}.{at}", source=str(LEVELS)) for at, entry in enumerate(told or [])
+    ]
 
 
 def informative(results: Results, rows: Sequence[Row]) -> Grid:
     """Every level of a set that the profile generates, beside what its rows measured."""
-    words = {True: "met", False: "not met", None: None}
-    lines = [(asked, told, words[met]) for asked, told, met in _levels(results, rows)]
+    lines: list[tuple[str, str | None, str | None]] = []
+    world = next((world_of(counts) for counts in results.profile.synthetic.values()), "")
+    for level in read(world):
+        if level.set and level.set not in results.names.synthetic:
+            continue
+        found = _measure(level, results, rows)
+        met = found and ("met" if level.is_met(found[0]) else "not met")
+        lines.append((level.asks(results), found and found[1], met))
     columns = [Column(key, key.capitalize(), text=True) for key in ("level", "measured", "met")]
     title = "Is the synthetic world informative: the levels that it was made to reach"
     return grid.plain("informative", title, columns, lines)
 
 
-def _levels(results: Results, rows: Sequence[Row]) -> Iterator[Level]:
-    by_name, trained = {row.name: row for row in rows}, [row for row in rows if row.trained]
-    for dataset, pair in PAIRS.items():
-        if dataset not in results.names.synthetic:
-            continue
-        shown, both = results.names.dataset(dataset), [by_name.get(name) for name in pair]
-        tops, clip = [_top1(row) for row in both], both[0]
-        called = [row.label if row else name for name, row in zip(pair, both, strict=True)]
-        for name, label, top1 in zip(pair, called, tops, strict=True):
-            if least := LEAST.get(name):
-                yield _level(f"{label} on {shown}: at least {least} %", top1, "{:.1f} %", least)
-        if dataset == "k400":
-            gap = None if None in tops else tops[1] - tops[0]  # type: ignore[operator]
-            asked = f"CLIP zero-shot on {shown}: at least {MARGIN} points below {called[1]}"
-            yield _level(asked, gap, "{:.1f} points", MARGIN)
-        else:
-            yield _near_chance(results, dataset, clip, tops[0])
-        yield _apart(shown, [by_name.get(branch) for branch in BRANCHES[dataset]])
-        yield _videos(shown, _tested(clip))
-    yield _above_chance(results, trained)
-    most = max((top1 for row in trained if (top1 := _top1(row)) is not None), default=None)
-    most = None if any(_top1(row) is None for row in trained) else most
-    asked = f"Every trained row: below {SATURATED} %"
-    yield asked, None if most is None else f"at most {most:.1f} %", None if most is None else most < SATURATED
-    for dataset in UNSEEN:
-        if dataset in results.names.synthetic:
-            counts = (_tested(row, "zero_shot", dataset) for row in trained)
-            yield _videos(results.names.dataset(dataset), next(filter(None, counts), None))
+def _measure(level: Level, results: Results, rows: Sequence[Row]) -> Measured | None:
+    """What was measured; None where a run is missing."""
+    row, other = results.rows.get(level.row), results.rows.get(level.than)
+    if level.measure in ("highest", "above_chance"):
+        return _extreme(level.measure, results, [row for row in rows if row.trained])
+    if level.measure == "untrained":
+        return _untrained(results, level.set)
+    if level.measure == "videos":
+        under = ("supervised",) if row and row.dataset == level.set else ("zero_shot", level.set)
+        videos = row and row.same(lambda run: get_path(run.metrics, *under, "videos"))
+        return (videos, f"{videos:,}") if videos else None
+    if level.measure == "apart":
+        return _apart(row, other)
+    number = row.number("supervised", "top5" if level.measure == "top5" else "top1") if row else None
+    if number is None or level.measure in ("top1", "top5"):
+        return (number.value, f"{number.value:.1f} %") if number else None
+    if level.measure == "gain":
+        theirs = other.number("supervised", "top1") if other else None
+        return (number.value - theirs.value, f"{number.value - theirs.value:.1f} points") if theirs else None
+    return _from_chance(results, row, number.value)
 
 
-def _level(asked: str, value: float | None, words: str, least: float) -> Level:
-    """Met from `least` on; nothing of what was not measured."""
-    return (asked, None, None) if value is None else (asked, words.format(value), value >= least)
+def _extreme(measure: str, results: Results, trained: Sequence[Row]) -> Measured | None:
+    """The largest top-1 of the rows, or the fewest points above chance; None unless all are there."""
+    found = []
+    for row in trained:
+        top1, chance = row.number("supervised", "top1"), results.chance(row.dataset)
+        if top1 is None or (chance is None and measure == "above_chance"):
+            return None
+        less = chance.value if chance and measure == "above_chance" else 0
+        found.append((top1.value - less, results.title(row)))
+    if not found:
+        return None
+    value, title = max(found) if measure == "highest" else min(found)
+    return value, f"at {'most' if measure == 'highest' else 'least'} {value:.1f}: {title}"
 
 
-def _top1(row: Row | None) -> float | None:
-    found = row.number("supervised", "top1") if row else None
-    return found.value if found else None
+def _untrained(results: Results, dataset: str) -> Measured | None:
+    lines = facts.read_classes(results.profile.name, dataset)
+    labels = {line["label"]: line["verb_trained"] for line in lines}
+    share = 100 * sum(told == "no" for told in labels.values()) / len(labels) if labels else None
+    return None if share is None else (share, f"{share:.0f} % of {len(labels)}")
 
 
-def _tested(row: Row | None, *under: str) -> int | None:
-    """How many videos a row was tested on, as metrics.json has it below these keys."""
-    path = (*(under or ("supervised",)), "videos")
-    return row.same(lambda run: get_path(run.metrics, *path)) if row else None
-
-
-def _near_chance(results: Results, dataset: str, clip: Row | None, top1: float | None) -> Level:
-    asked = f"CLIP zero-shot on {results.names.dataset(dataset)}: within {ERRORS} standard errors of chance"
-    guessed, videos = results.chance(dataset), _tested(clip)
-    if top1 is None or guessed is None or not videos:
-        return asked, None, None
+def _from_chance(results: Results, row: Row | None, top1: float) -> Measured | None:
+    guessed = results.chance(row.dataset) if row else None
+    videos = row and row.same(lambda run: get_path(run.metrics, "supervised", "videos"))
+    if guessed is None or not videos:
+        return None
     error = math.sqrt(guessed.value * (100 - guessed.value) / videos)
     distance = (top1 - guessed.value) / error
     side = "above" if distance > 0 else "below"
     told = f"{top1:.1f} %, {abs(distance):.1f} standard errors {side} {guessed.value:.1f} ± {error:.2f} %"
-    return asked, told, abs(distance) <= ERRORS
+    return abs(distance), told
 
 
-def _apart(shown: str, rows: Sequence[Row | None]) -> Level:
-    """Whether two branches of the adapter can be told apart, by the same videos."""
-    asked = f"{shown}: TE and TD alone apart by more than {APART} standard errors"
-    first, second = (row.hits() if row else None for row in rows)
+def _apart(row: Row | None, other: Row | None) -> Measured | None:
+    """By the same videos, paired."""
+    first, second = (one.hits() if one else None for one in (row, other))
     if first is None or second is None:
-        return asked, None, None
-    gaps = [100 * (one - other) for one, other in zip(first, second, strict=True)]
+        return None
+    gaps = [100 * (one - theirs) for one, theirs in zip(first, second, strict=True)]
     gap, error = fmean(gaps), math.sqrt(variance(gaps) / len(gaps))
-    return asked, f"{gap:+.1f} ± {error:.1f} points", abs(gap) > APART * error
-
-
-def _above_chance(results: Results, trained: Sequence[Row]) -> Level:
-    asked = f"Every trained row: more than {MARGIN} points above chance"
-    pairs = [(_top1(row), results.chance(row.dataset), results.title(row)) for row in trained]
-    gaps = [(top1 - chance.value, title) for top1, chance, title in pairs if top1 is not None and chance]
-    if not gaps or len(gaps) < len(pairs):
-        return asked, None, None
-    gap, title = min(gaps)
-    return asked, f"at least {gap:.1f} points: {title}", gap > MARGIN
-
-
-def _videos(shown: str, videos: int | None) -> Level:
-    return _level(f"{shown}: {VIDEOS:,} test videos or more", videos or None, "{:,}", VIDEOS)
+    return (abs(gap) / error if error else math.inf if gap else 0.0), f"{gap:+.1f} ± {error:.1f} points"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from m2clip.report.parts import Picture, Section
 from m2clip.report.rendering import render
 from m2clip.report.results import Results
 
-CARD = Path("experiments/backbone/card.json")
+CARDS = Path("experiments/backbone")
 FOLDERS = ("tables", "figures", "plots")
 FILES = ("README.md", "audit.md", "claims.md", "claims.csv", "index.html", "main.json", "provenance.csv")
 
@@ -99,15 +99,16 @@ def _pictures(profile: str, folder: Path) -> Section:
 
 
 def _card(found: Results) -> dict[str, Any] | None:
-    """The backbone's card, where it is the card of this backbone."""
+    """The card of the backbone in use, which each generated world has in a folder of its own."""
     config = next((row.config for row in pages.shown_rows(found) if row.config), None)
-    if not CARD.exists() or config is None:
-        return None
-    try:
-        card = json.loads(CARD.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{CARD}: not valid JSON: {error}") from None
-    return card if card.get("name") == config.backbone.name else None
+    for path in sorted(CARDS.glob("**/card.json")) if config else ():
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}: not valid JSON: {error}") from None
+        if config and card.get("name") == config.backbone.name:
+            return dict(card)
+    return None
 
 
 def _write(path: Path, content: str) -> None:
