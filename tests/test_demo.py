@@ -1,6 +1,7 @@
 """`m2clip demo`: what the page shows of a video is what the model says of it; mistakes are one line."""
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,12 @@ def test_without_gradio_the_command_says_what_to_install(typed, monkeypatch, tmp
         code, _, err = typed("demo", *arguments)
         assert code == 1 and len(err) == 1 and told in err[0]
     assert "pip install '.[demo]'" in typed("demo", "--run", "a.safetensors")[2][0]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = typed("demo", "--run", "a.safetensors", "--port", port)
+    assert code == 1 and err == [
+        f"error: --port {port}: Address already in use; leave it out for one that is free"
+    ]
     for port in ("x", "0", "65536"):
         code, _, err = typed("demo", "--port", port)
         assert code == 2 and "argument --port: " in err[-1]

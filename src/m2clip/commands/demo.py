@@ -46,6 +46,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from m2clip.demo import page
     from m2clip.demo.viewer import Viewer
 
+    page.require_port(arguments.port)
     page.require_gradio()
     run = model_of.open_model(arguments, PLACEHOLDER)
     name = arguments.run or arguments.checkpoint or f"{arguments.clip}, zero-shot"

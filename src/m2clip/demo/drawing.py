@@ -52,7 +52,7 @@ def along(sight: Sight) -> Image.Image:
 
 def _said(guesses: Guesses) -> str:
     (best,) = guesses.best(1)
-    return f"{guesses.labels[best]} {100 * guesses.whole[best]:.0f} %"
+    return f"{guesses.labels[best]} {100 * guesses.whole[best]:.0f}\N{NO-BREAK SPACE}%"
 
 
 def _image(figure: Figure) -> Image.Image:

@@ -5,6 +5,7 @@ link, fonts of the system.
 """
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def _probabilities(guesses: Guesses | None) -> dict[str, float] | None:
     return {guesses.labels[index]: float(guesses.whole[index]) for index in guesses.best(TOP)}
 
 
+def require_port(port: int | None) -> None:
+    """Raise a UserError where the page cannot have this port."""
+    if port is None:
+        return
+    try:
+        with socket.socket() as asked:
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asked.bind((HOST, port))
+    except OSError as error:
+        raise UserError(f"--port {port}: {error.strerror}; leave it out for one that is free") from None
+
+
 def require_gradio() -> Any:
     """The module gradio, without its telemetry.
 
@@ -113,7 +126,7 @@ def make(viewer: Viewer, name: str) -> Any:
         pictures = []
         for title in TITLES:
             gr.Markdown(title)
-            pictures.append(gr.Image(show_label=False, format="png", buttons=["download", "fullscreen"]))
+            pictures.append(gr.Image(show_label=False, format="png", buttons=[]))
         shown_in = [wrong, own, others, *pictures]
         button.click(lambda *given: answer(viewer, *given), [video, text], shown_in, concurrency_limit=1)
     return page
@@ -128,7 +141,7 @@ def serve(viewer: Viewer, name: str, port: int | None) -> None:
         port: None: the first that is free from gradio's 7860.
 
     Raises:
-        UserError: when gradio is not installed, or the port is taken.
+        UserError: when gradio is not installed, or no port is free.
     """
     gr, page = require_gradio(), make(viewer, name)
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["monospace"]}
@@ -138,6 +151,6 @@ def serve(viewer: Viewer, name: str, port: int | None) -> None:
             theme=gr.themes.Default(**fonts), footer_links=[], ssr_mode=False, run_history=False,
         )  # fmt: skip
     except OSError as error:
-        raise UserError(f"port {port or '7860 and those after it'}: cannot be used: {error}") from None
+        raise UserError(f"{HOST}: no port can be used: {error}") from None
     print(f"{name} is at {address} (Ctrl-C ends it)", flush=True)
     page.block_thread()
