@@ -1,9 +1,10 @@
 """What was done to this repository on purpose, and what of it survived: runs the tests that do it and counts.
 
-    python benchmarks/reliability.py [--short] [PYTEST OPTION...]     results/reliability.json, then the page
-    python benchmarks/reliability.py --page                           reports/reliability.md of what is there
+    python benchmarks/reliability.py             results/reliability.json, then the page
+    python benchmarks/reliability.py FILE...     these tests alone; what is known of the others stays
+    python benchmarks/reliability.py --page      reports/reliability.md of what is there
 
-One process, on the CPU. The long form takes an hour or more on one core; `--short` is what `make test` runs.
+One process, on the CPU. `--short` is what `make test` runs of them.
 """
 
 import argparse
@@ -25,23 +26,17 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "reliability.json"
 PAGE = Path("reports/reliability.md")
 TESTS = Path("tests")
-FILES = ("reliability", "test_decoding.py", "test_bad_files.py", "test_checkpoint.py")
+FILES = (
+    *sorted(path.relative_to(TESTS).as_posix() for path in (TESTS / "reliability").glob("test_*.py")),
+    "test_decoding.py",
+    "test_bad_files.py",
+    "test_checkpoint.py",
+    "test_many_writers.py",
+)
 
 
-def run(short: bool, options: list[str]) -> int:
-    """Run the tests and write what they counted; pytest's exit code."""
-    with tempfile.TemporaryDirectory() as folder:
-        counted = Path(folder) / "counted.json"
-        chosen = "not slow" if short else "slow or not slow"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "tally", "-m", chosen, *options]
-        before = os.environ.get("PYTHONPATH", "")
-        found = os.pathsep.join(filter(None, [str(TESTS), "src", before]))
-        ended = subprocess.run(
-            [*command, *(str(TESTS / file) for file in FILES)],
-            env=os.environ | {"PYTHONPATH": found, "RELIABILITY": str(counted)},
-            check=False,
-        )
-        lines = read_json(counted)
+def run(short: bool, files: list[str]) -> int:
+    """Run the tests of these files and write what they counted; pytest's exit code."""
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": provenance.commit(),
@@ -49,19 +44,32 @@ def run(short: bool, options: list[str]) -> int:
         "cores": paths.cores(),
         "form": "short" if short else "long",
     }
+    with tempfile.TemporaryDirectory() as folder:
+        counted = Path(folder) / "counted.json"
+        chosen = "not slow" if short else "slow or not slow"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tally", "-m", chosen]
+        before = os.environ.get("PYTHONPATH", "")
+        found = os.pathsep.join(filter(None, [str(TESTS), "src", before]))
+        ended = subprocess.run(
+            [*command, *(str(TESTS / file) for file in files)],
+            env=os.environ | {"PYTHONPATH": found, "RELIABILITY": str(counted)},
+            check=False,
+        )
+        lines = [line | about for line in read_json(counted)]
+    kept = read_json(RESULTS) if RESULTS.exists() else []
+    lines += [line for line in kept if line["file"] not in {path.rpartition("/")[2] for path in files}]
     with paths.written_anew(RESULTS) as part:
-        part.write_text(json.dumps({**about, "lines": lines}, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
     return ended.returncode
 
 
 def page() -> None:
     """Render the page of what was counted last."""
-    content = read_json(RESULTS)
-    files: dict[str, list[dict[str, object]]] = {}
-    for line in content["lines"]:
-        files.setdefault(line["file"], []).append(line)
+    lines = read_json(RESULTS)
+    files = {path: [line for line in lines if line["file"] == path.rpartition("/")[2]] for path in FILES}
+    files = {path: some for path, some in files.items() if some}
     templates = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)
-    rendered = templates.get_template("reliability.md.j2").render(**content, files=files)
+    rendered = templates.get_template("reliability.md.j2").render(lines=lines, files=files)
     with paths.written_anew(PAGE) as part:
         part.write_text(rendered, encoding="utf-8")
 
@@ -71,8 +79,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--short", action="store_true", help="only what `make test` runs")
     parser.add_argument("--page", action="store_true", help="only render the page again")
-    asked, options = parser.parse_known_args()
-    code = 0 if asked.page else run(asked.short, options)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="below tests/; default: all", default=FILES)
+    asked = parser.parse_args()
+    code = 0 if asked.page else run(asked.short, list(asked.files))
     page()
     sys.exit(code)
 
