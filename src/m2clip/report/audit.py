@@ -87,36 +87,34 @@ def read() -> Audit:
     return build(Audit, read_yaml(AUDIT) or {}, source=str(AUDIT))
 
 
-def section(results: Results, audit: Audit) -> Section:
-    """Every difference, with what the runs of a profile measured."""
-    words = [Column(key, header, text=True) for key, header in OTHERS.items()]
-    others = [(other.what, other.paper, other.released, other.ours) for other in audit.others]
-    slips = Points(tuple(f"{slip.said} {slip.why}" for slip in audit.slips))
-    parts = (
-        INTRODUCTION,
-        _switches(results, audit),
-        grid.plain("audit-others", "Other differences", words, others),
-        Heading("What the paper's own numbers cannot mean"),
-        slips,
-    )
-    return Section(
-        key="released-code", title="The released code", parts=parts, page="audit.md", menu="Conclusions"
-    )
-
-
-OTHERS = {"what": "Difference", "paper": "The paper", "released": "The released code", "here": "Here"}
+OTHERS = {"what": "Difference", "paper": "The paper", "released": "The released code", "ours": "Here"}
 WORDS = {
     **{key: OTHERS[key] for key in ("what", "paper", "released")}, "key": "Key",
     "paper_value": "Paper's value", "released_value": "Released value", "here": "Here", "row": "Row",
 }  # fmt: skip
 
 
+def section(results: Results, audit: Audit) -> Section:
+    """Every difference, with what the runs of a profile measured."""
+    words = [Column(key, header, text=True) for key, header in OTHERS.items()]
+    others = [[getattr(other, key) for key in OTHERS] for other in audit.others]
+    parts = (
+        INTRODUCTION,
+        _switches(results, audit),
+        grid.plain("audit-others", "Other differences", words, others),
+        Heading("What the paper's own numbers cannot mean"),
+        Points(tuple(f"{slip.said} {slip.why}" for slip in audit.slips)),
+    )
+    return Section(
+        key="released-code", title="The released code", parts=parts, page="audit.md", menu="Conclusions"
+    )
+
+
 def _switches(results: Results, audit: Audit) -> Grid:
     unseen = f"Zero-shot {results.names.dataset(UNSEEN)}, points"
-    costs = [
-        Column(key, header, endings=INTERVAL, how=COST)
-        for key, header in (("cost", "Top-1, points"), (f"{UNSEEN}_cost", unseen))
-    ]
+    costs = {"cost": "Top-1, points", f"{UNSEEN}_cost": unseen}
+    columns = [Column(key, header, text=True) for key, header in WORDS.items()]
+    columns += [Column(key, header, endings=INTERVAL, how=COST) for key, header in costs.items()]
     lines = []
     for switch in audit.switches:
         told = (switch.what, switch.paper, switch.released, switch.key, written(switch.values["paper"]))
@@ -126,9 +124,8 @@ def _switches(results: Results, audit: Audit) -> Grid:
     if ALL in results.rows:
         nothing = (None,) * (len(WORDS) - 2)
         lines.append(Line(("All of these on K400", *nothing, ALL, *_cost(results, ALL)), ALL))
-    columns = (*(Column(key, header, text=True) for key, header in WORDS.items()), *costs)
     return Grid(
-        key="audit-switches", title="Switches", columns=columns, groups=(Group("", tuple(lines)),),
+        key="audit-switches", title="Switches", columns=tuple(columns), groups=(Group("", tuple(lines)),),
         notes=(_how(results),),
     )  # fmt: skip
 

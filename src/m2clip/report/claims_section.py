@@ -96,7 +96,7 @@ def section(
     """The rule, when it was fixed, and a table for each figure or table of the paper."""
     rule = claims.rule() if _is_judged(judged) else (TOO_FEW,)
     behind = {row for one in judged for row in one.claim.rows}
-    when = changed.told(one.commit for one in made if one.key.row in behind) if changed else ()
+    when = changed.told(one.commits[0] for one in made if one.key.row in behind) if changed else ()
     parts: list[Part] = [Points((*rule, *when))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)

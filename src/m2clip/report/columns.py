@@ -3,7 +3,7 @@
 One description for tables, CSV, pages and `m2clip trace`. To add a column, add an entry to COLUMNS.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 VIEWS = ("frames", "crops", "clips")
 UNSEEN = ("ucf101", "hmdb51")  # sets of zero-shot
-VERBS = ("trained", "untrained")
 SPREAD, INTERVAL = ("", "_std"), ("", "_low", "_high", "_std")
 SEEDS = "mean over seeds ± their standard deviation"
 SPLITS = "each split averaged over seeds, then mean ± standard deviation over splits"
 
 Read = Callable[[Row, "TableRows"], Cell]
 Print = Callable[[Line, "TableRows"], Cell]
+
+
+def _of(read: Callable[[Row], Cell]) -> Read:
+    """What is read of a row, whatever table it stands in."""
+    return lambda row, _: read(row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,30 +105,23 @@ def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
 
 def _zero_shot(dataset: str) -> dict[str, Column]:
     """One set by every protocol: splits, full set, half of the classes, and past the text adapters."""
-
-    def column(
-        ending: str, told: str, how: str, read: Callable[[Row], Number | None], over: str = ""
-    ) -> Column:
-        return Column(
-            key=f"{dataset}{ending}_top1", header=f"Zero-shot {{{dataset}}}{told}, top-1, %", endings=SPREAD,
-            read=lambda row, _: read(row), how=how, over_seeds=over, zero_shot=dataset, measured=True,
-        )  # fmt: skip
-
-    return {
-        dataset: column("", "", SPLITS, lambda row: accuracy.zero_shot(row, dataset)),
-        f"{dataset}_full": column(
-            "_full", " full set", SEEDS, lambda row: row.number("zero_shot", dataset, "full", "top1"),
-            "zero-shot on the full set",
-        ),
-        f"{dataset}_half": column(
-            "_half", " half of the classes",
-            "each draw averaged over seeds, then mean ± standard deviation over draws",
-            lambda row: accuracy.half(row, dataset),
-        ),
-        f"{dataset}_no_text_adapter": column(
+    draws = "each draw averaged over seeds, then mean ± standard deviation over draws"
+    protocols: tuple[tuple[str, str, str, Callable[[Row], Number | None]], ...] = (
+        ("", "", SPLITS, lambda row: accuracy.zero_shot(row, dataset)),
+        ("_full", " full set", SEEDS, lambda row: row.number("zero_shot", dataset, "full", "top1")),
+        ("_half", " half of the classes", draws, lambda row: accuracy.half(row, dataset)),
+        (
             "_no_text_adapter", " without text adapters", SPLITS,
             lambda row: accuracy.zero_shot(row, dataset, "no_text_adapter"),
         ),
+    )  # fmt: skip
+    return {
+        f"{dataset}{ending}": Column(
+            f"{dataset}{ending}_top1", f"Zero-shot {{{dataset}}}{told}, top-1, %", endings=SPREAD, how=how,
+            read=_of(read), zero_shot=dataset, measured=True,
+            over_seeds="zero-shot on the full set" if how is SEEDS else "",
+        )
+        for ending, told, how, read in protocols
     }  # fmt: skip
 
 
@@ -145,17 +142,17 @@ def _less(of: str) -> Read:
     return read
 
 
-def _from_paper(key: str, of: str, header: str) -> Column:
-    spread = "the standard deviation over seeds"
-    how = (
-        f"top-1 less the paper's number ± {spread}"
-        if of == "top1"
-        else "the mean over splits less the paper's number"
-    )
-    return Column(
-        key=key, header=f"{header} less the paper's, points", read=_less(of), endings=INTERVAL, how=how,
-        over_seeds="top-1 less the paper's" if of == "top1" else "",
+def _from_paper() -> Iterator[Column]:
+    """Ours less the paper's: supervised, and on each unseen set."""
+    how = "top-1 less the paper's number ± the standard deviation over seeds"
+    yield Column(
+        "from_paper", "Top-1 less the paper's, points", read=_less("top1"), endings=INTERVAL, how=how,
+        over_seeds="top-1 less the paper's",
     )  # fmt: skip
+    how = "the mean over splits less the paper's number"
+    for name in UNSEEN:
+        header = f"{{{name}}} less the paper's, points"
+        yield Column(f"{name}_from_paper", header, read=_less(name), endings=INTERVAL, how=how)
 
 
 def _correlation(statistic: str) -> Read:
@@ -174,31 +171,23 @@ def _by_verb(dataset: str, verbs: accuracy.Verbs) -> dict[str, Column]:
     key, what = f"{dataset}_{verbs}_verbs", f"{{{dataset}}}, {verbs} verbs"
     return {
         key: Column(
-            key=f"{key}_top1", header=f"{what}, top-1, %", endings=SPREAD, by_verb=True, zero_shot=dataset,
+            f"{key}_top1", f"{what}, top-1, %", endings=SPREAD, by_verb=True, zero_shot=dataset,
             read=lambda row, _: accuracy.of_verbs(row, dataset, verbs), over_seeds=f"top-1 of {verbs} verbs",
             how="mean over splits of the videos whose verb is of this kind ± over seeds",
         ),
         f"{key}_step": Column(
-            key=f"{key}_step", header=f"{what}, step, points", endings=INTERVAL, by_verb=True, read=step,
+            f"{key}_step", f"{what}, step, points", endings=INTERVAL, by_verb=True, read=step,
             how="less the reference's ± over seeds; interval: paired bootstrap",
         ),
     }  # fmt: skip
 
 
-def _tick(key: str) -> Read:
-    return lambda row, _: ticks.tick(row, key)
-
-
-def _printed_zero_shot(dataset: str, line: Line, place: "TableRows") -> Number | None:
-    return line.number(dataset)
-
-
-def _published() -> dict[str, Column]:
+def _published() -> Iterator[Column]:
     """What the paper printed, in columns of its own: no number of another world stands below it."""
     words = {"true": YES, "false": NO}
 
     def column(key: str, header: str, printed: Print, **given: Any) -> Column:
-        return Column(key=f"published_{key}", header=f"Published {header}", printed=printed, **given)
+        return Column(f"published_{key}", f"Published {header}", printed=printed, **given)
 
     def of_table(read: Callable[[Published, Line], Number | None]) -> Print:
         return lambda line, place: read(place.published, line) if place.published else None
@@ -206,93 +195,81 @@ def _published() -> dict[str, Column]:
     def tick(key: str) -> Print:
         return lambda line, _: line.text(key, words.get(line.cells.get(key, "")))
 
-    columns = [
-        column("pretraining", "pre-training", lambda line, _: line.text("pretraining"), text=True),
-        column("parameters", "trainable parameters, M", lambda line, _: line.number("tunable_params_m", 0)),
-        column("views", "frames × crops × clips", lambda line, _: line.views()),
-        column("top1", "on {published}, top-1, %", of_table(lambda found, line: line.number(found.accuracy))),
-        column("top5", "top-5, %", lambda line, _: line.number("top5")),
-        column("gmacs", "GFLOPs a view", lambda line, _: line.number("gflops_per_view", 0)),
-        column("zero_shot", "zero-shot", tick("zero_shot")),
-        column("tuned_clip", "CLIP finetuned", tick("clip_finetuned")),
-        column(
-            "step", "on {published}, step, points", of_table(Published.step),
-            how="the number less that of the paper's reference line",
-        ),
-    ]  # fmt: skip
-    columns += [
-        column(name, f"{DATASETS[name]}, top-1, %", partial(_printed_zero_shot, name), endings=SPREAD)
-        for name in UNSEEN
-    ]
-    return {column.key: column for column in columns}
+    def number(key: str, digits: int = 1) -> Print:
+        return lambda line, _: line.number(key, digits)
+
+    yield column("pretraining", "pre-training", lambda line, _: line.text("pretraining"), text=True)
+    yield column("parameters", "trainable parameters, M", number("tunable_params_m", 0))
+    yield column("views", "frames × crops × clips", lambda line, _: line.views())
+    top1 = of_table(lambda found, line: line.number(found.accuracy))
+    yield column("top1", "on {published}, top-1, %", top1)
+    yield column("top5", "top-5, %", number("top5"))
+    yield column("gmacs", "GFLOPs a view", number("gflops_per_view", 0))
+    yield column("zero_shot", "zero-shot", tick("zero_shot"))
+    yield column("tuned_clip", "CLIP finetuned", tick("clip_finetuned"))
+    how = "the number less that of the paper's reference line"
+    yield column("step", "on {published}, step, points", of_table(Published.step), how=how)
+    for name in UNSEEN:
+        yield column(name, f"{DATASETS[name]}, top-1, %", number(name), endings=SPREAD)
 
 
 COLUMNS: dict[str, Column] = {
     "label": Column(
-        key="label", header="Row", text=True, printed=lambda line, _: line.label(),
+        "label", "Row", text=True, printed=lambda line, _: line.label(),
         read=lambda row, place: Text(row.label, place.label_source(row)),
     ),
-    **_published(),
-    "dataset": Column(key="dataset", header="Dataset", text=True, read=_dataset),
-    "pretraining": Column(key="pretraining", header="Pre-training", text=True, read=_pretraining),
-    "views": Column(
-        key="views", header="Frames × crops × clips", read=lambda row, _: views(row), measured=True,
-    ),
+    **{column.key: column for column in _published()},
+    "dataset": Column("dataset", "Dataset", text=True, read=_dataset),
+    "pretraining": Column("pretraining", "Pre-training", text=True, read=_pretraining),
+    "views": Column("views", "Frames × crops × clips", read=_of(views), measured=True),
     "top1": Column(
-        key="top1", header="Top-1, %", endings=SPREAD, how=SEEDS, over_seeds="top-1",
-        read=lambda row, place: place.results.top1(row), measured=True,
+        "top1", "Top-1, %", endings=SPREAD, how=SEEDS, over_seeds="top-1", measured=True,
+        read=lambda row, place: place.results.top1(row),
     ),
     "top1_text": Column(
-        key="top1_text", header="Top-1 by texts (Eq. 11), %", endings=SPREAD, how=SEEDS, over_seeds="top-1",
+        "top1_text", "Top-1 by texts (Eq. 11), %", endings=SPREAD, how=SEEDS, over_seeds="top-1",
         read=lambda row, _: row.number("supervised", "top1_by_head", "eq11"), measured=True,
     ),
     "top5": Column(
-        key="top5", header="Top-5, %", endings=SPREAD, how=SEEDS, over_seeds="top-5",
-        read=lambda row, _: row.number("supervised", "top5"), measured=True,
+        "top5", "Top-5, %", endings=SPREAD, how=SEEDS, over_seeds="top-5", measured=True,
+        read=lambda row, _: row.number("supervised", "top5"),
     ),
     **_zero_shot("ucf101"),
     **_zero_shot("hmdb51"),
     "chance": Column(
-        key="chance", header="Chance, %", how="100 / labels",
-        read=lambda row, place: place.results.chance(row.dataset),
+        "chance", "Chance, %", how="100 / labels", read=lambda row, place: place.results.chance(row.dataset)
     ),
-    "videos": Column(key="videos", header="Test videos", read=_videos),
+    "videos": Column("videos", "Test videos", read=_videos),
     "parameters": Column(
-        key="parameters_m", header="Trainable parameters at full size, M", how="in units of 10^6",
+        "parameters_m", "Trainable parameters at full size, M", how="in units of 10^6",
         read=lambda row, place: place.results.parameters(row),
     ),
     "gmacs": Column(
-        key="gmacs_view", header="GFLOPs (GMACs) a view at full size",
+        "gmacs_view", "GFLOPs (GMACs) a view at full size",
         read=lambda row, place: place.results.counted(row, "gmacs_view"),
     ),
     **{
-        key: Column(key=key, header=tick.header, read=_tick(key))
+        key: Column(key, tick.header, read=_of(partial(ticks.tick, key=key)))
         for key, tick in TICKS.items()
     },
-    "tuned_clip": Column(key="tuned_clip", header="CLIP finetuned", read=_tuned_clip),
-    "site": Column(key="site", header="Site", text=True, read=lambda row, _: ticks.site(row)),
-    "text_layers": Column(
-        key="text_layers", header="Text adapters", read=lambda row, _: ticks.text_adapters(row)
-    ),
+    "tuned_clip": Column("tuned_clip", "CLIP finetuned", read=_tuned_clip),
+    "site": Column("site", "Site", text=True, read=_of(ticks.site)),
+    "text_layers": Column("text_layers", "Text adapters", read=_of(ticks.text_adapters)),
     **_by_verb("ucf101", "trained"),
     **_by_verb("ucf101", "untrained"),
     **_by_verb("hmdb51", "trained"),
     **_by_verb("hmdb51", "untrained"),
     **{
         key: Column(
-            key=key, header=found.header, endings=SPREAD, read=_correlation(key), how=found.how,
-            over_seeds="correlation",
+            key, found.header, endings=SPREAD, read=_correlation(key), how=found.how, over_seeds="correlation"
         )
         for key, found in correlation.STATISTICS.items()
     },
     "step": Column(
-        key="step", header="Step, points", endings=INTERVAL, read=_step, over_seeds="step",
-        measured=True,
+        "step", "Step, points", endings=INTERVAL, read=_step, over_seeds="step", measured=True,
         how="top-1 less the reference's ± over seeds; interval: paired bootstrap over videos",
     ),
-    "from_paper": _from_paper("from_paper", "top1", "Top-1"),
-    "ucf101_from_paper": _from_paper("ucf101_from_paper", "ucf101", "{ucf101}"),
-    "hmdb51_from_paper": _from_paper("hmdb51_from_paper", "hmdb51", "{hmdb51}"),
+    **{column.key: column for column in _from_paper()},
 }  # fmt: skip
 DEFAULT = (
     "label", "dataset", "views", "top1", "top5", "ucf101", "hmdb51", "chance", "videos", "parameters",

@@ -4,13 +4,13 @@ The labels shown are the min(40, C) that correlate most with the others under th
 that order for every row.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
+from m2clip.report.grid import comma_separated
 from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun
 from m2clip.report.statistics import Array
@@ -27,6 +27,7 @@ class Statistic:
     of: Callable[[Array], float]
 
 
+_PAIRS = "over the same pairs ± over seeds"
 STATISTICS = {
     "correlation": Statistic(
         "Mean correlation with the other labels",
@@ -34,16 +35,14 @@ STATISTICS = {
         lambda pairs: float(pairs.mean()),
     ),
     "correlation_size": Statistic(
-        "Mean size of the correlation",
-        "the mean of its size over the same pairs ± over seeds",
-        lambda pairs: float(np.abs(pairs).mean()),
+        "Mean size of the correlation", f"the mean of its size {_PAIRS}",
+        lambda pairs: float(abs(pairs).mean()),
     ),
     "correlation_largest": Statistic(
-        "Largest size of a correlation",
-        "the largest of its sizes over the same pairs ± over seeds",
-        lambda pairs: float(np.abs(pairs).max()),
+        "Largest size of a correlation", f"the largest of its sizes {_PAIRS}",
+        lambda pairs: float(abs(pairs).max()),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,6 @@ class Correlations:
     labels: tuple[str, ...]
     class_ids: tuple[int, ...]
     maps: Mapping[str, Array]
-
-    def mean(self, row: Row) -> float | None:
-        """Off the diagonal of the map."""
-        found = self.maps.get(row.name)
-        return None if found is None else float(off_diagonal(found).mean())
 
     def number(self, row: Row, statistic: str = "correlation") -> Number | None:
         """One of the STATISTICS of a row over seeds."""
@@ -126,12 +120,8 @@ def compare(rows: Sequence[Row]) -> Correlations | None:
 
 def pairs(row: Row) -> str:
     """label, other, correlation as a CSV, for DVC to compare; of more than MOST labels the most alike."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("label", "other", "correlation"))
     whole, labels = matrix(row), names(row)
-    if whole is not None and len(labels) == len(whole) > 1:
-        shown = sorted(most_alike(whole))
-        for one in shown:
-            writer.writerows((labels[one], labels[other], f"{whole[one, other]:.4f}") for other in shown)
-    return stream.getvalue()
+    known = whole if whole is not None and len(labels) == len(whole) > 1 else np.empty((0, 0))
+    pairs = product(sorted(most_alike(known)) if len(known) else (), repeat=2)
+    lines = ((labels[one], labels[other], f"{known[one, other]:.4f}") for one, other in pairs)
+    return comma_separated(("label", "other", "correlation"), lines)

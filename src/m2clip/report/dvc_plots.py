@@ -1,13 +1,13 @@
 """What DVC compares between experiments: flat metrics, curves and confusions of the row `main`."""
 
-import csv
-import io
 import json
+from itertools import product
 
 import pandas as pd
 
 from m2clip.report.accuracy import zero_shot
 from m2clip.report.figures.confusion import counts
+from m2clip.report.grid import comma_separated
 from m2clip.report.names import DATASETS, HEADS
 from m2clip.report.row import Row
 
@@ -32,11 +32,10 @@ def curves(row: Row) -> str:
 def predictions(row: Row) -> str:
     """actual, predicted: a line for each test video and seed, in the order of the confusion matrix."""
     matrix = counts(row)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("actual", "predicted"))
-    if matrix is not None:
-        for actual, cells in zip(matrix.index, matrix.to_numpy(int), strict=True):
-            for predicted, count in zip(matrix.columns, cells, strict=True):
-                writer.writerows([(actual, predicted)] * int(count))
-    return stream.getvalue()
+    cells = (
+        ()
+        if matrix is None
+        else zip(product(matrix.index, matrix.columns), matrix.to_numpy(int).flat, strict=True)
+    )
+    lines = (pair for pair, count in cells for _ in range(count))
+    return comma_separated(("actual", "predicted"), lines)

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from m2clip.report.numbers import MARKS, MISSING, NOT_RUN, Number, Source, Text
@@ -131,20 +131,21 @@ def order(cell: Cell, text: bool = False) -> float | str | None:
 def csv_text(grid: Grid) -> str:
     """For programs: a column for each number and one for each of its spreads; what is missing is empty."""
     blocks = any(group.heading for group in grid.groups)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     keys = [column.key + ending for column in grid.columns for ending in column.endings]
-    writer.writerow(["row", "seeds", *(["block"] if blocks else []), *keys])
+    lines = []
     for group in grid.groups:
         for line in group.lines:
-            cells = [
-                line.name,
-                "" if line.seeds is None else str(line.seeds),
-                *([group.heading] if blocks else []),
-            ]
+            fields: list[object] = [line.name, line.seeds, *([group.heading] if blocks else [])]
             for column, cell in zip(grid.columns, line.cells, strict=True):
                 told = cell.fields() if isinstance(cell, Number | Text) else {"": cell or ""}
                 told = {} if is_missing(cell) else told
-                cells += [told.get(ending, "") for ending in column.endings]
-            writer.writerow(cells)
+                fields += [told.get(ending, "") for ending in column.endings]
+            lines.append(fields)
+    return comma_separated(["row", "seeds", *(["block"] if blocks else []), *keys], lines)
+
+
+def comma_separated(header: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
+    """A CSV of these lines; None is an empty field."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([header, *lines])
     return stream.getvalue()

@@ -33,6 +33,7 @@ FACTS = {
     "invalid_percent": "Invalid, %",
 }  # fmt: skip
 MENU = {"table": "Tables", "fig": "Figures"}  # by how a table's name starts; the others are "More"
+BY_LABEL = "Label by label, and the losses in training"
 CONCLUSIONS, RUNS = "Conclusions", "Runs and data"
 UNPRINTED = {  # figures whose values the paper draws and does not print
     "fig2a": "Of ST-Adapter with a text branch the paper draws bars without printing their values.",
@@ -122,13 +123,15 @@ def _origins(results: Results, made: Mapping[Any, Made]) -> str:
 
 
 def opening(tables: Sequence[Section], found: Sequence[Part]) -> Iterator[Section]:
-    """The first screen, what was found: the claims' verdicts and the table `main`; then the other tables."""
+    """What was found: the claims' verdicts and the table `main`; the other tables; the figures of `main`."""
     main = [section for section in tables if section.key == f"of-{MAIN}"]
-    head, *figures = main[0].parts if main else [None]
+    own = main[0].parts if main else ()
     files = main[0].files if main else ()
-    parts = (*found[:1], *filter(None, [head]), *found[1:], *figures)
+    parts = (*found[:1], *own[:1], *found[1:])
     yield Section(key="summary", title="What was found", parts=parts, files=files)
     yield from (section for section in tables if section not in main)
+    if own[1:]:
+        yield Section(key=f"of-{MAIN}", title=BY_LABEL, parts=own[1:], menu=CONCLUSIONS)
 
 
 def _slug(words: str) -> str:
@@ -155,7 +158,7 @@ def _printed(key: str) -> Grid | None:
     """The published numbers that Figures 1 and 2a draw, as far as the paper's tables print them."""
     if key not in ("fig1", "fig2a"):
         return None
-    k400, ssv2, unseen = map(_first_lines, published.LISTED)
+    k400, ssv2, unseen = map(published.first_lines, published.LISTED)
     wanted: dict[str, tuple[dict[str, published.Line], str, int]] = {
         "Frames": (k400, "frames", 0), "Tunable parameters, M": (k400, "tunable_params_m", 0),
         "K400, top-1, %": (k400, "top1", 1), "SSv2, top-1, %": (ssv2, "top1", 1),
@@ -175,10 +178,6 @@ def _printed(key: str) -> Grid | None:
     heads = [Column("method", "Method", text=True), *(Column(_slug(header), header) for header in columns)]
     title = "From the paper's Tables 1-3, not read off the figure"
     return grid.plain(f"{key}-values", title, heads, lines, [FIRST_LINES])
-
-
-def _first_lines(name: str) -> dict[str, published.Line]:
-    return {line.cells["method"]: line for line in reversed(published.read(name).lines)}
 
 
 RECIPES = {  # headers of what ran, and whether they are of words

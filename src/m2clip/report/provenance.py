@@ -1,7 +1,5 @@
 """Where numbers come from: how each run was made, provenance.csv, and what a page tells of runs and files."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,100 +10,89 @@ from m2clip.profiles import Profile
 from m2clip.provenance import processor
 from m2clip.report import facts, published
 from m2clip.report.differences import difference
-from m2clip.report.grid import Cell, Column, Grid, Line, shown, sources
+from m2clip.report.grid import Cell, Column, Grid, Line, comma_separated, shown, sources
 from m2clip.report.numbers import Source
 from m2clip.report.parts import Section
 from m2clip.report.results import Results
-from m2clip.report.row import Row, SeedRun, get_path
+from m2clip.report.row import Row, get_path
 from m2clip.runs import RunKey
 
 HEADER = ("table", "row", "column", "value", "file", "key", "seed", "commit", "evaluation_commit")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Made:
-    """How a run came about. Seconds of wall time; a commit with changes on top ends in `-dirty`.
+    """How a run came about, by what its training and its evaluation wrote of themselves.
 
-    inputs: digests of the videos, the backbone and the code. differences: from the paper's model. here:
-    trained on this machine, whose processor it names and which has its weights; others came with the clone.
+    differences: from the paper's model. here: trained on this machine, whose processor it names and which
+    has its weights; others came with the clone.
     """
 
     key: RunKey
     label: str
     differences: tuple[str, ...]
-    config_sha: str | None
-    inputs: Mapping[str, str]
-    versions: Mapping[str, str]
-    commit: str | None
-    evaluation_commit: str | None
-    command: str | None
-    evaluation_command: str | None
-    machine: str
-    started: str | None
-    seconds: float | None
-    evaluation_seconds: float | None
+    trained: Mapping[str, Any]
+    evaluated: Mapping[str, Any]
     here: bool
 
+    @property
+    def commits(self) -> list[str]:
+        """Of training and evaluation, with changes on top as `<commit>-dirty`; empty where it is unknown."""
+        both = ((told.get("commit"), told.get("dirty")) for told in (self.trained, self.evaluated))
+        return [f"{commit}-dirty" if commit and dirty else commit or "" for commit, dirty in both]
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Digests of the videos, the backbone and the code."""
+        return {**(self.evaluated.get("inputs") or {}), **(self.trained.get("inputs") or {})}
+
+    @property
+    def machine(self) -> str:
+        """`Linux, Intel(R) Xeon(R), 4 cores, on cpu`, as far as it is known."""
+        told = self.trained.get("machine") or {}
+        parts = [told.get("system"), told.get("processor")]
+        parts += [f"{told['cores']} cores"] if "cores" in told else []
+        parts += [f"on {device}"] if (device := self.trained.get("device")) else []
+        return ", ".join(str(part) for part in parts if part)
+
     def facts(self) -> Iterator[tuple[str, str]]:
-        """Names and values as one reads them."""
-        differs = ", ".join(self.differences) or "nothing"
-        inputs = dict(self.inputs)
+        """Names and values as one reads them; seconds are of wall time."""
+        inputs = self.inputs
         code = [(name, inputs.pop(name)) for name in ("method", "code") if name in inputs]
         backbone, videos = (inputs.pop(name, "unknown") for name in ("backbone", "videos"))
-        times = (("training", self.seconds), ("evaluation", self.evaluation_seconds))
-        seconds = ", ".join(f"{what} {told:.1f} s" for what, told in times if told is not None)
+        both = (("training", self.trained), ("evaluation", self.evaluated))
+        times = [f"{what} {told['seconds']:.1f} s" for what, told in both if told.get("seconds") is not None]
+        trained, evaluated = (commit or "unknown" for commit in self.commits)
         yield "config", f"{self.key.train_config}, {self.key.evaluate_config}"
+        differs = ", ".join(self.differences) or "nothing"
         yield "differs", f"{differs} (from the paper's model under the profile)"
         yield "seed", str(self.key.seed)
-        yield "commit", f"{self.commit or 'unknown'}, evaluated {self.evaluation_commit or 'unknown'}"
+        yield "commit", f"{trained}, evaluated {evaluated}"
         yield "data", _joined(inputs) or videos
         yield "backbone", backbone
         yield from code
-        yield "command", f"{self.command or 'unknown'}; {self.evaluation_command or 'unknown'}"
+        yield "command", "; ".join(told.get("command") or "unknown" for _, told in both)
         yield "machine", self.machine or "unknown"
-        yield "started", self.started or "unknown"
-        yield "wall time", seconds or "unknown"
-        yield "versions", _joined(self.versions) or "unknown"
+        yield "started", self.trained.get("started") or "unknown"
+        yield "wall time", ", ".join(times) or "unknown"
+        yield "versions", _joined(self.trained.get("versions") or {}) or "unknown"
 
 
 def all_made(rows: Iterable[Row], profile: Profile) -> dict[RunKey, Made]:
     """Every evaluated run of the rows."""
-    return {run.key: _made(run, row, profile) for row in rows for run in row.measured}
-
-
-def _made(run: SeedRun, row: Row, profile: Profile) -> Made:
-    trained, evaluated = run.provenance or {}, runs.read_evaluation(run.key) or {}
-    return Made(
-        key=run.key,
-        label=row.label,
-        differences=tuple(difference(row.config, profile)) if row.config else (),
-        inputs={**(evaluated.get("inputs") or {}), **(trained.get("inputs") or {})},
-        versions=trained.get("versions") or {},
-        commit=_commit(trained),
-        evaluation_commit=_commit(evaluated),
-        evaluation_command=evaluated.get("command"),
-        machine=_machine(trained),
-        evaluation_seconds=evaluated.get("seconds"),
-        **{key: trained.get(key) for key in ("config_sha", "command", "started", "seconds")},
-        here=run.key.weights.exists() and get_path(trained, "machine", "processor") == processor(),
-    )
+    found = {}
+    for row in rows:
+        differences = tuple(difference(row.config, profile)) if row.config else ()
+        for run in row.measured:
+            trained, key = run.provenance or {}, run.key
+            here = key.weights.exists() and get_path(trained, "machine", "processor") == processor()
+            evaluated = runs.read_evaluation(key) or {}
+            found[key] = Made(key, row.label, differences, trained, evaluated, here)
+    return found
 
 
 def _joined(values: Mapping[str, str]) -> str:
     return ", ".join(map(" ".join, values.items()))
-
-
-def _commit(told: Mapping[str, Any]) -> str | None:
-    commit = told.get("commit")
-    return f"{commit}-dirty" if commit and told.get("dirty") else commit
-
-
-def _machine(told: Mapping[str, Any]) -> str:
-    machine = told.get("machine") or {}
-    parts = [machine.get("system"), machine.get("processor")]
-    parts += [f"{machine['cores']} cores"] if "cores" in machine else []
-    parts += [f"on {device}"] if (device := told.get("device")) else []
-    return ", ".join(str(part) for part in parts if part)
 
 
 def by_file(given: Iterable[Source]) -> dict[tuple[Path, RunKey | None], list[str]]:
@@ -126,16 +113,14 @@ def of_sections(sections: Iterable[Section]) -> Iterator[tuple[str, Line, Column
 
 def csv_text(sections: Iterable[Section], made: Mapping[RunKey, Made]) -> str:
     """A line for each value and file that it is made of, with all keys in it."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
+    lines = []
     for table, line, column, cell in of_sections(sections):
         for (file, key), inside in by_file(sources(cell)).items():
             run = made.get(key) if key else None
-            behind = [run.key.seed, run.commit, run.evaluation_commit] if run else [""] * 3
+            behind = [run.key.seed, *run.commits] if run else [""] * 3
             told = [table, line.name or line.label, column.key, shown(cell)]
-            writer.writerow([*told, file.as_posix(), "; ".join(inside), *behind])
-    return stream.getvalue()
+            lines.append([*told, file.as_posix(), "; ".join(inside), *behind])
+    return comma_separated(HEADER, lines)
 
 
 @dataclass(frozen=True)
@@ -166,19 +151,19 @@ def all_behind(results: Results, made: Iterable[Made], datasets: Iterable[str]) 
         mlflow = ("Id in MLflow", f"where the store is, `m2clip trace {run.key.row}` prints it")
         key = key_of(Source(run.key.metrics, run=run.key))
         yield Behind(key, f"Run {run.key}: {run.label}", (*told, mlflow))
-    for file in sorted(published.FOLDER.glob("*.csv")):
-        told = [("File", str(file)), ("From", "the paper, transcribed")]
-        yield Behind(key_of(Source(file)), f"Published by the paper: {file.stem}", tuple(told))
-    how = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"
-    file = facts.COMPLEXITY
-    yield Behind(key_of(Source(file)), "Counts at full size", (("File", str(file)), ("Made by", how)))
+    counts = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"
+    files = [
+        (file, f"Published by the paper: {file.stem}", ("From", "the paper, transcribed"))
+        for file in sorted(published.FOLDER.glob("*.csv"))
+    ]
+    files.append((facts.COMPLEXITY, "Counts at full size", ("Made by", counts)))
     profile = results.profile.name
     for dataset in datasets:
         for file in sorted(facts.sheets(profile).glob(f"{dataset}*.csv")):
-            how = f"the stage sheets from data/{profile}/{dataset}"
             kind = file.stem.removeprefix(dataset).replace("_", ", ")
             title = f"Data sheet: {results.names.dataset(dataset)}{kind}"
-            yield Behind(key_of(Source(file)), title, (("File", str(file)), ("Made by", how)))
+            files.append((file, title, ("Made by", f"the stage sheets from data/{profile}/{dataset}")))
+    yield from (Behind(key_of(Source(file)), title, (("File", str(file)), how)) for file, title, how in files)
 
 
 def of_cell(line: Line, column: Column, cell: Cell) -> tuple[list[str], list[tuple[str, str]]]:

@@ -177,6 +177,11 @@ def read(name: str) -> Published:
     return Published(name, tuple(lines), LISTED.get(name, "k400_top1"), name in LISTED)
 
 
+def first_lines(name: str) -> dict[str, Line]:
+    """The first line of each method in a file that has several of some, by the method's name."""
+    return {line.cells["method"]: line for line in reversed(read(name).lines)}
+
+
 def _over(name: str, cells: Mapping[str, str]) -> dict[str, Any] | None:
     """How the line's config differs from the paper's model."""
     if name in LISTED and cells["method"] != OURS:

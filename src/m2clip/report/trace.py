@@ -113,13 +113,10 @@ def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]
 
 def _columns(table: Grid, keys: Sequence[str], word: str | None) -> list[int]:
     """The columns to print: that one, or all that hold numbers."""
+    keyed = list(enumerate(zip(keys, table.columns, strict=True)))
     if word is None:
-        return [
-            at
-            for at, (key, column) in enumerate(zip(keys, table.columns, strict=True))
-            if not column.text and key not in TICKS
-        ]
-    for at, (key, column) in enumerate(zip(keys, table.columns, strict=True)):
+        return [at for at, (key, column) in keyed if not column.text and key not in TICKS]
+    for at, (key, column) in keyed:
         if word.casefold() in (key, column.key, column.header.casefold()):
             return [at]
     raise UserError(
@@ -163,7 +160,7 @@ def _runs(traced: Traced, behind: Iterable[RunKey], wanted: Sequence[Row]) -> It
     """Each run in full, and those that are missing."""
     for run in (traced.made[key] for key in behind):
         yield f"run {run.key}"
-        for name, value in (*run.facts(), ("mlflow", traced.run_id(run.key, run.config_sha))):
+        for name, value in (*run.facts(), ("mlflow", traced.run_id(run.key, run.trained.get("config_sha")))):
             yield f"  {name:<10} {value}"
     for row in wanted:
         for one in row.runs:

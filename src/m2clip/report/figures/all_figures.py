@@ -96,15 +96,11 @@ def parts(name: str, results: Results) -> list[Part]:
         weights = (Source(run.key.weights, "", run.key) for run in main.measured[:1])
         return [Part(MAIN, main.label, tuple(weights), main)]
     kind, _, row = name.partition("-")
-    of_row = [results.rows[row]] if row in results.rows else []
     for key, module in _asked(results).items():
-        by_row = hasattr(module, "frames")
-        if key not in (kind, name) or (key != name and not by_row):
-            continue
-        shown = of_row if by_row and of_row else results.places[module.TABLE].rows
-        for found, frame in _frames(key, module, results, shown):
-            if found == name:
-                return list(_parts(frame, results))
+        if key == name or (key == kind and hasattr(module, "frames")):
+            rows = [results.rows[row]] if row in results.rows else results.places[module.TABLE].rows
+            frame = dict(_frames(key, module, results, rows)).get(name)
+            return [] if frame is None or frame.empty else list(_parts(frame, results))
     return []
 
 
@@ -139,8 +135,6 @@ def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -
 
 def _parts(frame: "pd.DataFrame", results: Results) -> Iterator[Part]:
     """Of each row that a figure shows all of its sources, each once."""
-    if frame.empty:
-        return
     for (name, label), lines in frame.groupby(["row", "label"], sort=False):
         sources = dict.fromkeys(source for given in lines["sources"] for source in given)
         yield Part(str(name), str(label), tuple(sources), results.rows.get(str(name)))

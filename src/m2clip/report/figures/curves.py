@@ -39,14 +39,16 @@ def history(results: Results, rows: Sequence[Row]) -> pd.DataFrame:
         if not any(run.history for run in row.runs):
             of |= {"sources": tuple(Source(run.key.history, "", run.key) for run in row.measured)}
             lines.append({**of, "seed": 0, "step": 0, "head": "", "loss": math.nan})
-        for run in row.runs:
-            of |= {"sources": (Source(run.key.history, "", run.key),), "seed": run.key.seed}
-            lines += [
-                {**of, "step": line.step, "head": name, "loss": line.values[head]}
-                for line in run.history or ()
-                for head, name in HEAD_NAMES.items()
-                if head in line.values
-            ]
+        lines += [
+            {
+                **of, "sources": (Source(run.key.history, "", run.key),), "seed": run.key.seed,
+                "step": line.step, "head": name, "loss": line.values[head],
+            }
+            for run in row.runs
+            for line in run.history or ()
+            for head, name in HEAD_NAMES.items()
+            if head in line.values
+        ]  # fmt: skip
     found = pd.DataFrame(lines)
     for _, curve in found.groupby(["row", "head"]) if lines else ():
         mean = curve.groupby("step")["loss"].mean()
@@ -64,14 +66,9 @@ def alt(frame: pd.DataFrame) -> str:
 def draw(frame: pd.DataFrame) -> Figure:
     """Two panels a line, the heads in one legend."""
     grid = panels(
-        frame,
-        col="title",
-        hue="head",
-        palette=HEADS,
-        hue_order=[*HEADS],
-        linewidth=1.2,
+        frame, col="title", hue="head", palette=HEADS, hue_order=[*HEADS], linewidth=1.2,
         facet_kws={"sharex": False},
-    )
+    )  # fmt: skip
     for title, ax in grid.axes_dict.items():
         seeds = frame[frame["title"] == title].dropna(subset=["loss"])
         sns.lineplot(

@@ -23,10 +23,7 @@ SUPERVISED, ZERO_SHOT = "table1_k400", "table3_zero_shot"
 
 def frame(results: Results) -> pd.DataFrame:
     """A line for each zero-shot set and method, as of Figure 1."""
-    first: dict[str, published.Line] = {}
-    for line in published.read(SUPERVISED).lines:
-        first.setdefault(line.cells["method"], line)
-    lines = []
+    first, lines = published.first_lines(SUPERVISED), []
     for dataset in fig1.SETS:
         for line in published.read(ZERO_SHOT).lines:
             own = first.get(method := line.cells["method"])

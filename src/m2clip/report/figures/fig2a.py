@@ -1,9 +1,10 @@
 """Figure 2a: a bar for each method, supervised on two datasets and zero-shot on two others."""
 
+import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -51,33 +52,24 @@ def alt(frame: pd.DataFrame) -> str:
 def draw(frame: pd.DataFrame) -> Figure:
     """Where a method has no number, a word says why."""
     labels, groups = (list(dict.fromkeys(frame[name])) for name in ("label", "group"))
-    palette = style.colours(labels)
+    palette, width = style.colours(labels), 0.84 / len(labels)
     figure, ax = plt.subplots(figsize=(COLUMN, 62 * MM), layout="constrained")
-    sns.barplot(
-        frame, x="group", y="top1", hue="label", order=groups, hue_order=labels, palette=palette, ax=ax,
-        errorbar=None, width=0.84, saturation=1, edgecolor=str(plt.rcParams["axes.facecolor"]), linewidth=0.6,
-    )  # fmt: skip
     for at, label in enumerate(labels):
-        hatch = HATCHES[at % len(HATCHES)]
-        for bar in ax.containers[at]:
-            bar.set_hatch(hatch)
-        width = 0.84 / len(labels)
-        for place, group in enumerate(groups):
-            x = place + (at - (len(labels) - 1) / 2) * width
-            one = frame[(frame["label"] == label) & (frame["group"] == group)].iloc[0]
-            if one["missing"]:
-                ax.text(x, 1.5, one["missing"], ha="center", va="bottom", rotation=90)
-            else:
-                reach = style.whiskers(one["top1"], one["top1_low"], one["top1_high"])
-                ax.errorbar(x, one["top1"], yerr=reach, color=style.ink(), elinewidth=0.7)
-    ax.legend_.remove()  # type: ignore[union-attr]
-    ax.set(xlabel="", ylabel="top-1, %", ylim=(0, 100))
-    named = [group.replace(" ", "\n").replace("Synth-", "Synth-\n") for group in groups]
-    ax.set_xticks(range(len(groups)), named)
+        part = frame[frame["label"] == label].set_index("group").loc[groups]
+        x = np.arange(len(groups)) + (at - (len(labels) - 1) / 2) * width
+        ax.bar(
+            x, part["top1"], width, yerr=style.whiskers(part["top1"], part["top1_low"], part["top1_high"]),
+            color=palette[label], hatch=HATCHES[at % len(HATCHES)], linewidth=0.6,
+            edgecolor=str(plt.rcParams["axes.facecolor"]), label=style.wrapped(label, 36),
+            error_kw={"ecolor": style.ink(), "elinewidth": 0.7},
+        )  # fmt: skip
+        for place, word in zip(x, part["missing"], strict=True):
+            ax.text(place, 1.5, word, ha="center", va="bottom", rotation=90)
+    ax.set(ylabel="top-1, %", ylim=(0, 100))
+    ax.set_xticks(range(len(groups)), [re.sub(r" |(?<=Synth-)", "\n", name) for name in groups])
     ax.tick_params(axis="x", length=0)
-    handles = [(ax.containers[at], style.wrapped(label, 36)) for at, label in enumerate(labels)]
     figure.legend(
-        *zip(*handles, strict=True), loc="outside upper left", ncols=min(3, len(labels)),
-        handlelength=1.4, handleheight=0.9, columnspacing=1.2, borderaxespad=0.1,
+        loc="outside upper left", ncols=min(3, len(labels)), handlelength=1.4, handleheight=0.9,
+        columnspacing=1.2, borderaxespad=0.1,
     )  # fmt: skip
     return figure

@@ -7,9 +7,6 @@ from typing import Any
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from m2clip.report.correlation import sources
@@ -19,10 +16,11 @@ from m2clip.report.results import Results
 
 TABLE, NEEDS = "fig2b", ["correlation"]
 MADE = {"mean": "correlation", "mean_size": "correlation_size", "largest_size": "correlation_largest"}
-LEFT, HEAD, FOOT = 7 * MM, 8 * MM, 30 * MM  # room beside, above and below a map
+HEAD, FOOT, GAP, BAR = 15 * MM, 5 * MM, 4 * MM, 13 * MM  # title above, numbers below, room beside, colour bar
+SCALE = {"orientation": "horizontal", "label": "Pearson's correlation r", "ticks": [-1, -0.5, 0, 0.5, 1]}
 CAPTION = (
     "Pearson's correlation of the features of two labels, in the order of their mean correlation with the "
-    "others under the first row, the highest first; white is none, red alike, blue opposite. Below: the "
+    "others under the first row, the highest first; white is none, red alike, blue opposite. Above: the "
     "mean, the mean of the sizes and the largest size off the diagonal; a mean of both signs hides them."
 )
 
@@ -54,47 +52,44 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """The maps beside one another, numbered; the names are in `fig2b_names`."""
-    rows = list(dict.fromkeys(frame["row"]))
-    side = (COLUMN - LEFT * len(rows)) / len(rows) - 1 * MM
-    figure = plt.figure(figsize=(COLUMN, HEAD + side + FOOT))
-    for at, row in enumerate(rows):
-        part = frame[frame["row"] == row]
-        ax = style.place(figure, LEFT + at * (LEFT + side), HEAD, side)
-        ax.set_title(style.wrapped(part["label"].iloc[0], 26))
+    count, numbers = frame["row"].nunique(), 7 * MM
+    return maps(frame, side=(COLUMN - numbers) / count - GAP, left=numbers, across=count)
+
+
+def maps(frame: pd.DataFrame, side: float, left: float, across: int, *, named: bool = False) -> Figure:
+    """A map for each row, `across` of them in a line; at the left the labels by number, or `named`.
+
+    A map is `side` inches wide; what stands at the left has `left` inches.
+    """
+    parts = [part for _, part in frame.groupby("row", sort=False)]
+    down = -(-len(parts) // across)
+    figure = plt.figure(figsize=(left + across * (side + GAP), down * (HEAD + side + FOOT) + BAR))
+    places = [divmod(at, across) for at in range(len(parts))]
+    axes = [
+        style.place(figure, left + column * (side + GAP), line * (HEAD + side + FOOT) + HEAD, side)
+        for line, column in places
+    ]
+    bar = style.place(figure, left, figure.get_figheight() - 10 * MM, 40 * MM, 1.6 * MM)
+    for ax, part, (_, column) in zip(axes, parts, places, strict=True):
+        title = [style.wrapped(part["label"].iloc[0], 40 if named else 26)]
         if part["correlation"].isna().all():
             style.say(ax, style.NO_RUN)
-            ax.set(xticks=[], yticks=[])
+            ax.set(xticks=[], yticks=[], title=title[0])
             continue
-        heat(ax, part)
-        number_axis(ax, int(part["at"].max()))
-        ax.set_yticks(ax.get_xticks(), [text.get_text() for text in ax.get_xticklabels()], rotation=0)
-        ax.set_xlabel(levels(part).replace(", ", "\n"), linespacing=1.3)
-    below = HEAD + side + FOOT - 10.5 * MM
-    colour_bar(figure, style.place(figure, COLUMN / 2 - 20 * MM, below, 40 * MM, 1.6 * MM))
+        ax.set_title("\n".join([*title, *levels(part).split(", ")]))
+        sns.heatmap(
+            part.pivot(index="at", columns="other_at", values="correlation"), ax=ax, cmap=DIVERGING, vmin=-1,
+            vmax=1, square=True, cbar_ax=bar, cbar_kws=SCALE,
+        )  # fmt: skip
+        labels = part.drop_duplicates("at")["one"]
+        few = [one for one in range(1, len(labels) + 1) if one == 1 or len(labels) <= 8 or one % 5 == 0]
+        numbers = {one - 0.5: str(one) for one in few}
+        names = {at + 0.5: f"{label}  {at + 1}" for at, label in enumerate(labels)} if named else numbers
+        ax.set_xticks([*numbers], [*numbers.values()], rotation=0)
+        ax.set_yticks([*names] if column == 0 else [], [*names.values()] if column == 0 else [], rotation=0)
+        ax.tick_params(length=0)
+        ax.set(xlabel="", ylabel="")
     return figure
-
-
-def colour_bar(figure: Figure, ax: Axes) -> None:
-    """White is none, red alike, blue opposite."""
-    scale = ScalarMappable(Normalize(-1, 1), DIVERGING)
-    bar = figure.colorbar(scale, cax=ax, orientation="horizontal", label="Pearson's correlation r")
-    bar.set_ticks([-1, -0.5, 0, 0.5, 1], labels=["−1", "−0.5", "0", "0.5", "1"])
-    bar.outline.set_visible(False)
-
-
-def heat(ax: Axes, part: pd.DataFrame) -> None:
-    """The map of one row, from its lines of the frame."""
-    matrix = part.pivot(index="at", columns="other_at", values="correlation")
-    sns.heatmap(matrix, ax=ax, cmap=DIVERGING, vmin=-1, vmax=1, square=True, cbar=False)
-    ax.tick_params(length=0)
-    ax.set(xlabel="", ylabel="")
-
-
-def number_axis(ax: Axes, count: int) -> None:
-    """The numbers of the labels along the bottom, few enough to be read."""
-    step = 1 if count <= 8 else 5
-    shown = [at for at in range(1, count + 1) if at == 1 or at % step == 0]
-    ax.set_xticks([at - 0.5 for at in shown], [str(at) for at in shown], rotation=0)
 
 
 def levels(part: pd.DataFrame) -> str:

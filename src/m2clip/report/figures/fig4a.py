@@ -32,17 +32,15 @@ def frame(results: Results, table: str = TABLE) -> pd.DataFrame:
 
     A row that the paper does not have as it is configured has no step of the paper's.
     """
-    place = results.places[table]
-    lines = []
+    place, ours, theirs = results.places[table], [], []
     for row in place.rows:
-        step = place.published.step(place.line(row)) if place.published else None
         if row.dataset == "k400":
-            lines.append({"panel": "Published K400", **_line(row, step), "published": True})
-    for row in place.rows:
-        step = results.step(row, place.reference(row))
+            step = place.published.step(place.line(row)) if place.published else None
+            theirs.append({"panel": "Published K400", **_line(row, step), "published": True})
         panel = f"Measured {results.names.dataset(row.dataset or '')}"
-        lines.append({"panel": panel, **_line(row, step), "published": False})
-    return pd.DataFrame(lines)
+        step = results.step(row, place.reference(row))
+        ours.append({"panel": panel, **_line(row, step), "published": False})
+    return pd.DataFrame([*theirs, *ours])
 
 
 def _line(row: Row, step: Number | None) -> dict[str, object]:
@@ -64,10 +62,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     shown = [style.wrapped(label, 21) for label in labels]
     places, total = heights(shown)
     at = dict(zip(labels, places, strict=True))
-    size = (COLUMN, 17 * MM + LINE * total)
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=size, sharey=True, squeeze=False, layout="constrained"
-    )
+    size, across = (COLUMN, 17 * MM + LINE * total), len(panels)
+    figure, axes = plt.subplots(1, across, figsize=size, sharey=True, squeeze=False, layout="constrained")
     for ax, panel in zip(axes.flat, panels, strict=True):
         _panel(ax, frame[frame["panel"] == panel], at)
         ax.set_title(panel.replace(" ", "\n", 1))

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2clip.report.figures import cells, style
@@ -76,7 +75,7 @@ def alt(frame: pd.DataFrame) -> str:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Bars of 100 %, by row above and by pair below."""
+    """Bars of 100 %, by row above and by pair below; a word where there is no run."""
     groups = [part for _, part in frame.groupby("part", sort=False)]
     names = [[name if "\n" in name else style.wrapped(name, 26) for name in part["name"]] for part in groups]
     sizes = [heights(part)[1] for part in names]
@@ -84,8 +83,22 @@ def draw(frame: pd.DataFrame) -> Figure:
         len(groups), 1, figsize=(COLUMN, (26 + 5.6 * sum(sizes)) * MM), sharex=True, squeeze=False,
         layout="constrained", height_ratios=sizes,
     )  # fmt: skip
+    edge = str(plt.rcParams["axes.facecolor"])
     for ax, part, shown in zip(axes.flat, groups, names, strict=True):
-        _bars(ax, part, shown)
+        places, total = heights(shown)
+        left = 0 * part["right"]
+        for kind, colour in PARTS.items():
+            ax.barh(
+                places, part[kind], 0.72, left=left, color=colour, label=WORDS[kind], linewidth=0,
+                hatch="//////" if kind == "reverse" else None, edgecolor=edge,
+            )  # fmt: skip
+            left = left + part[kind]
+        for place, missing in zip(places, part["right"].isna(), strict=True):
+            ax.text(1, place, style.NO_RUN if missing else "", va="center")
+        ax.set_yticks(places, shown)
+        ax.set(xlim=(0, 100), ylim=(total, 0))
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
         ax.set_title(style.wrapped(part["part"].iloc[0], 40), loc="left")
     axes[-1, 0].set_xlabel("share of the videos, %")
     figure.legend(
@@ -93,23 +106,3 @@ def draw(frame: pd.DataFrame) -> Figure:
         columnspacing=1.0,
     )  # fmt: skip
     return figure
-
-
-def _bars(ax: Axes, part: pd.DataFrame, names: list[str]) -> None:
-    """A bar for each name, a word where there is no run."""
-    places, total = heights(names)
-    left = 0 * part["right"]
-    edge = str(plt.rcParams["axes.facecolor"])
-    for kind, colour in PARTS.items():
-        ax.barh(
-            places, part[kind], 0.72, left=left, color=colour, label=WORDS[kind], linewidth=0,
-            hatch="//////" if kind == "reverse" else None, edgecolor=edge,
-        )  # fmt: skip
-        left = left + part[kind]
-    for place, value in zip(places, part["right"], strict=True):
-        if pd.isna(value):
-            ax.text(1, place, style.NO_RUN, va="center")
-    ax.set_yticks(places, names)
-    ax.set(xlim=(0, 100), ylim=(total, 0))
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)

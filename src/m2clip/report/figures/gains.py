@@ -26,32 +26,24 @@ def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
     """Of each trained row beside CLIP on its dataset a line for each label, the largest gain first."""
     found = {}
     for row in rows:
-        clip = next((one for one in results.rows.values() if is_clip(one, row.dataset)), None)
+        configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
+        clip = next((one for one, config in configs if config and config.method == CLIP), None)
         after, before = (counts(one) if one else None for one in (row, clip))
         if not row.trained or clip is None or after is None or before is None:
             continue
-        of = {"row": row.name, "label": row.label, "title": results.title(row), "clip_label": clip.label}
-        recalled, theirs = recalls(after), recalls(before)
-        lines = [
-            {
-                **of,
-                "sources": sources(row, clip),
-                "class": label,
-                "clip": theirs[label],
-                "trained": recalled[label],
-            }
-            for label in sorted(recalled.keys() & theirs.keys())
-        ]
+        of: dict[str, Any] = {
+            "row": row.name,
+            "label": row.label,
+            "title": results.title(row),
+            "clip_label": clip.label,
+        }
+        of |= {"sources": sources(row, clip)}
+        both = pd.DataFrame({"clip": recalls(before), "trained": recalls(after)}).dropna().sort_index()
+        lines = [{**of, "class": label, **both.loc[label].to_dict()} for label in both.index]
         gains = pd.DataFrame(lines).assign(points=lambda frame: frame["trained"] - frame["clip"])
-        found[f"gains-{row.name}"] = gains.sort_values(
-            "points", ascending=False, kind="stable", ignore_index=True
-        )
+        gains = gains.sort_values("points", ascending=False, kind="stable", ignore_index=True)
+        found[f"gains-{row.name}"] = gains
     return found
-
-
-def is_clip(row: Row, dataset: str | None) -> bool:
-    """Whether a row is CLIP itself on a dataset."""
-    return row.config is not None and row.config.method == CLIP and row.dataset == dataset
 
 
 def recalls(matrix: pd.DataFrame) -> dict[str, float]:

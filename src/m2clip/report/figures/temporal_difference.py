@@ -86,14 +86,12 @@ def draw(strips: Sequence[Strip]) -> Figure:
         label = style.wrapped(strip.label, 17)
         figure.text((SIDE - 2 * MM) / PAGE, (y - side) / height, label, ha="right", va="center", fontsize=8)
         for at, (frame, norms) in enumerate(zip(strip.frames, strip.norms, strict=True)):
-            for below in (1, 2):
-                ax = style.place(figure, SIDE + at * side, height - y + (below - 1) * side, 0.97 * side)
+            grey = frame.mean(axis=-1, keepdims=True).repeat(3, axis=-1) / 255
+            for below, pictures in enumerate(((frame,), (grey, overlay(scale(norms))))):
+                ax = style.place(figure, SIDE + at * side, height - y + below * side, 0.97 * side)
                 ax.set_axis_off()
-                if below == 1:
-                    ax.imshow(frame, extent=(0, 1, 0, 1))
-                    continue
-                ax.imshow(frame.mean(axis=-1), cmap="gray", vmin=0, vmax=255, extent=(0, 1, 0, 1))
-                ax.imshow(overlay(scale(norms)), extent=(0, 1, 0, 1))
+                for picture in pictures:
+                    ax.imshow(picture, extent=(0, 1, 0, 1))
     ends(figure, count, SIDE)
     ax = style.place(figure, SIDE, height - 10.6 * MM, 50 * MM, 1.6 * MM)
     bar = figure.colorbar(plt.cm.ScalarMappable(scale, colours), cax=ax, orientation="horizontal")
