@@ -15,7 +15,18 @@ import made_up_runs as made
 from m2clip import experiment, options, profiles, weights
 from m2clip.config import Backbone
 from m2clip.errors import UserError
-from m2clip.report import accuracy, claims, complexity, declared, facts, overlap, pages, published, verdicts
+from m2clip.report import (
+    accuracy,
+    claims,
+    complexity,
+    declared,
+    facts,
+    overlap,
+    pages,
+    protocols,
+    published,
+    verdicts,
+)
 from m2clip.report.differences import label
 from m2clip.report.grid import csv_text, shown, sources
 from m2clip.report.numbers import Number
@@ -538,3 +549,30 @@ def test_ticks_are_read_off_the_config():
         for row in ("clip", "ted", "main")
     ]
     assert ticks == [["✗", "✗", "✗"], ["✓", "✗", "✗"], ["✓", "✓", "✓"]]
+
+
+def test_published_protocols_have_sources_and_agree_with_the_paper_where_it_prints_them():
+    table = protocols.table()
+    path = Path("experiments/published/zero_shot_protocols.csv")
+    with path.open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert len(table.lines) == len(lines) > 10 and all(line["source"] for line in lines)
+    with Path("experiments/published/table3_zero_shot.csv").open(encoding="utf-8") as file:
+        printed = {line["method"]: line for line in csv.DictReader(file)}
+    checked = 0
+    for line in (
+        line for line in lines if line["measured_by"] == "its authors" and line["method"] in printed
+    ):
+        for key in ("ucf101", "ucf101_std", "hmdb51", "hmdb51_std"):
+            assert line[key] == printed[line["method"]][key], (line["method"], key)
+            checked += 1
+    assert checked == 16
+    keys = [column.key for column in table.columns]
+    frozen = {
+        line.cells[keys.index("measured_by")].text: line for line in table.lines if "Frozen" in line.label
+    }
+    assert {by: line.cells[keys.index("ucf101")].value for by, line in frozen.items()} == {
+        "FROSTER": 73.8, "TC-CLIP": 63.2
+    }  # fmt: skip
+    assert str(frozen["TC-CLIP"].cells[1].sources[0]) == f"{path}: line 3, ucf101"
+    assert "Published" in table.columns[0].header and "nothing here is measured" in table.notes[0]

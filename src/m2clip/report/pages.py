@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2clip.experiment import MAIN
-from m2clip.report import facts, grid, overlap, published
+from m2clip.report import facts, grid, overlap, protocols, published
 from m2clip.report.columns import views
 from m2clip.report.grid import Column, Grid
 from m2clip.report.names import DATASETS
@@ -149,6 +149,7 @@ def of_tables(results: Results, tables: Sequence[Grid], figures: Sequence["Figur
             file = Path("figures") / f"{figure.name}.png"
             parts.append(Picture(file=file, alt=figure.alt, caption=figure.caption, wide=figure.wide))
         parts += [part for part in (_printed(table.key), UNPRINTED.get(table.key)) if part]
+        parts += [protocols.table()] if table.key == "table3" else []
         files = tuple(Path("tables") / f"{table.key}.{ending}" for ending in ("md", "csv", "tex"))
         menu = next((title for start, title in MENU.items() if table.key.startswith(start)), "More tables")
         yield Section(key=f"of-{table.key}", title=table.title, parts=tuple(parts), files=files, menu=menu)

@@ -8,7 +8,7 @@ from typing import Any
 from m2clip import runs
 from m2clip.profiles import Profile
 from m2clip.provenance import processor
-from m2clip.report import facts, published
+from m2clip.report import facts, protocols, published
 from m2clip.report.differences import difference
 from m2clip.report.grid import Cell, Column, Grid, Line, comma_separated, shown, sources
 from m2clip.report.numbers import Source
@@ -152,10 +152,12 @@ def all_behind(results: Results, made: Iterable[Made], datasets: Iterable[str]) 
         key = key_of(Source(run.key.metrics, run=run.key))
         yield Behind(key, f"Run {run.key}: {run.label}", (*told, mlflow))
     counts = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"
-    files = [
-        (file, f"Published by the paper: {file.stem}", ("From", "the paper, transcribed"))
-        for file in sorted(published.FOLDER.glob("*.csv"))
-    ]
+    files = []
+    for file in sorted(published.FOLDER.glob("*.csv")):
+        others = file.stem == protocols.NAME
+        origin = "what its column `source` names" if others else "the paper, transcribed"
+        by = "others" if others else "the paper"
+        files.append((file, f"Published by {by}: {file.stem}", ("From", origin)))
     files.append((facts.COMPLEXITY, "Counts at full size", ("Made by", counts)))
     profile = results.profile.name
     for dataset in datasets:
