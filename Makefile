@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
 install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup doctor repro compare smoke test test-all reliability lock audit ui docs backbone
+.PHONY: help setup doctor repro compare smoke test test-all reliability lock audit bench ui docs backbone
 help:            ## what there is
 	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
