@@ -102,13 +102,14 @@ def test_make_takes_uv_where_there_is_one_and_pip_where_it_fails(tmp_path):
         told = subprocess.run(
             command, cwd=made.ROOT, env={"PATH": path}, capture_output=True, text=True, check=True
         ).stdout
-        return [line for line in told.splitlines() if "requirements.txt" in line]
+        return [line for line in told.splitlines() if "requirements.lock" in line]
 
-    pip = ".venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt"
+    checked = "--require-hashes -r requirements.lock"
+    pip = f".venv/bin/python -m pip install --quiet --disable-pip-version-check {checked}"
     assert setup("/usr/bin:/bin") == [pip]
     (tmp_path / "uv").write_text("")
     (tmp_path / "uv").chmod(0o755)
-    uv = "uv pip install --quiet --python .venv/bin/python -r requirements.txt"
+    uv = f"uv pip install --quiet --python .venv/bin/python {checked}"
     assert setup(f"{tmp_path}:/usr/bin:/bin") == [f"{uv} || {pip}"]
 
 

@@ -190,6 +190,7 @@ def test_a_dataset_that_the_profile_leaves_out(root, monkeypatch, capsys):
         shutil.copy(ROOT / f"experiments/{name}.yaml", root / f"experiments/{name}.yaml")
     shutil.copytree(ROOT / "experiments/published", root / "experiments/published")
     capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["resolve", "paper"])
     resolve.main()
     assert "left out, as their datasets are: ssv2, ssv2-32" in capsys.readouterr().out
     assert (root / "experiments/resolved/paper/main.train.yaml").exists()

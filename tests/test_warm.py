@@ -57,7 +57,7 @@ def python(tmp_path, monkeypatch):
 
 
 def told(process, text=""):
-    out, error = process.communicate(text, timeout=20)
+    out, error = process.communicate(text, timeout=120)
     assert not error, error
     return json.loads(out)
 
@@ -87,11 +87,11 @@ def test_a_fork_has_arguments_environment_streams_and_name_of_a_process_of_its_o
 def test_many_forks_run_at_once_and_each_has_its_own_exit_code(python):
     sleeping = python("served", "sleep")
     failed = python("served", "fail")
-    assert failed.communicate(timeout=20) == ("", "error: told on stderr\n") and failed.returncode == 1
+    assert failed.communicate(timeout=120) == ("", "error: told on stderr\n") and failed.returncode == 1
     assert sleeping.poll() is None
     sleeping.stdout.readline()
     sleeping.send_signal(signal.SIGINT)
-    out, _ = sleeping.communicate(timeout=20)
+    out, _ = sleeping.communicate(timeout=120)
     assert out == "stopped\n" and sleeping.returncode == 130
     assert python("served", "nothing").wait(20) == 0
 

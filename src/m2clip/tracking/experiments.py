@@ -6,10 +6,13 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from m2clip import runs
 from m2clip.runs import RunKey
 
+# Python before 3.11.4 has no filter; what is unpacked is of this repository's own commits.
+SAFELY: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 REF = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/.+")  # the baseline's commit, then a name
 READ = (
     "params.yaml",
@@ -28,7 +31,7 @@ def unpack(into: Path, profile: str | None) -> Iterator[tuple[Path, list[RunKey]
         if archive:
             folder = into / commit
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(folder, filter="data")
+                files.extractall(folder, **SAFELY)
             yield folder, keys
 
 
