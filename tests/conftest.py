@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import tiny_runs
 from m2clip.config import Backbone
+from m2clip.evaluation.trained import open_trained
 
 TINY = {
     "embed_dim": 32,
@@ -130,3 +132,15 @@ def rendered(tmp_path_factory):
         made.whole(root, without=("te",), labels={"ted": made.HARD}, histories=True)
         report.main()
     return SimpleNamespace(folder=root, figures=figures)
+
+
+@pytest.fixture
+def open_run(backbone, make_model, tmp_path):
+    """A run of the tiny CLIP, from differences to the paper's model."""
+
+    def go(**differences):
+        path = tmp_path / "weights.safetensors"
+        tiny_runs.save_run(path, make_model, backbone, {"data": {"frames": 4}} | differences)
+        return open_trained(path, "cpu")
+
+    return go

@@ -310,6 +310,20 @@ def test_md5_is_computed_once_for_all_workers(prepared, tmp_path, monkeypatch):
         assert sorted(told.read_text().split()) == sorted(f"{i}.mp4" for i in range(COUNT))
 
 
+def test_a_worker_that_dies_while_something_else_is_computed_is_told_at_the_next_batch(prepared):
+    before = set(multiprocessing.active_children())
+    loaded = train_batches(train_set(prepared), start=0, steps=50, batch=4, workers=1)
+    next(loaded)
+    (worker,) = set(multiprocessing.active_children()) - before
+    os.kill(worker.pid, signal.SIGKILL)
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        torch.ones(8).sum()  # here torch would raise; that a child is waited for would hide it
+    with pytest.raises(UserError, match=r"hung or died \(DataLoader worker .* at one of: .*videos/"):
+        list(loaded)
+    assert len(load(prepared, workers=1)) == 6, "it is not told again"
+
+
 def test_a_hung_worker_is_named_within_the_timeout(prepared, monkeypatch):
     def hang(path, indices, frames):
         time.sleep(60)

@@ -19,7 +19,6 @@ from m2clip.data.transforms import test_views
 from m2clip.data.video import read
 from m2clip.demo import drawing, page
 from m2clip.demo.viewer import WINDOWS, Viewer, windows
-from m2clip.evaluation.trained import open_trained
 from m2clip.models.factory import pixels_of
 
 MINE = ("juggling balls", "pole vault", "sleeping", "air drumming", "surfing", "yoga")
@@ -37,25 +36,13 @@ def video(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def opened(backbone, make_model, tmp_path):
-    """A run of the tiny CLIP, from differences to the paper's model."""
-
-    def go(**differences):
-        path = tmp_path / "weights.safetensors"
-        tiny_runs.save_run(path, make_model, backbone, {"data": {"frames": 4}} | differences)
-        return open_trained(path, "cpu")
-
-    return go
-
-
 def answered(guesses):
     pairs = zip(guesses.labels, guesses.whole, strict=True)
     return {label: pytest.approx(float(probability), abs=1e-5) for label, probability in pairs}
 
 
-def test_the_whole_video_is_answered_as_predict_does(opened, video):
-    run = opened()
+def test_the_whole_video_is_answered_as_predict_does(open_run, video):
+    run = open_run()
     sight = Viewer(run).look(video, MINE)
     for guesses, labels in ((sight.supervised, None), (sight.zero_shot, MINE)):
         (told,) = api.predict(video, run, labels, top=9)
@@ -67,8 +54,8 @@ def test_the_whole_video_is_answered_as_predict_does(opened, video):
     assert sight.frames.shape == (4, 32, 32, 3) and sight.motion.shape == (4, 4, 4) and sight.motion.max() > 0
 
 
-def test_a_window_is_answered_as_its_frames_alone(opened, video):
-    run = opened()
+def test_a_window_is_answered_as_its_frames_alone(open_run, video):
+    run = open_run()
     sight = Viewer(run).look(video)
     assert sight.zero_shot is None and len(sight.middles) == len(sight.supervised.windows) == WINDOWS
     numbers = [11, 14, 16, 19]  # the middles of four parts of the last 11 frames, from 10 on
@@ -88,9 +75,9 @@ def test_windows_move_over_the_video_by_the_runs_own_sampling():
     assert dense[0].tolist() == [0, 2, 4] and dense[-1].tolist() == [35, 37, 39]
 
 
-def test_pictures_are_drawn_with_and_without_motion(opened, video):
-    moving = Viewer(opened()).look(video, MINE)
-    still = Viewer(opened(adapters={"visual": {"temporal_difference": False}})).look(video)
+def test_pictures_are_drawn_with_and_without_motion(open_run, video):
+    moving = Viewer(open_run()).look(video, MINE)
+    still = Viewer(open_run(adapters={"visual": {"temporal_difference": False}})).look(video)
     assert still.motion is None
     sizes = [drawing.motion(sight).size for sight in (moving, still)]
     assert sizes[0][0] == sizes[1][0] and sizes[0][1] > sizes[1][1]
@@ -99,8 +86,8 @@ def test_pictures_are_drawn_with_and_without_motion(opened, video):
     assert all(len(image.getcolors(1 << 24)) > 20 for image in (two, one))
 
 
-def test_what_the_page_shows_and_mistakes_in_one_line(opened, video, tmp_path):
-    viewer = Viewer(opened())
+def test_what_the_page_shows_and_mistakes_in_one_line(open_run, video, tmp_path):
+    viewer = Viewer(open_run())
     text = "  juggling balls\n\nsleeping \n" + "\n".join(MINE[3:])
     wrong, own, others, *pictures = page.answer(viewer, str(video), text)
     assert wrong == "" and set(own) == set(tiny_runs.LABELS) and len(others) == page.TOP == len(set(others))
@@ -125,8 +112,8 @@ def test_clip_has_no_labels_of_its_own(backbone, video):
     assert own is None and set(others) == {"a", "b"}
 
 
-def test_labels_of_a_model_that_reads_no_text_are_one_line(opened, video):
-    viewer = Viewer(opened(decoder={"heads": ["vc"]}))
+def test_labels_of_a_model_that_reads_no_text_are_one_line(open_run, video):
+    viewer = Viewer(open_run(decoder={"heads": ["vc"]}))
     assert "predicts only the labels it was trained on" in page.answer(viewer, str(video), "a")[0]
     assert page.answer(viewer, str(video), "")[0] == ""
 
@@ -156,9 +143,9 @@ def test_without_gradio_the_command_says_what_to_install(typed, monkeypatch, tmp
 
 
 @pytest.mark.slow
-def test_the_page_in_a_browser(opened, video, tmp_path):
+def test_the_page_in_a_browser(open_run, video, tmp_path):
     pytest.importorskip("gradio", reason="the extra `demo` is not installed")
-    opened()
+    open_run()
     command = [sys.executable, "-m", "m2clip.cli", "demo", "--run", tmp_path / "weights.safetensors"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -12,7 +12,7 @@ import video_files
 from m2clip import api
 from m2clip.data.video import probe, read
 from m2clip.errors import UserError
-from m2clip.evaluation.trained import TrainedRun, open_trained
+from m2clip.evaluation.trained import TrainedRun
 from methods.cases import differences_of
 
 mteb = pytest.importorskip("mteb", reason="the extra `mteb` is not installed")
@@ -76,16 +76,6 @@ def torchcodec(dataset):
     return dataset.cast_column("video", Video())
 
 
-@pytest.fixture
-def opened(backbone, make_model, tmp_path):
-    def go(**differences):
-        path = tmp_path / "weights.safetensors"
-        tiny_runs.save_run(path, make_model, backbone, {"data": {"frames": 4}} | differences)
-        return open_trained(path, "cpu")
-
-    return go
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
@@ -97,10 +87,10 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("decode", (stand_in, torchcodec))
-def test_mteb_scores_a_run_as_predict_answers(opened, files, decode):
+def test_mteb_scores_a_run_as_predict_answers(open_run, files, decode):
     from m2clip.mteb import Encoder
 
-    run = opened()
+    run = open_run()
     answers = api.predict(files, run, CANDIDATES, top=4, templates=["{}"])
     best = [CANDIDATES.index(answer.labels[0].label) for answer in answers]
     assert len(set(best)) > 1, "one answer to all would hide a mistake"
@@ -128,10 +118,10 @@ def loader(**columns):
     return Loader()
 
 
-def test_features_are_of_unit_length_and_those_of_video_and_text_add_up(opened, files):
+def test_features_are_of_unit_length_and_those_of_video_and_text_add_up(open_run, files):
     from m2clip.mteb import Encoder
 
-    encoder = Encoder(opened(), "me/m2clip")
+    encoder = Encoder(open_run(), "me/m2clip")
     texts = ["a dog", "Isn't this   (quite) odd, no?", "many words " * 90]
     videos = [Decoder(file) for file in files[:3]]
     seen, read, both = (
@@ -174,8 +164,8 @@ def test_methods_that_compare_otherwise_are_refused(drawn, method):
         Encoder(drawn(method), "me/other")
 
 
-def test_a_run_that_reads_no_text_is_refused(opened):
+def test_a_run_that_reads_no_text_is_refused(open_run):
     from m2clip.mteb import Encoder
 
     with pytest.raises(UserError, match="so mteb cannot compare its videos with texts"):
-        Encoder(opened(decoder={"heads": ["vc"]}), "me/other")
+        Encoder(open_run(decoder={"heads": ["vc"]}), "me/other")

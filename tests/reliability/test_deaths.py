@@ -98,6 +98,24 @@ guarded(lambda: tiny_runs.run(config, data, Path(sys.argv[3]), log=log))
 """
 
 
+def at_step_3(config, manifest, folder, workers):
+    """A long training in a session of its own, three steps of which are done; it saves nothing by itself."""
+    content = plain(config)
+    content["train"] |= {"steps": 100_000, "checkpoint_every": 100_000, "workers": workers}
+    (folder / "config.json").write_text(json.dumps(content))
+    training = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, manifest.folder, folder / "config.json", folder / "checkpoints"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while training.stdout.readline() != "3\n":
+        assert training.poll() is None
+    return training
+
+
 @pytest.mark.parametrize(
     ("number", "workers"),
     [
@@ -111,20 +129,7 @@ def test_a_signal_ends_a_training_with_a_checkpoint_of_its_last_step(
     config, manifest, tmp_path, number, workers
 ):
     """The signal goes to the workers that decode, too, as Ctrl-C does."""
-    content = plain(config)
-    content["train"] |= {"steps": 100_000, "checkpoint_every": 100_000, "workers": workers}
-    (tmp_path / "config.json").write_text(json.dumps(content))
-    words = [manifest.folder, tmp_path / "config.json", tmp_path / "checkpoints"]
-    training = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, *words],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while training.stdout.readline() != "3\n":
-        assert training.poll() is None
+    training = at_step_3(config, manifest, tmp_path, workers)
     os.killpg(training.pid, number)
     steps, said = training.communicate(timeout=60)
     assert training.returncode == 130 and "Traceback" not in said, said
@@ -135,19 +140,7 @@ def test_a_signal_ends_a_training_with_a_checkpoint_of_its_last_step(
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_one_line(config, manifest, tmp_path):
-    content = plain(config)
-    content["train"] |= {"steps": 100_000, "workers": 1}
-    (tmp_path / "config.json").write_text(json.dumps(content))
-    words = [manifest.folder, tmp_path / "config.json", tmp_path / "checkpoints"]
-    training = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, *words],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(PATHS)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while training.stdout.readline() != "3\n":
-        assert training.poll() is None
+    training = at_step_3(config, manifest, tmp_path, workers=1)
     children = Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text().split()
     time.sleep(0.1)
     for child in children:

@@ -1,10 +1,13 @@
 """Batches of videos, decoded by worker processes; the number of workers changes no bit."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -163,12 +166,59 @@ def _in_its_own_group(number: int) -> None:
         os.setpgid(0, 0)
 
 
+class _Deaths:
+    """When a worker's death is told: where a batch is waited for.
+
+    Torch tells it by an error in whatever the process is doing, such as an update, where nobody knows of
+    videos.
+    """
+
+    def __init__(self) -> None:
+        self._torchs: Any = None
+        self._waits = False
+        self._error: RuntimeError | None = None
+
+    def listen(self) -> None:
+        """Stand in for torch's handler, which is there as soon as a loader has workers."""
+        self._error = None
+        handler = signal.getsignal(signal.SIGCHLD)
+        if threading.current_thread() is threading.main_thread() and callable(handler):
+            if handler != self._hear:
+                self._torchs = handler
+            signal.signal(signal.SIGCHLD, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self._torchs(number, frame)
+        except RuntimeError as error:
+            if self._waits:
+                raise
+            self._error = error
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Raise here what was heard before or is heard meanwhile."""
+        self._waits = True
+        try:
+            if self._error is not None:
+                raise self._error
+            yield
+        finally:
+            self._waits = False
+
+
+_DEATHS = _Deaths()
+
+
 def _guarded(loader: DataLoader[Any], batches: Any, paths: Sequence[str]) -> Iterator[Batch]:
     """The loader's batches; a worker that hangs or dies is a UserError with the videos it may have had."""
     expected, loaded = iter(batches), iter(loader)
+    if loader.num_workers:
+        _DEATHS.listen()
     while (positions := next(expected, None)) is not None:
         try:
-            batch = next(loaded)
+            with _DEATHS.told():
+                batch = next(loaded)
         except (RuntimeError, OSError, EOFError) as error:
             if loader.num_workers == 0 or str(error).startswith(
                 "Caught"

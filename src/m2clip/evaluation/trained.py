@@ -50,7 +50,8 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
     if content["inputs"].get("sentences") != sentences.digest(config.data):
         raise UserError(f"{path}: was trained with other sentences than {config.data.sentences} has now")
     labels = tuple(saved.about["labels"])
-    with torch.random.fork_rng():  # sizes are compared before memory is taken, whoever wrote the config
+    # Sizes are compared before memory is taken, whoever wrote the config; nothing is drawn on a GPU.
+    with torch.random.fork_rng(devices=[]):
         check_fits(build_model(config, labels, saved.about["seed"], "meta")[0], saved, path)
     model, tokenizer = build_model(config, labels, saved.about["seed"], device)
     fill(model, saved, path)
