@@ -37,7 +37,7 @@ class Flips:
     p: float
 
     def __str__(self) -> str:
-        """`k400 vc −0.1 (1 better, 2 worse of 3)`."""
+        """`k400 vc -0.1 (1 gained, 2 lost)`."""
         return f"{self.dataset} {self.head} {self.points:+.1f} ({self.gained} gained, {self.lost} lost)"
 
 

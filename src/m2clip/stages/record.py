@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import io
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from m2clip.errors import UserError, guarded
 from m2clip.files import read_yaml
 from m2clip.options import class_of
 from m2clip.parsing import plain
+from m2clip.report import history
 from m2clip.runs import RunKey
 from m2clip.stages import pipelines
 
@@ -74,9 +74,7 @@ class Commit:
 
     def content(self, path: Path) -> bytes | None:
         """A file; None where the commit does not have it."""
-        command = ["git", "show", f"{self.name}:{path.as_posix()}"]
-        shown = subprocess.run(command, capture_output=True, check=False)
-        return shown.stdout if shown.returncode == 0 else None
+        return history.content(self.name, path)
 
     def mapping(self, path: Path) -> Nested:
         """A YAML file; empty where the commit does not have it."""
