@@ -75,6 +75,17 @@ def test_flips_to_both_sides_are_what_another_processor_explains(compared):
     assert summed == "Runs against those of HEAD: 1 within what another processor explains, 2 not run again."
 
 
+@pytest.mark.parametrize("versions", (None, {"torch": "another"}))
+def test_other_bits_on_the_same_processor_are_explained_by_other_packages_alone(compared, versions):
+    key = RunKey(made.PROFILE, "main", 0)
+    told = json.loads(key.provenance.read_text())
+    told.pop("versions", None)
+    again("main", [*of("main", True, 1), *of("main", False, 1)], processor=told["machine"]["processor"])
+    key.provenance.write_text(json.dumps(told | {"seconds": 1, "versions": versions}))
+    code, (said, _) = compared()
+    assert code == (0 if versions else 1) and f"both on {told['machine']['processor']}" in said
+
+
 def test_more_flips_to_one_side_than_chance_gives_are_different(compared):
     again("te", of("te", True, 20))
     code, (told, _) = compared("--points", "100")

@@ -1,5 +1,6 @@
 """Runs made again against those of a commit: the same bits, what another processor explains, or different.
 
+On a processor of the same name, with the same packages, other bits are different, whatever the videos say.
 Two processors round differently, so that training takes another path and some videos near a border are
 answered otherwise, as often for the better as for the worse.
 """
@@ -84,7 +85,8 @@ def _compared(key: RunKey, commit: str) -> Compared:
     if all(_read(path) == content(commit, path) for path in files):
         return Compared(key, SAME, (), (processors[0], processors[1]))
     flips = _flips(json.loads(before), json.loads(key.outcomes.read_bytes()))
-    verdict = DIFFERENT if flips is None else WITHIN
+    alike = processors[0] == processors[1] and then.get("versions") == now.get("versions")
+    verdict = DIFFERENT if flips is None or alike else WITHIN
     return Compared(key, verdict, flips or (), (processors[0], processors[1]))
 
 
