@@ -41,7 +41,7 @@ class Described:
 
     paper: authors, venue and section, where the first line names them. text: the docstring. trains: what its
     `groups` say is trained. settings: key, default and comment of each option. rows: that are declared.
-    parts: its trained groups with their parameters, in thousands.
+    parts: its trained groups with their parameters.
     """
 
     name: str
@@ -79,7 +79,7 @@ def _parts(components: list[facts.Line], row: str) -> Iterator[tuple[str, str]]:
     own = [line for line in components if line["row"] == row and line["kind"] == "trainable"]
     for line in own:
         if line["frames"] == own[0]["frames"]:
-            yield line["component"], f"{int(line['count']) / 1e3:,.1f}"
+            yield line["component"], f"{int(line['count']):,}"
 
 
 def _settings(own: type[Options]) -> Iterator[tuple[str, str, str]]:
