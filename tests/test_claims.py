@@ -73,8 +73,10 @@ def lines(found, *names):
     section = claims_section.section(list(judged(found, *names).values()), found)
     tables = [part for part in section.parts if isinstance(part, Grid)]
     keys = [column.key for column in claims_section.COLUMNS]
+    assert all({column.key for column in one.columns} <= {*keys} for one in tables)
     return {
-        line.name: dict(zip(keys, map(shown, line.cells), strict=True))
+        line.name: dict.fromkeys(keys, "—")
+        | {column.key: shown(cell) for column, cell in zip(one.columns, line.cells, strict=True)}
         for one in tables
         for line in one.lines
     }
@@ -91,6 +93,17 @@ def bits(row, dataset, seed=0):
     return np.array(list(map(int, hits))), np.array(
         [list(map(int, part)) for part in kept["splits"].values()]
     )
+
+
+def test_columns_of_several_seeds_are_left_out_where_there_is_one_and_every_claim_says_what_it_expects():
+    found = run(("main", "clip", "ted", "contrastive"))
+    tables = claims_section.section(list(judged(found).values()), found).parts
+    keys = {column.key for part in tables if isinstance(part, Grid) for column in part.columns}
+    assert not keys & {"p", "spread"}
+    expected = {name: line["expects"] for name, line in lines(found).items()}
+    assert expected["keeps-generalisation-ucf101"] == "at least −1"
+    assert expected["correlation-size"] == expected["more-text-adapters-vc"] == "below 0"
+    assert expected["text-over-ted"] == "above 0"
 
 
 def test_every_claim_fits_its_rows_and_its_set():
@@ -432,7 +445,7 @@ def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path)
     assert since.startswith(f"rule.yaml was last changed in commit {rule[:12]} of 20")
     assert made_at.startswith("The 6 runs of these rows were trained at the commits ")
     assert f"{after[:12]} with changes (1)" in made_at and "unknown (1)" in made_at
-    assert made_at.endswith(" 3 of them were trained after that change, by git's history.")
+    assert made_at.endswith(" By git's history 3 of them had that change.")
     file.write_text("c")
     since, made_at = history.last_change(file).told([after])
     assert since.endswith("and has changes on top that are not committed.") and "after that" not in made_at

@@ -434,7 +434,7 @@ def test_trace_of_a_claim_a_row_a_figure_and_what_is_missing(run, monkeypatch, c
     traced = run([0], without=("frames-16",))
     half = of_claims(traced)[1]["all-over-half-vc"]
     _, told = told_by(monkeypatch, capsys, "all-over-half-vc")
-    assert f"Here: {half['difference'].value}" in told
+    assert f"Here, points; of |r| itself: {half['difference'].value}" in told
     assert half["verdict"].value in told
     assert "run embedded/back/0" in told
     assert "The paper: +0.5" in told and "fig4a_ted_adapter.csv: line 3, k400_top1" in told

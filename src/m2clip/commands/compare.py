@@ -9,8 +9,8 @@ the videos of each set that are right in one of the two runs alone are counted. 
 gives, by McNemar's exact test with Holm's correction over all runs, sets and heads, or a top-1 further away
 than --points, is `different` and ends with exit code 1. So do other bits with the same packages on a
 processor of the same name, though several models may share one. The rest is what another processor may do,
-which rounds otherwise. The 2 points of --points are a choice: of four rows run on another processor the largest
-change was 0.2 (benchmarks/results/processors.csv).
+which rounds otherwise. The 2 points of --points are a choice: of four rows run on another processor the
+largest change was 0.2 (benchmarks/results/processors.csv).
 """
 
 

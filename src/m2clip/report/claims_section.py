@@ -34,15 +34,24 @@ COLUMNS = (
     Column("claim", "Claim", text=True),
     Column("rows", "Rows", text=True),
     Column("set", "Measured on", text=True),
+    Column("expects", "The claim expects", text=True),
     Column("paper_difference", "The paper", how="the better row's number less the other's"),
-    Column("difference", "Here", how="the better row less the other, the mean over the seeds that both have"),
+    Column(
+        "difference",
+        "Here, points; of |r| itself",
+        how="the better row less the other, the mean over the seeds that both have",
+    ),
     Column("interval", "95 % interval"),
     Column("p", "p, by Holm"),
     Column("seeds", "Seeds"),
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
 )
-FIRST = ("verdict", "claim", "set", "difference", "interval")  # columns of the first screen
+FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")
+OF_SEEDS = (
+    "p",
+    "spread",
+)  # columns that are left out where all of their cells are empty  # columns of the first screen
 BEGINNINGS = {
     HOLDS: "Borne out here", FAILS: "Not borne out here", SAME: "No difference here",
     UNDECIDED: "Undecided here", "": "Of too few seeds", NO_RESULT: "Without a result here",
@@ -64,12 +73,25 @@ def _is_judged(judged: Iterable[Judged]) -> bool:
 def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
     """For each verdict a sentence with the claims that have it; of too few seeds that nothing is judged."""
     if not _is_judged(judged):
-        return (TOO_FEW,)
+        return (TOO_FEW, *_sides(judged, results))
     return tuple(
         f"{begins}: {'; '.join(_said(some, results))}."
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
+
+
+def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
+    """On which side of zero the intervals of too few seeds lie."""
+    sides: dict[str, list[Judged]] = {"the claim's side": [], "the other side": [], "both sides": []}
+    for one in judged:
+        if one.interval:
+            low, high = sorted(one.claim.towards * end for end in (one.interval.low, one.interval.high))
+            side = "the claim's side" if low > 0 else "the other side" if high < 0 else "both sides"
+            sides[side].append(one)
+    for side, some in sides.items():
+        if some:
+            yield f"The interval is on {side} of zero: {'; '.join(_said(some, results))}."
 
 
 def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
@@ -95,15 +117,22 @@ def section(
 ) -> Section:
     """The rule, when it was fixed, and a table for each figure or table of the paper."""
     rule = claims.rule() if _is_judged(judged) else (TOO_FEW,)
+    told = {one.claim.name: _cells(one, results) for one in judged}
+    kept = [
+        at for at, column in enumerate(COLUMNS)
+        if column.key not in OF_SEEDS or any(cells[at] is not None for cells in told.values())
+    ]  # fmt: skip
+    columns = tuple(COLUMNS[at] for at in kept)
     behind = {row for one in judged for row in one.claim.rows}
     when = changed.told(one.commits[0] for one in made if one.key.row in behind) if changed else ()
     parts: list[Part] = [Points((*rule, *when))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)
-        lines = tuple(Line(_cells(one, results), one.claim.name) for one in group)
+        names = [one.claim.name for one in group]
+        lines = tuple(Line(tuple(told[name][at] for at in kept), name) for name in names)
         notes = tuple(one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED)
         groups = (grid.Group("", lines),)
-        parts.append(Grid(key=f"claims-{at}", title=title, columns=COLUMNS, groups=groups, notes=notes))
+        parts.append(Grid(key=f"claims-{at}", title=title, columns=columns, groups=groups, notes=notes))
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
 
 
@@ -121,6 +150,7 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
         f"{claim.says} ({claim.name})",
         f"{named[claim.better]}{',' if claim.asks == 'slope' else ''} {between}{over}{others}",
         f"{kind(claim, results)}, {results.names.dataset(claim.set)}",
+        "at least −1" if claim.asks == "no-loss" else "above 0" if claim.towards > 0 else "below 0",
         _paper(one, results),
         replace(found.number, std=None, interval=None, marks="") if found else None,
         Text(f"[{', '.join(ends)}]", sources) if interval else None,

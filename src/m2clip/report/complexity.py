@@ -35,7 +35,9 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
     lines = [line for line in results.complexity.lines if line.get("row") in groups]
     keys = [key for key in COLUMNS if lines and (key in lines[0] or key == "rows")]
     columns = [Column(key, COLUMNS[key], text=key in ("row", "rows", "method")) for key in keys]
-    cells = [[_cell(key, line, groups[line["row"]]) for key in keys] for line in lines]
+    cells: list[list[str | None]] = [
+        [_cell(key, line, groups[line["row"]]) for key in keys] for line in lines
+    ]
     note = f"{NOTE} {ON_SSV2}" if any(row.dataset == "ssv2" for row in rows) else NOTE
     notes = (note, f"All counts: {COMPLEXITY}.") if lines else ("Not counted yet.",)
     return grid.plain("complexity-table", "Parameters and multiply-adds at full size", columns, cells, notes)
@@ -49,9 +51,11 @@ def _counted(row: Row) -> str:
     return repr((row.config.method, kept))
 
 
-def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str:
+def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str | None:
     if key == "row":
         return FRAMES.sub("", group[0].label)
     if key == "rows":
         return ", ".join(row.name for row in group)
+    if key == "gmacs_text" and group[0].config and not group[0].config.options.reads_text:
+        return None
     return f"{int(line[key]):,}" if line[key].isdigit() else line[key]

@@ -43,7 +43,10 @@ class Changed:
         if self.commit is None or self.edited:
             return (since, made)
         after = sum(count for commit, count in commits.items() if _contains(commit, self.commit))
-        return (since, f"{made} {after} of them were trained after that change, by git's history.")
+        return (
+            since,
+            f"{made} By git's history {after} of them had that change.",
+        )
 
 
 def last_change(file: Path) -> Changed:

@@ -164,7 +164,7 @@ class Ending:
     def verdict(self) -> str:
         """In plain words."""
         if abs(self.change) <= self.noise:
-            return "level: the change is within the noise of the batches"
+            return "none found: less than twice its error, by the noise of the batches"
         return "still falling: more steps might give more" if self.change < 0 else "rising"
 
 
@@ -184,12 +184,13 @@ def ending(history: Sequence[LogLine] | None) -> Ending | None:
 
 CONVERGED = (
     "± is twice the standard error of the change. The learning rate falls to zero, which levels any curve at "
-    "its end: a level curve says that this recipe is finished, not that a longer one would give no more."
+    "its end: where no change is found this recipe may be finished, which does not say "
+    "that a longer one would give no more."
 )
 COLUMNS = (
     Column("label", "Row", text=True), Column("seed", "Seed"),
     Column("last", "Loss, last tenth of the steps"), Column("before", "Loss, tenth before"),
-    Column("change", "Change"), Column("verdict", "Verdict", text=True),
+    Column("change", "Change"), Column("verdict", "What the change says", text=True),
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 
 from m2clip import experiment, options
@@ -88,7 +88,9 @@ def _settings(own: type[Options]) -> Iterator[tuple[str, str, str]]:
     for node in ast.parse(inspect.getsource(own)).body[0].body:  # type: ignore[attr-defined]
         if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
             comment = lines[(node.end_lineno or 1) - 1].partition("  # ")[2]
-            yield ast.unparse(node.target), ast.unparse(node.value) if node.value else "", comment
+            name = ast.unparse(node.target)
+            value = getattr(own(), name)
+            yield name, "see params.yaml" if is_dataclass(value) else repr(value), comment
 
 
 def overview(methods: list[Described]) -> Grid:

@@ -24,7 +24,8 @@ KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the word
 SYNTHETIC = (
     "The videos are generated and the backbone is a small CLIP pre-trained on still pictures of the same "
     "generated world. Such numbers say nothing about the paper's. What the paper printed is marked as "
-    "published; between the two only steps from a reference row compare, and they share no axis."
+    "published; between the two only the sign of a step from a reference row compares, and they share no "
+    "axis."
 )
 REAL = "The videos and the backbone are those that the profile names; nothing here is generated."
 FACTS = {
@@ -40,7 +41,11 @@ UNPRINTED = {  # figures whose values the paper draws and does not print
     "fig2b": "The paper draws its maps without printing a value.",
     "fig4b": "The paper draws its curves without printing their values.",
 }
-ORIGIN = {True: "on this machine", False: "came with the clone"}
+ORIGIN = {True: "where this page was rendered", False: "came with the clone"}
+CHANGED = (
+    "A commit with changes: files of that training differed from the commit; the digest of the code that ran "
+    "is in the run's provenance.json."
+)
 FIRST_LINES = (
     "The paper's figure prints no values. Of a method with several numbers of frames its first line is "
     "taken: which frames the figure draws the paper does not say, so this choice is ours. Nothing here is "
@@ -201,7 +206,9 @@ def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
     ]  # fmt: skip
     columns = [Column(_slug(header), header, text) for header, text in RECIPES.items()]
     recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
-    parts = (counted(results), recipes, Points(tuple(_apart(results, made))), converged)
+    changed = any(get_path(run.provenance, "dirty") for row in shown_rows(results) for run in row.measured)
+    notes = ((CHANGED,) if changed else ()) + tuple(_apart(results, made))
+    parts = (recipes, Points(notes), converged)
     return Section(key="ran", title="What ran", menu=RUNS, parts=parts)
 
 

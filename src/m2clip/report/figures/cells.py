@@ -41,4 +41,7 @@ def listed(frame: pd.DataFrame, words: str, by: str = "") -> str:
         parts = frame.groupby(by, sort=False)
         return " ".join(f"{heading}: {listed(part, words)}" for heading, part in parts)
     there = frame.dropna(subset=re.findall(r"{(\w+)", words)).to_dict("records")
-    return "; ".join(words.format_map(line) for line in there) + "." if there else "no run yet."
+    if not there:
+        return "no run yet."
+    told = "; ".join(words.format_map(line) for line in there) + "."
+    return re.sub(r"(?<!\w)-(?=\d)", "−", told)  # names keep their hyphens

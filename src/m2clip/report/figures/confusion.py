@@ -18,8 +18,8 @@ from m2clip.report.row import Row
 
 TABLE, NEEDS = "main", ["percent"]
 CAPTION = (
-    "For what the videos of each label are taken; the diagonal is right. Of more than 40 labels those that "
-    "are recognised least, and the rest as one column."
+    "For what the videos of each label are taken; the diagonal is right. Where a set has more than 40 "
+    "labels: those that are recognised least, and the rest as one column."
 )
 MOST = 40  # labels that stay readable in a column
 OTHERS = "(other labels)"

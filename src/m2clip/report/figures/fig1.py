@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from m2clip.experiment import MAIN
 from m2clip.report.figures import cells, style
+from m2clip.report.figures.gains import CLIP
 from m2clip.report.figures.labels import label_points
 from m2clip.report.figures.style import COLUMN, GREY, MM, PAGE, PINK
 from m2clip.report.results import Results
@@ -108,6 +109,7 @@ def _circles(ax: Axes, part: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.flo
     part, far = _without_far(part.sort_values("area", ascending=False))
     own = {label: PINK for row, label in zip(part["row"], part["label"], strict=True) if row == MAIN}
     colours = [(own | style.LABELS).get(label, GREY) for label in part["label"]]
+    rings = str(plt.rcParams["axes.facecolor"]), str(plt.rcParams["text.color"])
     x, y = part["supervised"], part["zero_shot"]
     reach = [style.whiskers(part[name], part[f"{name}_low"], part[f"{name}_high"]) for name in NEEDS[:2]]
     bars = ax.errorbar(
@@ -115,8 +117,8 @@ def _circles(ax: Axes, part: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.flo
         ecolor=colours,  # type: ignore[arg-type]
     )  # fmt: skip
     ax.scatter(
-        x, y, s=part["area"], color=colours, edgecolor=str(plt.rcParams["axes.facecolor"]), linewidth=0.5,
-        zorder=2,
+        x, y, s=part["area"], color=colours, linewidth=0.5, zorder=2,
+        edgecolor=[rings[row == CLIP] for row in part["row"]],
     )  # fmt: skip
     for label, at, value in far[["label", "supervised", "zero_shot"]].to_numpy():
         where = ax.get_xaxis_transform()

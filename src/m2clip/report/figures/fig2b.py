@@ -95,4 +95,4 @@ def maps(frame: pd.DataFrame, side: float, left: float, across: int, *, named: b
 def levels(part: pd.DataFrame) -> str:
     """`mean r −0.062, mean |r| 0.247, largest |r| 0.70`, off the diagonal of one row's map."""
     words = "mean r {mean:.3f}, mean |r| {mean_size:.3f}, largest |r| {largest_size:.2f}"
-    return cells.listed(part[:1], words).removesuffix(".").replace("-", "−")
+    return cells.listed(part[:1], words).removesuffix(".")

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM
@@ -18,9 +19,9 @@ from m2clip.report.row import Row
 
 TABLE, NEEDS = "fig4a", ["step"]
 CAPTION = (
-    "Steps in top-1 from the row at zero. Left as the paper prints them, right measured here, each panel on "
-    "a scale of its own; an arrow is a step far beyond all others, with its number. Error bars: 95 % "
-    "interval over the test videos, paired with the reference's. No mark: no number, or none yet."
+    "Steps in top-1 from the row at zero: published ones as the paper prints them, the others measured here, "
+    "each panel on a scale of its own; an arrow is a step far beyond all others, with its number. Error "
+    "bars: 95 % interval over the test videos, paired with the reference's. No mark: no number, or none yet."
 )
 COLUMNS = ["label", "step", "low", "high", "reference", "published"]
 LINE = 6.2 * MM  # height of a row
@@ -52,7 +53,7 @@ def _line(row: Row, step: Number | None) -> dict[str, object]:
 
 def alt(frame: pd.DataFrame) -> str:
     """The paper's steps, then ours."""
-    words = cells.listed(frame, "{label} {step:+.1f}", by="panel").replace("-", "−")
+    words = cells.listed(frame, "{label} {step:+.1f}", by="panel")
     return f"Steps in top-1 from the reference, in points. {words}"
 
 
@@ -100,6 +101,7 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
     ax.axvline(0, color=style.GREY, linewidth=0.6, zorder=0)
     ax.grid(axis="y")
     ax.margins(x=0.12)
+    ax.xaxis.set_major_locator(MaxNLocator(3))
     ends = there[["low", "high"]].T.fillna(there["step"]).T
     reach = ends.abs().max(axis=1).sort_values()
     if len(reach) > 1 and reach.iloc[-1] > FAR * reach.iloc[-2] > 0:

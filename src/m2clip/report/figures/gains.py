@@ -15,8 +15,8 @@ from m2clip.report.row import Row
 
 TABLE, NEEDS = "main", ["trained"]
 CAPTION = (
-    "Of each label the share of its test videos that is right, under CLIP and after training. Of more than "
-    "40 labels the 20 with the largest gain and the 20 with the smallest."
+    "Of each label the share of its test videos that is right, under CLIP and after training. Where a "
+    "set has more than 40 labels: the 20 with the largest gain and the 20 with the smallest."
 )
 MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that nothing is trained of
