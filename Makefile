@@ -46,7 +46,7 @@ test: setup      ## lint, types, tests
 test-all: test   ## those and the slow ones: a second clone, queues, servers
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m slow
 
-reliability: setup ## kills, broken videos, hostile files, half an hour: what survived, in reports/reliability.md
+reliability: setup ## kills, broken videos, hostile files: what survived, and how long it took, in reports/reliability.md
 	PYTHONPATH=src nice python benchmarks/reliability.py
 
 lock: setup      ## after a change of requirements.txt: every package with its hashes, which `make setup` checks

@@ -4,7 +4,7 @@
     python benchmarks/reliability.py FILE...     these tests alone; what is known of the others stays
     python benchmarks/reliability.py --page      reports/reliability.md of what is there
 
-One process, on the CPU. `--short` is what `make test` runs of them.
+One test at a time, on the CPU; some start processes of their own. `--short` is what `make test` runs of them.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -50,11 +51,13 @@ def run(short: bool, files: list[str]) -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tally", "-m", chosen]
         before = os.environ.get("PYTHONPATH", "")
         found = os.pathsep.join(filter(None, [str(TESTS), "src", before]))
+        began = time.monotonic()
         ended = subprocess.run(
             [*command, *(str(TESTS / file) for file in files)],
             env=os.environ | {"PYTHONPATH": found, "RELIABILITY": str(counted)},
             check=False,
         )
+        about["wall_seconds"] = round(time.monotonic() - began, 1)  # of the run, with all its files
         lines = [line | about for line in read_json(counted)]
     kept = read_json(RESULTS) if RESULTS.exists() else []
     lines += [line for line in kept if line["file"] not in {path.rpartition("/")[2] for path in files}]
@@ -68,8 +71,14 @@ def page() -> None:
     lines = read_json(RESULTS)
     files = {path: [line for line in lines if line["file"] == path.rpartition("/")[2]] for path in FILES}
     files = {path: some for path, some in files.items() if some}
+    runs = {(line["date"], line["commit"], line["cores"], line["wall_seconds"]) for line in lines}
     templates = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)
-    rendered = templates.get_template("reliability.md.j2").render(lines=lines, files=files)
+    rendered = templates.get_template("reliability.md.j2").render(
+        lines=lines,
+        files=files,
+        runs=sorted(runs),
+        held=sum(line["survived"] == line["tried"] for line in lines),
+    )
     with paths.written_anew(PAGE) as part:
         part.write_text(rendered, encoding="utf-8")
 

@@ -19,6 +19,7 @@ from m2clip.data.transforms import test_views
 from m2clip.data.video import read
 from m2clip.demo import drawing, page
 from m2clip.demo.viewer import WINDOWS, Viewer, windows
+from m2clip.evaluation.temporal_difference import norms
 from m2clip.models.factory import pixels_of
 
 MINE = ("juggling balls", "pole vault", "sleeping", "air drumming", "surfing", "yoga")
@@ -51,7 +52,36 @@ def test_the_whole_video_is_answered_as_predict_does(open_run, video):
             each.label for each in told.labels[:2]
         ]
         assert np.ptp(guesses.whole) > 0.05, "a flat answer would hide a mistake"
-    assert sight.frames.shape == (4, 32, 32, 3) and sight.motion.shape == (4, 4, 4) and sight.motion.max() > 0
+    assert sight.frames.shape == (4, 32, 32, 3)
+
+
+def test_the_map_of_motion_is_the_temporal_difference_of_the_frames_that_are_shown(open_run, video):
+    run = open_run()
+    sight = Viewer(run).look(video)
+    numbers = [2, 7, 13, 18]  # the middles of four parts of 21 frames
+    frames = test_views(read(video, numbers, FRAMES), pixels_of(run.model), 1)
+    right = norms(run.model, frames)[0]
+    assert sight.motion.shape == right.shape == (4, 4, 4) and np.ptp(sight.motion) > 1
+    np.testing.assert_allclose(sight.motion, right, rtol=1e-5)
+
+
+def test_a_video_that_stands_still_has_a_map_of_zeros(open_run, video, tmp_path):
+    """Of a model without biases, and without the enhancement, which tells the first frame from the second.
+
+    A model with either adds something to a video that stands still, too.
+    """
+    run = open_run(adapters={"visual": {"temporal_enhancement": False}})
+    for name, weight in run.model.named_parameters():
+        if ".difference." in name and name.endswith("bias"):
+            weight.data.zero_()
+    viewer = Viewer(run)
+    one = video_files.write(tmp_path / "one.mp4", 1)
+    assert (viewer.look(one).motion == 0).all()
+    still = video_files.write(
+        tmp_path / "still.mp4", FRAMES, draw=lambda _, *size: video_files.frame(5, *size)
+    )
+    moving = viewer.look(video).motion
+    assert viewer.look(still).motion.max() < 0.1 * moving[1:].min(), "but for what the encoder changes"
 
 
 def test_a_window_is_answered_as_its_frames_alone(open_run, video):

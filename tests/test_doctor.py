@@ -40,6 +40,8 @@ def test_a_whole_checkout_is_well(told):
         "makes its videos"
     )
     assert "h264, vp9, mpeg4" in found["codecs"][1] and found["locks"][1] == "dvc.lock"
+    readme = (made.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"\nok    packages  {found['packages'][1]}\n" in readme
 
 
 def test_what_is_broken_is_named_with_what_mends_it(told, monkeypatch):

@@ -72,24 +72,36 @@ def kill(config, opened, folder, count):
 
 
 def save(folder, count):
-    """Kill savings; how many times no valid checkpoint was there, or an older one than the last but one."""
-    draw, lost = random.Random(0), []
+    """Kill savings; in which lives the checkpoint was lost that the last finished saving had made.
+
+    A life tells each saving that it has finished. After its death the newest valid checkpoint is that one, or
+    the one that came next, where the death came between its being in place and its being told.
+    """
+    draw, lost, kills, finished = random.Random(0), [], 0, 0
     place = folder / "saving"
     save_state(place, 0, {"a": torch.zeros(100_000)})
     for number in range(count):
         begin = load_state(place)[0]
+        hear, tell = os.pipe()
 
-        def endless(step=begin):
+        def endless(step=begin, tell=tell):
             while True:
                 step += 1
                 save_state(place, step, {"a": torch.full((100_000,), float(step))})
+                os.write(tell, b"1")
 
-        killed_after(fork(endless), 0.01 + draw.random() * 0.02)
+        child = fork(endless)
+        os.close(tell)
+        kills += killed_after(child, 0.01 + draw.random() * 0.02)
+        with open(hear, "rb") as heard:  # noqa: PTH123  # a pipe
+            saved = len(heard.read())
+        finished += saved
         found = load_state(place)
-        if found is None or not (found[1]["a"] == found[0]).all() or found[0] < begin:
+        if found is None or not (found[1]["a"] == found[0]).all() or found[0] - begin - saved not in (0, 1):
             lost.append(number)
     save_state(place, 10**7, {"a": torch.zeros(1)})
-    return {"kills": count, "lost": lost, "left": sorted(file.name for file in place.iterdir())}
+    left = sorted(file.name for file in place.iterdir())
+    return {"kills": kills, "finished": finished, "lost": lost, "left": left}
 
 
 def forget(config, opened, folder, what):

@@ -165,12 +165,14 @@ def outcome_of(path):
 @pytest.mark.parametrize("count", [3, pytest.param(80, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", broken_videos.WHOLE)
 def test_flipped_bits_end_nothing(tmp_path, name, count, record_property):
-    record_property("tries", count)
     content = broken_videos.whole(tmp_path, name).read_bytes()
     generator, found = random.Random(name), []
-    for number in range(count):
+    contents = [flipped(content, generator) for _ in range(count)]
+    record_property("inputs", len(set(contents)))
+    record_property("tries", count)
+    for number, spoilt in enumerate(contents):
         path = tmp_path / f"{number}-{name}"
-        path.write_bytes(flipped(content, generator))
+        path.write_bytes(spoilt)
         started = time.monotonic()
         found.append(outcome_of(path))
         assert time.monotonic() - started < isolated.SECONDS + 10
@@ -178,15 +180,19 @@ def test_flipped_bits_end_nothing(tmp_path, name, count, record_property):
 
 
 @pytest.mark.slow
-def test_intact_files_are_never_called_bad(tmp_path, record_property):
-    """Ten thousand openings, of all kinds of intact files."""
+def test_intact_files_are_never_called_bad_and_read_right_each_time(tmp_path, record_property):
+    """A file of each kind, opened once for each of its frames, one file after the other."""
     paths = [numbered_videos.case(tmp_path, name) for name in numbered_videos.CASES]
-    record_property("tries", (10_000 // len(paths) + 1) * len(paths))
-    expected = [isolated.probe(path) for path in paths]
-    for number in range(10_000 // len(paths) + 1):
-        for path, measured in zip(paths, expected, strict=True):
-            T = 8
-            isolated.read(path, [(number + i) % measured.frames for i in range(T)], measured.frames)
+    frames = numbered_videos.FRAMES
+    record_property("inputs", len(paths))
+    record_property("tries", len(paths) * frames)
+    assert all(isolated.probe(path).frames == frames for path in paths)
+    for number in range(frames):
+        asked = [(number + i) % frames for i in range(8)]
+        for path in paths:
+            assert [video_files.index_of(frame) for frame in isolated.read(path, asked, frames)] == asked, (
+                path
+            )
 
 
 def test_memory_does_not_grow_with_the_files(tmp_path):

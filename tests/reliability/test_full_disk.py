@@ -15,6 +15,7 @@ from m2clip import paths
 from m2clip.data import annotations, build_manifest, dataset, probing
 from m2clip.data.frame_cache import FrameCache
 from m2clip.errors import UserError, guarded
+from m2clip.training.checkpoint import load_state, save_state
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")
@@ -41,25 +42,65 @@ def fail(error):
     return do
 
 
+def half_of(error):
+    """A function that writes to the path that it is given and ends in the middle, as on a disk that fills."""
+
+    def do(*arguments, **more):
+        path = next(each for each in arguments if isinstance(each, Path))
+        path.write_bytes(HALF)
+        raise error
+
+    return do
+
+
+HALF = b"half of it"
 WRITES = {
     "the folder": (Path, "mkdir"),
     "invalid.csv": (pd.DataFrame, "to_csv"),
     "manifest.parquet": (pd.DataFrame, "to_parquet"),
     "labels.json": (Path, "write_text"),
 }
+# What `prepare` may leave; a file that it was writing to (.tmp, .part) is none of it.
+WHOLE = {"invalid.csv", "labels.json", "videos.txt", "manifest.parquet", "probes.jsonl"}
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.glob("*")}
 
 
 @pytest.mark.parametrize("error", [FULL, READ_ONLY], ids=["full", "read-only"])
 @pytest.mark.parametrize("what", WRITES)
 def test_prepare_says_what_it_cannot_write(source, tmp_path, monkeypatch, what, error):
-    monkeypatch.setattr(*WRITES[what], fail(error))
+    """Of a disk that is full, half of the file fits; of one that is read-only, nothing."""
+    how = half_of if error is FULL and what != "the folder" else fail
+    monkeypatch.setattr(*WRITES[what], how(error))
     with pytest.raises(UserError, match=f"cannot be written: {error.strerror}") as caught:
         prepare(source, tmp_path / "out")
     assert "\n" not in str(caught.value) and (what == "the folder" or what in str(caught.value))
     monkeypatch.undo()
-    left = [file.name for file in (tmp_path / "out").glob("*")]
-    assert "manifest.parquet" not in left and not any(name.endswith(".tmp") for name in left)
+    left = contents(tmp_path / "out")
+    assert left.keys() <= WHOLE - {"manifest.parquet"} and HALF not in left.values()
     assert len(prepare(source, tmp_path / "out").table) == 3
+    before = contents(tmp_path / "out")
+    assert before.keys() == WHOLE - {"probes.jsonl"}
+    monkeypatch.setattr(*WRITES[what], how(error))
+    with pytest.raises(UserError, match="cannot be written"):
+        prepare(source, tmp_path / "out")
+    monkeypatch.undo()
+    after = contents(tmp_path / "out")
+    assert {name: after[name] for name in before} == before and after.keys() <= WHOLE
+
+
+@pytest.mark.parametrize("error", [FULL, RuntimeError("PytorchStreamWriter failed writing file")])
+def test_a_disk_that_fills_while_a_checkpoint_is_saved_leaves_the_one_before(tmp_path, monkeypatch, error):
+    """For which torch has an error of its own."""
+    save_state(tmp_path, 1, {"a": torch.ones(3)})
+    monkeypatch.setattr(torch, "save", half_of(error))
+    with pytest.raises(UserError, match=r"00000002\.pt: cannot be written, is the disk full"):
+        save_state(tmp_path, 2, {"a": torch.zeros(3)})
+    assert [file.name for file in tmp_path.iterdir()] == ["00000001.pt"]
+    step, state = load_state(tmp_path)
+    assert step == 1 and torch.equal(state["a"], torch.ones(3))
 
 
 def test_a_disk_that_fills_while_videos_are_probed(source, tmp_path, monkeypatch):
