@@ -19,7 +19,8 @@ HOST = "127.0.0.1"
 TOP = 5
 HOUR = 3600  # seconds after which a video that was dropped is deleted
 TITLES = (
-    "The frames that the model was given; below them, where its adapters see motion from frame to frame.",
+    "The frames that the model was given; below them, what the temporal difference of its adapters (Eq. 7) "
+    "adds to each patch. That is not motion alone: where nothing moves it is small, and not zero.",
     "Along the video: each point is what the model answers to a window of it.",
 )
 MISSING = (
