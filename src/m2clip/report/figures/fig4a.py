@@ -101,7 +101,7 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
     ax.axvline(0, color=style.GREY, linewidth=0.6, zorder=0)
     ax.grid(axis="y")
     ax.margins(x=0.12)
-    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.xaxis.set_major_locator(MaxNLocator(2))
     ends = there[["low", "high"]].T.fillna(there["step"]).T
     reach = ends.abs().max(axis=1).sort_values()
     if len(reach) > 1 and reach.iloc[-1] > FAR * reach.iloc[-2] > 0:
