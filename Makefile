@@ -58,8 +58,8 @@ audit: setup     ## known vulnerabilities of the locked packages; needs the netw
 	$(call install,pip-audit)
 	$(VENV)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
 
-bench: setup     ## speed at full size: step, scale, decode, inference, then COST.md; WHAT=step for one
-	for what in $(or $(WHAT),step scale decode inference counts cost); do PYTHONPATH=src python benchmarks/$$what.py || exit 1; done
+bench: setup     ## speed at full size on one thread, about twelve minutes: benchmarks/results and COST.md; WHAT=step for one
+	for what in $(or $(WHAT),step scale decode inference memory counts cost); do PYTHONPATH=src python benchmarks/$$what.py || exit 1; done
 
 ui: setup        ## MLflow, filled from the repository's files, on http://127.0.0.1:5000
 	PYTHONPATH=src python -m m2clip.stages.sync --serve 5000

@@ -3,8 +3,9 @@
     python benchmarks/counts.py
 
 A step costs so many a video and so many whatever the batch (the texts); both follow from counting two
-batches. Rows and frames are those of the profile `paper`. What the text tower keeps between steps is counted
-as if it were computed anew, so that the part of the texts is an upper bound.
+batches. Rows, frames, epochs or steps are those of the profile `paper`; `ssv2` is M2-CLIP on SSv2. What the
+text tower keeps between steps is counted as if it were computed anew, so that the part of the texts is an
+upper bound.
 """
 
 from functools import partial
@@ -14,7 +15,6 @@ from typing import Any
 import measure
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from m2clip import experiment, profiles
 from m2clip.methods import m2clip
@@ -24,18 +24,18 @@ from m2clip.models.method import Method
 from m2clip.models.prompts import Prompts
 from m2clip.training.step import single_shard
 
-LABELS = Path("experiments/labels/kinetics400.txt")
+LABELS = Path("experiments/labels")
+FILES = {"k400": "kinetics400.txt", "ssv2": "ssv2.txt"}
+SSV2 = "ssv2"  # M2-CLIP's row there
 BATCHES = (2, 4)
 
 
 def step_macs(model: Method, frames: int, batch: int) -> float:
     """Multiply-adds of forward and backward, in units of 10^9."""
-    videos = torch.empty(batch, frames, 3, 224, 224, device="meta")
+    videos = measure.videos(batch, frames, "meta")
     about = single_shard(torch.arange(batch))._replace(batch_class_ids=torch.arange(batch, device="meta"))
     torch.manual_seed(0)  # FROSTER draws sentences, which are of several lengths
-    with FlopCounterMode(display=False) as counter:
-        model.total(model(videos, about)).backward()
-    return counter.get_total_flops() / 2e9
+    return measure.counted(lambda: measure.step(model, videos, about)) / 1e9
 
 
 def masked_by_number(prompts: Prompts, words: dict[str, int], class_ids: Tensor, *more: Any) -> Any:
@@ -46,7 +46,7 @@ def masked_by_number(prompts: Prompts, words: dict[str, int], class_ids: Tensor,
 def counted(row: str) -> measure.Line | None:
     """A method's line; None where nothing is trained, or where a value decides what is computed."""
     config = experiment.resolve(row, profiles.read("paper"))
-    labels = tuple(LABELS.read_text(encoding="utf-8").splitlines())
+    labels = tuple((LABELS / FILES[config.data.dataset]).read_text(encoding="utf-8").splitlines())
     model, _ = build_model(config, labels, 0, "meta")
     if not (trained := sum(weight.numel() for weight in model.trainable().values())):
         return None
@@ -58,20 +58,24 @@ def counted(row: str) -> measure.Line | None:
         return None
     video = (large - small) / (BATCHES[1] - BATCHES[0])
     return {
-        "row": row, "method": config.method, "frames": config.data.frames, "gmacs_a_video": video,
+        "row": row, "method": config.method, "dataset": config.data.dataset, "classes": len(labels),
+        "frames": config.data.frames, "gmacs_a_video": video,
         "gmacs_of_texts": small - BATCHES[0] * video, "trained_parameters": trained,
         "batch": config.train.batch, "epochs": config.train.epochs,
+        "steps": None if config.train.epochs else config.train.steps,
     }  # fmt: skip
 
 
 def main() -> None:
-    """The first row of each method on K400."""
+    """The first row of each method on K400, and M2-CLIP's on SSv2."""
     m2clip.mask_words = masked_by_number  # type: ignore[assignment]
     lines: dict[str, measure.Line] = {}
     for row in experiment.rows():
         config = experiment.resolve(row, profiles.read("paper"))
-        if config.data.dataset == "k400" and config.method not in lines and (line := counted(row)):
-            lines[config.method] = line
+        name = row if row == SSV2 else config.method
+        wanted = config.data.dataset == "k400" or row == SSV2
+        if wanted and name not in lines and (line := counted(row)):
+            lines[name] = line
             print(line, flush=True)
     measure.write("counts", list(lines.values()), {"profile": "paper"})
 

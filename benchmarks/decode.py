@@ -1,14 +1,13 @@
 """Decoders on the same files: videos a second of one core, and memory over many opens.
 
-    python benchmarks/decode.py [--videos 12] [--opens 400]
+    python benchmarks/decode.py [--videos 6] [--opens 400] [--rounds 3]
 
 Files are drawn here: 10 seconds of 340 x 256 at 30 frames a second, H.264, a keyframe every 16 or every 250
 frames. Sparse is 8 frames over the whole video, as `segments` takes them, dense 8 frames with a stride of 8.
 `as we read` is the package's own `read`: decord where it gives what FFmpeg gives, else PyAV. torchcodec is
-timed where it is installed; it is no requirement of this repository.
+timed where it can be imported; it is no requirement of this repository.
 """
 
-import argparse
 import gc
 import tempfile
 from collections.abc import Callable
@@ -24,7 +23,7 @@ import numpy as np
 from m2clip.data import video
 from m2clip.data.pyav import Reader
 
-LENGTH, FPS, SIZE, T = 300, 30, (256, 340), 8
+LENGTH, FPS, SIZE, T = 300, 30, (256, 340), measure.FRAMES
 SPARSE = [round((n + 0.5) * LENGTH / T) for n in range(T)]
 DENSE = [100 + 8 * n for n in range(T)]
 Read = Callable[[Path, list[int]], object]
@@ -78,10 +77,7 @@ def resident() -> float:
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--videos", type=int, default=12)
-    parser.add_argument("--opens", type=int, default=400)
-    given = parser.parse_args()
+    given = measure.arguments(videos=6, opens=400, rounds=3)
     lines = []
     with tempfile.TemporaryDirectory() as scratch:
         files = {gop: [Path(scratch) / f"{gop}-{n}.mp4" for n in range(given.videos)] for gop in (16, 250)}
@@ -97,7 +93,7 @@ def main() -> None:
                     ]
                     for name, read in decoders().items()
                 }
-                found = measure.interleaved(parts, 3)
+                found = measure.interleaved(parts, given.rounds)
                 first = next(iter(parts))
                 for name, times in found.items():
                     lines.append(
@@ -114,9 +110,10 @@ def main() -> None:
             for n in range(given.opens):
                 read(files[16][n % given.videos], SPARSE[:1])
             lines.append({"decoder": name, "opens": given.opens, "mb_more_after_opens": resident() - before})
-    measure.write(
-        "decode", lines, {"videos": given.videos, "length": LENGTH, "size": f"{SIZE[1]} x {SIZE[0]}"}
-    )
+    about = {
+        "videos": given.videos, "rounds": given.rounds, "length": LENGTH, "size": f"{SIZE[1]} x {SIZE[0]}",
+    }  # fmt: skip
+    measure.write("decode", lines, about)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What all benchmarks share: processor seconds, the machine's own matmul rate, and where results go."""
 
+import argparse
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,15 +18,19 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from m2clip import experiment, paths, profiles, provenance
 from m2clip.config import Run
 from m2clip.evaluation.complexity import multiply_adds
 from m2clip.models.factory import build_model
 from m2clip.models.method import Method
+from m2clip.models.step import Step
+from m2clip.training.step import single_shard
 
-RESULTS = Path("benchmarks/results")
-WIDTH, HIDDEN = 768, 3072  # of ViT-B/16
+ROOT, RESULTS = Path(__file__).parents[1], Path("benchmarks/results")
+FRAMES = 8  # of a video, where a benchmark does not vary them
+SIDE, TOKENS, WIDTH, HIDDEN = 224, 197, 768, 3072  # of ViT-B/16
 WORDS = ["running", "jumping", "sitting", "opening", "closing", "folding", "pushing", "pulling", "lifting"]
 Line = dict[str, Any]
 
@@ -58,6 +64,17 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return median(a / b for a, b in zip(above, below, strict=True))
 
 
+def arguments(**defaults: str | int) -> argparse.Namespace:
+    """What the command line says: a text stands alone, a number follows `--NAME`."""
+    parser = argparse.ArgumentParser()
+    for name, default in defaults.items():
+        if isinstance(default, str):
+            parser.add_argument(name, nargs="?", default=default)
+        else:
+            parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
 def matmul(rows: int, device: str) -> Callable[[], object]:
     """The larger of the two products of a transformer's FFN for so many tokens."""
     left, right = torch.randn(rows, WIDTH, device=device), torch.randn(HIDDEN, WIDTH, device=device)
@@ -69,15 +86,33 @@ def matmul_macs(rows: int) -> int:
     return rows * WIDTH * HIDDEN
 
 
+def beside_matmul(
+    macs: float, taken: Sequence[float], products: Sequence[float], rows: int
+) -> dict[str, float]:
+    """How fast work of so many multiply-adds was, beside one large product.
+
+    Args:
+        macs: multiply-adds of the work.
+        taken: its seconds in each round.
+        products: seconds of `matmul` in the same rounds.
+        rows: those of `matmul`.
+    """
+    rates = [matmul_macs(rows) / each for each in products]
+    return {
+        "matmul_gmacs_a_second": median(rates) / 1e9,
+        "share_of_matmul_rate": median(macs / each / rate for each, rate in zip(taken, rates, strict=True)),
+    }
+
+
 def device() -> str:
     """The GPU where there is one, else one thread of the CPU."""
     torch.set_num_threads(1)
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def classes(count: int) -> tuple[str, ...]:
-    """Made-up labels of two or three words."""
-    return tuple(f"{WORDS[n % len(WORDS)]} thing {n}" for n in range(count))
+def classes(count: int, first: int = 0) -> tuple[str, ...]:
+    """Made-up labels of three words, numbered from `first`."""
+    return tuple(f"{WORDS[n % len(WORDS)]} thing {n}" for n in range(first, first + count))
 
 
 @contextmanager
@@ -96,9 +131,31 @@ def full_size(row: str, labels: Sequence[str], frames: int | None = None) -> Ite
     yield model.train(), config
 
 
-def forward_macs(model: Method, video: Tensor) -> int:
-    """Multiply-adds of what the model computes of these videos, counted while it computes."""
-    return multiply_adds(lambda: model.video(video))[0]
+def videos(batch: int, frames: int, device: torch.device | str) -> Tensor:
+    """Made-up videos, `(B, T, 3, H, W)`."""
+    return torch.randn(batch, frames, 3, SIDE, SIDE, device=device)
+
+
+def about(model: Method, batch: int) -> Step:
+    """A batch of the first labels, one after another."""
+    return single_shard(torch.arange(batch, device=model.device) % model.classes)
+
+
+def step(model: Method, batch: Tensor, about: Step) -> None:
+    """Forward and backward."""
+    model.total(model(batch, about)).backward()
+
+
+def counted(work: Callable[[], object]) -> float:
+    """Multiply-adds of a call, gradients included."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops() / 2
+
+
+def forward_macs(model: Method, batch: Tensor) -> int:
+    """Multiply-adds of what the model computes of these videos in evaluation."""
+    return multiply_adds(lambda: model.video(batch))[0]
 
 
 def peak_memory() -> float:
@@ -108,8 +165,25 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
+def changed() -> bool:
+    """Whether src/ or benchmarks/, without what benchmarks write, is not as the commit has it."""
+    written = (":!benchmarks/results", ":!benchmarks/COST.md")
+    return bool(_git("status", "--porcelain", "--", "src", "benchmarks", *written))
+
+
+def commit() -> str:
+    """The commit that is checked out, twelve digits; a + where src/ or benchmarks/ differ from it."""
+    return (provenance.commit() or "")[:12] + "+" * changed()
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
 def write(name: str, lines: Sequence[Line], about: Mapping[str, Any]) -> None:
-    """Write results/NAME.json with machine and commit, and print it as a table."""
+    """Write results/NAME.json with machine, commit and the script's hash, and print it as a table."""
     content = {
         "benchmark": name,
         "machine": {
@@ -120,6 +194,8 @@ def write(name: str, lines: Sequence[Line], about: Mapping[str, Any]) -> None:
         },
         "torch": torch.__version__,
         "commit": provenance.commit(),
+        "differs_from_commit": changed(),
+        "script_hash": _git("hash-object", str(Path(sys.argv[0]).resolve())),
         "command": " ".join(["benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]),
         **about,
         "lines": lines,

@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [ROW...]
 
-The second pair of numbers is with `train.checkpointing`: what the blocks keep between the passes, to which
-comes what one block needs while it is computed again.
+With `train.checkpointing` it is what the blocks keep between the passes, to which comes what one block needs
+while it is computed again.
 
 On fake tensors of the profile `paper`: nothing is computed and no GPU is asked, so that weights, workspace,
 fragmentation and the text tower come on top of it.
@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
+import measure
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -23,7 +24,6 @@ from m2clip import experiment, profiles
 from m2clip.models.factory import build_model
 
 ROWS = ("main", "site-both", "frames-16", "frames-32", "st-adapter")
-SIDE = 224
 
 
 def saved(row: str, precision: str, checkpointing: bool = False) -> float:
@@ -46,7 +46,7 @@ def saved(row: str, precision: str, checkpointing: bool = False) -> float:
                 saved_tensors_hooks(lambda tensor, kept=kept: _keep(tensor, kept), lambda tensor: tensor),
                 torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext(),
             ):
-                out = model.video(torch.empty(videos, config.data.frames, 3, SIDE, SIDE))
+                out = model.video(torch.empty(videos, config.data.frames, 3, measure.SIDE, measure.SIDE))
             for hook in inputs:
                 hook.remove()
             sizes.append(sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in weights))
@@ -68,14 +68,17 @@ def _storage(tensor: Tensor) -> int:
 
 
 def main() -> None:
-    """Print a line a row."""
-    for row in sys.argv[1:] or ROWS:
-        numbers = [
-            f"{precision}{' checkpointing' if again else ''} {saved(row, precision, again):.2f} GB"
-            for again in (False, True)
-            for precision in ("bf16", "32")
-        ]
-        print(f"{row}: {', '.join(numbers)} a video", flush=True)
+    """A line for each row, precision, and with checkpointing or without."""
+    lines = [
+        {
+            "row": row, "precision": precision, "checkpointing": again,
+            "gb_a_video": saved(row, precision, again),
+        }
+        for row in sys.argv[1:] or ROWS
+        for again in (False, True)
+        for precision in ("bf16", "32")
+    ]  # fmt: skip
+    measure.write("memory", lines, {"profile": "paper"})
 
 
 if __name__ == "__main__":

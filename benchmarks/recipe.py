@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from measure import commit
 
 from m2clip import backbones, experiment, profiles, provenance
 from m2clip.config import Run
@@ -68,7 +69,7 @@ def measure(row: str, over: dict[str, Any], profile: str = PROFILE) -> dict[str,
         "videos": len(class_ids),
         "cpu_seconds": round(seconds),
         "backbone": backbones.digest(config.backbone)[:12],
-        "commit": (provenance.commit() or "")[:12],
+        "commit": commit(),
         "processor": provenance.processor(),
     }
 

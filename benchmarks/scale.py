@@ -1,80 +1,55 @@
-"""What a training step costs against frames, classes, batch and depth, at full size.
+"""What a training step costs against frames, classes, batch and row, at full size.
 
-    python benchmarks/scale.py [--rounds 1]
+    python benchmarks/scale.py [--rounds 3]
 
 One thing at a time from 8 frames, 400 classes, a batch of 1 and the row `main`. Each line has the counted
-multiply-adds of the same step and the seconds that a large product would need for them: where `over matmul`
-stays the same, cost is what is counted, which is what COST.md builds on.
+multiply-adds of the step, its seconds, and these over what one large product needs for as many: where
+`over matmul` stays the same, cost is what is counted, which is what COST.md builds on. Texts that the harness
+keeps from step to step are read before, and the counted step is not timed.
 """
 
-import argparse
 from statistics import median
 
 import measure
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from m2clip.models.method import Method
-from m2clip.training.step import single_shard
-
-BASE = {"row": "main", "frames": 8, "classes": 400, "batch": 1}
-POINTS = (
-    {},
-    {"batch": 2},
-    {"frames": 16},
-    {"frames": 32},
-    {"classes": 10},
-    {"classes": 4000},
-    {"row": "front"},
-    {"row": "st-adapter"},
-)
+BASE = {"row": "main", "frames": measure.FRAMES, "classes": 400, "batch": 1}
+POINTS = ({}, {"batch": 2}, {"frames": 32}, {"classes": 4000}, {"row": "st-adapter"})
+ROWS = measure.FRAMES * measure.TOKENS  # of the product
 
 
-def step(model: Method, videos: torch.Tensor) -> None:
-    """Forward and backward of a batch."""
-    about = single_shard(torch.arange(len(videos), device=model.device) % model.classes)
-    model.total(model(videos, about)).backward()
-
-
-def measured(point: dict[str, object], rounds: int) -> measure.Line:
+def measured(point: measure.Line, rounds: int) -> measure.Line:
     """One line: the point, its multiply-adds, seconds, and seconds over those of a product."""
-    with measure.full_size(str(point["row"]), measure.classes(point["classes"]), point["frames"]) as (
-        model,
-        _,
-    ):
-        videos = torch.randn(point["batch"], point["frames"], 3, 224, 224, device=model.device)
-        with FlopCounterMode(display=False) as first:
-            began = measure.clock()
-            step(model, videos)
-            filling = measure.clock() - began
-        with FlopCounterMode(display=False) as counter:
-            step(model, videos)
-        macs = counter.get_total_flops() // 2
-        rows = 8 * 197
-        product = measure.matmul(rows, str(model.device))
+    labels = measure.classes(point["classes"])
+    with measure.full_size(point["row"], labels, point["frames"]) as (model, config):
+        batch = measure.videos(point["batch"], point["frames"], model.device)
+        about = measure.about(model, point["batch"])
+        if config.options.reads_text:
+            with torch.no_grad():
+                model.labels(model.prompts)
+        macs = measure.counted(lambda: measure.step(model, batch, about))
+        product = measure.matmul(ROWS, str(model.device))
         product()
-        found = measure.interleaved({"matmul": product, "step": lambda: step(model, videos)}, rounds)
-    rate = [measure.matmul_macs(rows) / each for each in found["matmul"]]
+        found = measure.interleaved(
+            {"matmul": product, "step": lambda: measure.step(model, batch, about)}, rounds
+        )
+    beside = measure.beside_matmul(macs, found["step"], found["matmul"], ROWS)
     return {
         **point,
         "gmacs": macs / 1e9,
-        "gmacs_first_step": first.get_total_flops() / 2e9,
         "seconds": median(found["step"]),
-        "first_step_seconds": filling,
-        "over_matmul": median(s * r / macs for s, r in zip(found["step"], rate, strict=True)),
+        "over_matmul": 1 / beside["share_of_matmul_rate"],
     }
 
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=1)
-    rounds = parser.parse_args().rounds
+    rounds = measure.arguments(rounds=3).rounds
     lines = []
     for change in POINTS:
         lines.append(measured(BASE | change, rounds))
         print(lines[-1], flush=True)
-    measure.write("scale", lines, {"rounds": rounds, "peak_memory_gb": measure.peak_memory()})
+    measure.write("scale", lines, {"rounds": rounds})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import measure
 import open_clip
 import torch
 from open_clip.tokenizer import SimpleTokenizer
@@ -100,7 +101,7 @@ def main() -> None:
         random = replace(config.backbone, pretrained=str(folder / "random.safetensors"))
         parts = rows_of(folder / "k400", replace(config, backbone=random))
         parts += pretraining_of(folder / "stills", asked.config)
-    about = (provenance.processor(), (provenance.commit() or "")[:12], "benchmarks/standard.py")
+    about = (provenance.processor(), measure.commit(), "benchmarks/standard.py")
     with RESULTS.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("what", "cpu_milliseconds", "timed", "processor", "commit", "command"))

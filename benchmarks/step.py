@@ -1,23 +1,19 @@
 """A training step at full size by part, beside the plain path and the machine's own matmul rate.
 
-    python benchmarks/step.py [ROW] [--batch 4] [--rounds 2]
+    python benchmarks/step.py [ROW] [--batch 2] [--classes 400] [--rounds 3]
 
 The plain path reads all class texts anew at every step, at CLIP's 77 tokens, through all layers. `share of
 matmul rate` is a step's counted multiply-adds over its seconds, over what one large product reaches in the
 same round.
 """
 
-import argparse
 from statistics import median
 
 import measure
-import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from m2clip.models.method import Labels, Method
 from m2clip.training.optim import make_optimizer
-from m2clip.training.step import single_shard
 
 CONTEXT = 77
 
@@ -34,8 +30,8 @@ class Step:
 
     def __init__(self, model: Method, frames: int, batch: int) -> None:
         self.model = model
-        self.host = torch.randn(batch, frames, 3, 224, 224)
-        self.about = single_shard(torch.arange(batch, device=model.device) % model.classes)
+        self.host = measure.videos(batch, frames, "cpu")
+        self.about = measure.about(model, batch)
 
     def transfer(self) -> None:
         """Videos to the device."""
@@ -61,26 +57,23 @@ class Step:
         """Gradients."""
         self.loss.backward()
 
+    def whole(self) -> None:
+        """All that computes."""
+        for part in (self.video, self.text, self.heads, self.backward):
+            part()
+
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("row", nargs="?", default="main")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--classes", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=2)
-    given = parser.parse_args()
+    given = measure.arguments(row="main", batch=2, classes=400, rounds=3)
     with measure.full_size(given.row, measure.classes(given.classes)) as (model, config):
         step = Step(model, config.data.frames, given.batch)
         optimizer = make_optimizer(model, config.train)
-        rows = given.batch * config.data.frames * 197
+        rows = given.batch * config.data.frames * measure.TOKENS
         product = measure.matmul(rows, str(model.device))
         step.transfer()
         step.text()  # fills what is kept
-        with FlopCounterMode(display=False) as counter:
-            for part in (step.video, step.text, step.heads, step.backward):
-                part()
-        macs = counter.get_total_flops() // 2
+        macs = measure.counted(step.whole)
         parts = {
             "matmul": product,
             "transfer": step.transfer,
@@ -99,7 +92,6 @@ def main() -> None:
     whole = [sum(each) for each in zip(*(found[name] for name in ours), strict=True)]
     shared = ("transfer", "plain video", "plain text", "plain heads", "plain backward", "optimiser")
     plain = [sum(each) for each in zip(*(found[name] for name in shared), strict=True)]
-    rate = [measure.matmul_macs(rows) / each for each in found["matmul"]]
     lines = [
         {"part": name, "seconds": median(found[name]), "share": measure.ratio(found[name], whole)}
         for name in (*ours, "plain text", "plain backward")
@@ -111,8 +103,7 @@ def main() -> None:
     about = {
         "row": given.row, "batch": given.batch, "frames": config.data.frames, "classes": given.classes,
         "rounds": given.rounds, "gmacs_a_step": macs / 1e9,
-        "matmul_gmacs_a_second": median(rate) / 1e9,
-        "share_of_matmul_rate": median(macs / each / peak for each, peak in zip(whole, rate, strict=True)),
+        **measure.beside_matmul(macs, whole, found["matmul"], rows),
         "plain_over_ours": measure.ratio(plain, whole),
         "videos_a_second": given.batch / median(whole),
         "peak_memory_gb": measure.peak_memory(),

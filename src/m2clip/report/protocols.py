@@ -14,8 +14,8 @@ WORDS = {
 }  # fmt: skip
 NOTE = (
     "Published by others, on the real datasets, by models of ViT-B/16 trained on K400 or, frozen CLIP, on no "
-    "video; nothing here is measured by this repository. What a source does not say is left empty. The "
-    "same frozen CLIP stands here with two numbers."
+    "video; nothing here is measured by this repository. What a source does not say is left empty; "
+    "experiments/published/README.md says which methods stand here. The same frozen CLIP has two numbers."
 )
 
 
