@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM
@@ -101,12 +100,11 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
     ax.axvline(0, color=style.GREY, linewidth=0.6, zorder=0)
     ax.grid(axis="y")
     ax.margins(x=0.12)
-    ax.xaxis.set_major_locator(MaxNLocator(2))
     ends = there[["low", "high"]].T.fillna(there["step"]).T
     reach = ends.abs().max(axis=1).sort_values()
     if len(reach) > 1 and reach.iloc[-1] > FAR * reach.iloc[-2] > 0:
         _leave_out(ax, there.loc[reach.index[-1]], ends.drop(index=reach.index[-1]), at)
-    ax.locator_params(axis="x", nbins=4, steps=[1, 2, 5, 10])
+    ax.locator_params(axis="x", nbins=3, steps=[1, 2, 5, 10])
 
 
 def _leave_out(ax: Axes, far: Any, others: pd.DataFrame, at: dict[str, float]) -> None:
