@@ -37,6 +37,8 @@ elif what == "sleep":
 def python(tmp_path, monkeypatch):
     """Calls of `python -m` in a folder with the module `served` and its twin `other`, which is not served."""
     monkeypatch.chdir(tmp_path)
+    # A shell has its background jobs ignore SIGINT, and pytest may be one: what it starts is not to.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("served", "other"):
         (tmp_path / f"{name}.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", str(made.ROOT / "src"))
@@ -54,6 +56,7 @@ def python(tmp_path, monkeypatch):
             )
 
         yield start
+    signal.signal(signal.SIGINT, before)
 
 
 def told(process, text=""):
@@ -94,6 +97,17 @@ def test_many_forks_run_at_once_and_each_has_its_own_exit_code(python):
     out, _ = sleeping.communicate(timeout=120)
     assert out == "stopped\n" and sleeping.returncode == 130
     assert python("served", "nothing").wait(20) == 0
+
+
+def test_a_signal_that_who_asked_ignores_does_not_reach_the_fork(python):
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    sleeping = python("served", "sleep", preexec_fn=ignore)
+    sleeping.stdout.readline()
+    sleeping.send_signal(signal.SIGHUP)  # ends the fork of one who does not ignore it
+    sleeping.send_signal(signal.SIGINT)
+    assert sleeping.communicate(timeout=120)[0] == "stopped\n" and sleeping.returncode == 130
 
 
 def test_where_who_asked_is_killed_the_fork_ends_and_others_go_on(python):

@@ -60,8 +60,9 @@ try:
     server.connect({address!r})
 except OSError:
     alone()
-for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-    signal.signal(getattr(signal, name), lambda number, _: server.send(bytes([number])))
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a shell, or under nohup
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
 asked = json.dumps({{"words": words[1:], "environment": dict(os.environ)}}).encode()
 streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
 server.sendmsg([len(asked).to_bytes(4, "little")], streams)
