@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from m2clip.data.video import Frames, Probe, VideoError
+from m2clip.data.video import AUTO, Frames, Probe, VideoError
 
 SECONDS, SECONDS_A_MEGABYTE = 60.0, 2.0  # for a file of that size
 MEMORY = 3 << 30  # bytes that a decoder may take beyond what its libraries do
@@ -35,13 +35,13 @@ def probe(path: Path) -> Probe:
     return found
 
 
-def read(path: Path, indices: Sequence[int], expected_frames: int) -> Frames:
+def read(path: Path, indices: Sequence[int], expected_frames: int, asked: str = AUTO) -> Frames:
     """As video.read.
 
     Raises:
         VideoError: also where decoding crashes, or takes too long or too much memory.
     """
-    found: Frames = _ask("read", path, indices, expected_frames)
+    found: Frames = _ask("read", path, indices, expected_frames, asked)
     return found
 
 
@@ -98,7 +98,7 @@ def _ask(question: str, path: Path, *more: Any) -> Any:
     answer = process.ask(path, SECONDS + SECONDS_A_MEGABYTE * size / 1e6, question, *more)
     _idle.append(process)
     if isinstance(answer, VideoError):
-        raise VideoError(path, answer.reason)
+        raise type(answer)(path, answer.reason)
     if isinstance(answer, Exception):  # a mistake of ours
         raise answer
     return answer
