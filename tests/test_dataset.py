@@ -13,6 +13,7 @@ import torch
 
 import numbered_videos
 import video_files
+from m2clip import shortcuts
 from m2clip.config import Data
 from m2clip.data import annotations, build_manifest, dataset, loading, video
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
@@ -263,6 +264,13 @@ def test_decord_is_refused_where_it_is_not_installed(prepared, monkeypatch):
     with pytest.raises(UserError, match=r"data.decoder: decord is not installed, .* auto and pyav"):
         train_set(prepared, data=replace(DATA, decoder="decord"))
     assert len(train_set(prepared)) == len(train_set(prepared, data=replace(DATA, decoder="pyav"))) == COUNT
+
+
+def test_without_shortcuts_no_frame_is_kept_and_all_are_the_same(prepared, tmp_path):
+    right = kept_set(prepared, tmp_path)[0, 0].video
+    with shortcuts.all_off():
+        assert torch.equal(kept_set(prepared, tmp_path / "plain")[0, 0].video, right)
+    assert not (tmp_path / "plain").exists() and list(tmp_path.glob("*.frames"))
 
 
 def test_each_decoder_keeps_its_own_frames(prepared, tmp_path):

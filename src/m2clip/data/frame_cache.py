@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
+from m2clip import shortcuts
 from m2clip.data.manifest import Manifest
 from m2clip.data.video import AUTO, Frames, decoder
 
@@ -41,7 +42,7 @@ class FrameCache:
         sizes = shapes.prod(axis=1) * 3  # bytes of a frame
         begins = np.concatenate([[0], np.cumsum(frames * sizes)])
         numbers = np.concatenate([[0], np.cumsum(frames)])
-        self.used = bool(begins[-1] <= LIMIT)
+        self.used = bool(begins[-1] <= LIMIT) and not shortcuts.off()
         self.places = {
             path: (int(begins[i]), int(numbers[i]), (int(shapes[i, 0]), int(shapes[i, 1]), 3))
             for i, path in enumerate(rows["path"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from m2clip import backbones, closure, paths, provenance, runs
+from m2clip import backbones, closure, paths, provenance, runs, shortcuts
 from m2clip.config import Run
 from m2clip.data import manifest, sentences
 from m2clip.data.dataset import TrainVideos
@@ -89,7 +89,9 @@ def _dataset(key: runs.RunKey, config: Run, inputs: dict[str, str]) -> Manifest:
 def _decides(content: dict[str, Any], seed: int, device: str, asked: str = AUTO) -> list[str]:
     """Everything that decides the bits; the config has the digests of code and inputs."""
     names = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
-    return [yaml.safe_dump(content), str(seed), device, *(version(name) for name in names), decoder(asked)]
+    plain = [shortcuts.VARIABLE] if shortcuts.off() else []
+    packages = [version(name) for name in names]
+    return [yaml.safe_dump(content), str(seed), device, *packages, decoder(asked), *plain]
 
 
 if __name__ == "__main__":
