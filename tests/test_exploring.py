@@ -26,7 +26,6 @@ def explored(monkeypatch):
     [
         (TE, "te"),
         (TE | {"data": {"dataset": "ssv2"}}, "te-ssv2"),
-        (TE | {"data": {"decoder": "pyav"}}, "te"),
         ({"method": "coop"}, "coop"),
     ],
 )

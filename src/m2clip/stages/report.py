@@ -54,7 +54,7 @@ def main() -> None:
         _write(folder / "tables" / f"{table.key}.md", render("table.md.j2", alone=table))
         _write(folder / "tables" / f"{table.key}.csv", grid.csv_text(table))
         _write(folder / "tables" / f"{table.key}.tex", render("table.tex.j2", table=table))
-    drawn = list(pages.of_tables(found, made, figures.draw(found, folder / "figures")))
+    drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = provenance.all_made(found.rows.values(), profile)
