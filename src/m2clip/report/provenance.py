@@ -75,6 +75,8 @@ class Made:
         yield "machine", self.machine or "unknown"
         yield "started", self.trained.get("started") or "unknown"
         yield "wall time", ", ".join(times) or "unknown"
+        if decoder := dict(self.trained.get("decoder") or {}):
+            yield "decoder", f"{decoder.pop('asked')} ({_joined(decoder)})"
         yield "versions", _joined(self.trained.get("versions") or {}) or "unknown"
 
 

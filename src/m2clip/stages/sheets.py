@@ -49,6 +49,8 @@ def main() -> None:
     line = data_sheet.facts(dataset, data)
     if summary := _summary(profile.name, dataset):
         line["class_ids"] = summary["class_ids"]
+        if "copies" in summary:
+            line["size"] += ", of copies"
     line.to_csv(folder / f"{dataset}.csv", index=False, lineterminator="\n")
     others = [other for other in TRAINING if other not in (dataset, *profile.left_out)]
     shared = _overlap(profile.name, data.labels, others)
