@@ -14,9 +14,7 @@ from collections.abc import Callable
 from m2clip.errors import UserError
 
 VARIABLE = "M2CLIP_LAUNCH"
-NOTICED = (
-    3.0  # seconds in which torchrun has long noticed that a process has died; it looks ten times a second
-)
+NOTICED = 3.0  # seconds in which torchrun has noticed that a process died; it looks ten times a second
 
 
 def launched() -> bool:
