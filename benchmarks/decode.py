@@ -38,17 +38,20 @@ Read = Callable[[Path, list[int]], object]
 
 
 def draw(path: Path, gop: int, seed: int, size: tuple[int, int] = SIZE) -> None:
-    """A texture that drifts under noise: neither still nor incompressible."""
+    """A texture that drifts under noise: neither still nor incompressible; larger in larger files."""
     random = np.random.default_rng(seed)
     height, width = size
-    coarse = random.integers(0, 256, (height // 8 + 40, width // 8 + 40, 3), dtype=np.uint8)
-    texture = coarse.repeat(8, axis=0).repeat(8, axis=1)
+    step = round(height / SIZE[0])  # pixels a frame
+    side = 8 * step
+    coarse = random.integers(0, 256, (height // side + 40, width // side + 40, 3), dtype=np.uint8)
+    texture = coarse.repeat(side, axis=0).repeat(side, axis=1)
     with av.open(str(path), "w") as container:
         options = {"g": str(gop), "keyint_min": str(gop), "sc_threshold": "0", "crf": "23", "threads": "1"}
         stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         for n in range(LENGTH):
-            frame = texture[n : n + height, n // 2 : n // 2 + width].astype(np.int16)
+            down, across = n * step, n * step // 2
+            frame = texture[down : down + height, across : across + width].astype(np.int16)
             noisy = frame + random.integers(-6, 7, frame.shape, dtype=np.int16)
             picture = av.VideoFrame.from_ndarray(noisy.clip(0, 255).astype(np.uint8), format="rgb24")
             container.mux(stream.encode(picture))

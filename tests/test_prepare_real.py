@@ -351,7 +351,7 @@ def test_the_manifest_points_at_the_copies_and_says_so(root, sources, copies, mo
     # what is broken is told as without copies, by the names of the videos
     assert pd.read_csv(folder / "invalid.csv").equals(lines) and len(lines) == 2
     summary = json.loads((folder / "summary.json").read_text())
-    encoder = f"libx264, veryfast, crf 20, of av {av.__version__}"
+    encoder = f"libx264, veryfast, fastdecode, crf 23, of av {av.__version__}"
     assert summary.pop("copies") == {"short_side": 32, "keyframes": 5, "encoder": encoder}
     assert summary == counts
     assert "copies take their place: short side 32, a keyframe every 5 frames, libx264" in said

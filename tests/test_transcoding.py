@@ -49,6 +49,12 @@ def test_a_copy_has_the_colours_of_its_video_and_is_upright(tmp_path):
     assert np.abs(frames.astype(int) - before).mean() < 4
 
 
+def test_a_copy_has_the_same_bits_each_time(tmp_path):
+    source = numbered_videos.case(tmp_path, "h264-open.mp4")
+    made = {transcode(source, tmp_path / f"{number}.mp4", 256, 16).md5 for number in range(3)}
+    assert len(made) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "short_side", "expected"),
     [

@@ -17,7 +17,10 @@ import numpy as np
 from m2clip.data.pyav import upright, video_stream
 from m2clip.data.video import Probe, VideoError, probe
 
-ENCODING = {"preset": "veryfast", "crf": "20", "sc_threshold": "0", "threads": "1"}  # of libx264
+ENCODING = {  # of libx264; without mbtree, with which its bits are not the same each time, also in one thread
+    "preset": "veryfast", "tune": "fastdecode", "crf": "23", "mbtree": "0", "sc_threshold": "0",
+    "threads": "1",
+}  # fmt: skip
 RATE = Fraction(25)  # frames a second of a copy where the video does not tell
 SHORTER = 1e-3  # share of its length by which a copy may differ, as time is counted in whole ticks
 UNWRITTEN = "its copy cannot be written"  # how the reason begins where the disk failed, not the video
@@ -44,7 +47,8 @@ class Copies:
         """How they are made, for the summary of a dataset."""
         import av
 
-        by = f"libx264, {ENCODING['preset']}, crf {ENCODING['crf']}, of av {av.__version__}"
+        how = f"{ENCODING['preset']}, {ENCODING['tune']}, crf {ENCODING['crf']}"
+        by = f"libx264, {how}, of av {av.__version__}"
         return {"short_side": self.short_side, "keyframes": self.keyframes, "encoder": by}
 
 
@@ -92,11 +96,12 @@ def size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def _encode(source: Path, file: IO[bytes], measured: Probe, short_side: int, keyframes: int) -> None:
-    """Decode all frames and encode them anew; of libx264 in one thread, so that bits repeat."""
+    """Decode all frames and encode them anew."""
     import av
 
     width, height = size(measured.width, measured.height, short_side)
-    with av.open(str(source)) as given, av.open(file, "w", format="mp4") as made:
+    to = {"format": "mp4", "options": {"fflags": "+bitexact"}}
+    with av.open(str(source)) as given, av.open(file, "w", **to) as made:
         shown = video_stream(given)
         shown.thread_count = 1
         rate = shown.average_rate or RATE
