@@ -38,7 +38,7 @@ class Changed:
             )
         if not commits:
             return (since,)
-        listed = ", ".join(f"{_short(commit)} ({count})" for commit, count in commits.most_common())
+        listed = ", ".join(f"{short(commit)} ({count})" for commit, count in commits.most_common())
         made = f"The {commits.total()} runs of these rows were trained at the commits {listed}."
         if self.commit is None or self.edited:
             return (since, made)
@@ -64,7 +64,8 @@ def content(commit: str, path: Path) -> bytes | None:
     return shown.stdout if shown.returncode == 0 else None
 
 
-def _short(commit: str) -> str:
+def short(commit: str) -> str:
+    """`bbc8689a1f5e`, `bbc8689a1f5e with changes`."""
     return commit.removesuffix(DIRTY)[:SHORT] + (" with changes" if commit.endswith(DIRTY) else "")
 
 

@@ -1,7 +1,7 @@
 """Published zero-shot numbers by protocol: the same model by another protocol has another number."""
 
-from m2clip.report import published
-from m2clip.report.grid import Cell, Column, Grid, Group, Line
+from m2clip.report import grid, published
+from m2clip.report.grid import Column, Grid
 
 NAME = "zero_shot_protocols"
 NUMBERS = {
@@ -24,11 +24,8 @@ def table() -> Grid:
     columns = [Column("method", "Published method", text=True)]
     columns += [Column(key, header, endings=("", "_std")) for key, header in NUMBERS.items()]
     columns += [Column(key, header, text=True) for key, header in WORDS.items()]
-    lines = []
-    for line in published.read(NAME).lines:
-        cells: list[Cell] = [line.text("method"), *(line.number(key) for key in NUMBERS)]
-        lines.append(Line((*cells, *(line.text(key) for key in WORDS))))
-    title = "Published zero-shot numbers by protocol"
-    return Grid(
-        key="protocols", title=title, columns=tuple(columns), groups=(Group("", tuple(lines)),), notes=(NOTE,)
+    lines = (
+        (line.text("method"), *map(line.number, NUMBERS), *map(line.text, WORDS))
+        for line in published.read(NAME).lines
     )
+    return grid.plain("protocols", "Published zero-shot numbers by protocol", columns, lines, [NOTE])

@@ -4,7 +4,6 @@ A line's number is shown for the row whose config is the line's, whatever the ro
 person has changed stands beside no number of the paper.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import merge
 from m2clip.profiles import Profile
+from m2clip.report import facts
 from m2clip.report.differences import between, in_steps, paper
 from m2clip.report.numbers import MISSING, Number, Source, Text
 
@@ -63,12 +63,10 @@ class Line:
 
     def number(self, key: str, digits: int = 1) -> Number | None:
         """A cell with its standard deviation, where the paper prints one."""
-        found = self.value(key)
+        found, spread = self.value(key), f"{key}_std"
         if found is None:
             return None
-        return Number(
-            value=found, std=self.value(f"{key}_std"), digits=digits, sources=self.sources(key, f"{key}_std")
-        )
+        return Number(value=found, std=self.value(spread), digits=digits, sources=self.sources(key, spread))
 
     def text(self, key: str, words: str | None = None) -> Text | None:
         """A cell as it is printed, or other words for it; None where it is empty."""
@@ -151,13 +149,13 @@ class Published:
 
     def step(self, line: Line | None) -> Number | None:
         """Points from the reference line; of M2-CLIP's lines alone."""
-        if self.reference is None or line is None or line.over is None:
+        both = (line, self.reference) if line and line.over is not None else ()
+        found = [number for one in both if one and (number := one.number(self.accuracy))]
+        if len(found) < 2:
             return None
-        ours, theirs = line.value(self.accuracy), self.reference.value(self.accuracy)
-        if ours is None or theirs is None:
-            return None
-        sources = (*line.sources(self.accuracy), *self.reference.sources(self.accuracy))
-        return Number(value=ours - theirs, signed=True, is_reference=line is self.reference, sources=sources)
+        sources = (*found[0].sources, *found[1].sources)
+        apart, is_reference = found[0].value - found[1].value, line is self.reference
+        return Number(value=apart, signed=True, is_reference=is_reference, sources=sources)
 
 
 def read(name: str) -> Published:
@@ -169,12 +167,9 @@ def read(name: str) -> Published:
     path = FOLDER / f"{name}.csv"
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; git has it")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [
-            Line(path, place, cells, _over(name, cells))
-            for place, cells in enumerate(csv.DictReader(file), start=2)
-        ]
-    return Published(name, tuple(lines), LISTED.get(name, "k400_top1"), name in LISTED)
+    told = enumerate(facts.lines(path), start=2)
+    lines = tuple(Line(path, place, cells, _over(name, cells)) for place, cells in told)
+    return Published(name, lines, LISTED.get(name, "k400_top1"), name in LISTED)
 
 
 def first_lines(name: str) -> dict[str, Line]:
@@ -194,17 +189,8 @@ def _over(name: str, cells: Mapping[str, str]) -> dict[str, Any] | None:
     elif name == "fig4c_decoder":
         over = {"decoder": {"heads": cells["heads"].split("+")}}
     elif name == "fig4a_ted_adapter":
-        over = {"adapters": {"visual": _visual(cells)}}
+        front, back, te, td = (cells[key] == "true" for key in ("layers_1_5", "layers_6_12", "te", "td"))
+        layers = "all" if front and back else "front" if front else "back"
+        visual = {"layers": layers, "temporal_enhancement": te, "temporal_difference": td}
+        over = {"adapters": {"visual": {**visual, "fusion": cells["fusion"] or "parallel"}}}
     return {**over, "data": data}
-
-
-def _visual(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Ticks of Fig. 4a as settings."""
-    keys = ("layers_1_5", "layers_6_12", "te", "td")
-    front, back, enhancement, difference = (cells[key] == "true" for key in keys)
-    return {
-        "layers": "all" if front and back else "front" if front else "back",
-        "temporal_enhancement": enhancement,
-        "temporal_difference": difference,
-        "fusion": cells["fusion"] or "parallel",
-    }

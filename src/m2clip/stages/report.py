@@ -19,6 +19,7 @@ from m2clip.report import (
     grid,
     history,
     levels,
+    longer,
     pages,
     provenance,
     results,
@@ -54,7 +55,7 @@ def main() -> None:
         _write(folder / "tables" / f"{table.key}.md", render("table.md.j2", alone=table))
         _write(folder / "tables" / f"{table.key}.csv", grid.csv_text(table))
         _write(folder / "tables" / f"{table.key}.tex", render("table.tex.j2", table=table))
-    drawn = list(pages.of_tables(found, made, figures.draw(found, folder / "figures")))
+    drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = provenance.all_made(found.rows.values(), profile)
@@ -70,7 +71,8 @@ def main() -> None:
             *pages.opening(drawn, claims_section.first_screen(judged, found)), of_claims,
             audit.section(found, differences), _pictures(profile.name, folder),
             Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
-            pages.ran(found, runs, levels.converged(found, shown)), pages.data(found, more),
+            pages.ran(found, runs, longer.table(found, shown), levels.converged(found, shown)),
+            pages.data(found, more),
         ),
         behind=tuple(provenance.all_behind(found, runs.values(), pages.datasets(found))),
     )  # fmt: skip

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from m2clip.report.figures import style
+from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM, SEQUENTIAL
 from m2clip.report.numbers import Source
 from m2clip.report.results import Results
@@ -31,24 +30,20 @@ def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
     """Of each trained row a line for each label and what it is taken for, where that is not never."""
     found = {}
     for row in rows:
-        matrix = counts(row) if row.trained else None
-        if matrix is not None:
+        if row.trained and (matrix := counts(row)) is not None:
             found[f"confusion-{row.name}"] = _frame(results, row, matrix)
     return found
 
 
 def _frame(results: Results, row: Row, matrix: pd.DataFrame) -> pd.DataFrame:
-    percent, whole = shares(matrix), matrix.to_numpy(float)
-    of: dict[str, Any] = {"row": row.name, "label": row.label, "title": results.title(row)}
-    of |= {"videos": int(whole.sum()), "right": 100 * whole.trace() / max(1.0, whole.sum())}
-    of |= {"sources": sources(row)}
-    lines = [
-        {**of, "true": true, "predicted": predicted, "percent": value}
-        for true, values in zip(percent.index, percent.to_numpy(float), strict=True)
-        for predicted, value in zip(percent.columns, values, strict=True)
-        if value or true == predicted
-    ]
-    return pd.DataFrame(lines)
+    whole = matrix.to_numpy(float)
+    percent = shares(matrix).rename_axis(index="true", columns="predicted").stack(future_stack=True)
+    lines = pd.DataFrame({"percent": percent}).reset_index()
+    return cells.each(
+        lines[(lines["percent"] != 0) | (lines["true"] == lines["predicted"])], row=row.name, label=row.label,
+        title=results.title(row), videos=int(whole.sum()),
+        right=100 * whole.trace() / max(1.0, whole.sum()), sources=sources(row),
+    )  # fmt: skip
 
 
 def sources(*rows: Row) -> tuple[Source, ...]:

@@ -58,9 +58,8 @@ def draw(frame: pd.DataFrame) -> Figure:
         part = frame[frame["label"] == label].set_index("group").loc[groups]
         x = np.arange(len(groups)) + (at - (len(labels) - 1) / 2) * width
         ax.bar(
-            x, part["top1"], width, yerr=style.whiskers(part["top1"], part["top1_low"], part["top1_high"]),
-            color=palette[label], hatch=HATCHES[at % len(HATCHES)], linewidth=0.6,
-            edgecolor=str(plt.rcParams["axes.facecolor"]), label=style.wrapped(label, 36),
+            x, part["top1"], width, yerr=style.reach(part, "top1"), color=palette[label], linewidth=0.6,
+            hatch=HATCHES[at % len(HATCHES)], edgecolor=style.ground(), label=style.wrapped(label, 36),
             error_kw={"ecolor": style.ink(), "elinewidth": 0.7},
         )  # fmt: skip
         for place, word in zip(x, part["missing"], strict=True):

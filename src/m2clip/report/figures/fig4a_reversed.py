@@ -83,14 +83,13 @@ def draw(frame: pd.DataFrame) -> Figure:
         len(groups), 1, figsize=(COLUMN, (26 + 5.6 * sum(sizes)) * MM), sharex=True, squeeze=False,
         layout="constrained", height_ratios=sizes,
     )  # fmt: skip
-    edge = str(plt.rcParams["axes.facecolor"])
     for ax, part, shown in zip(axes.flat, groups, names, strict=True):
         places, total = heights(shown)
         left = 0 * part["right"]
         for kind, colour in PARTS.items():
             ax.barh(
                 places, part[kind], 0.72, left=left, color=colour, label=WORDS[kind], linewidth=0,
-                hatch="//////" if kind == "reverse" else None, edgecolor=edge,
+                hatch="//////" if kind == "reverse" else None, edgecolor=style.ground(),
             )  # fmt: skip
             left = left + part[kind]
         for place, missing in zip(places, part["right"].isna(), strict=True):
