@@ -54,9 +54,9 @@ lock: setup      ## after a change of requirements.txt: every package with its h
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --no-emit-index-url requirements.txt --output-file requirements.lock
 
-audit: setup     ## known vulnerabilities of the locked packages; needs the network
+audit: setup     ## known vulnerabilities of the locked packages; needs the network, and fails where one is not known there
 	$(call install,pip-audit)
-	$(VENV)/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+	$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 bench: setup     ## speed at full size on one thread, about twelve minutes: benchmarks/results and COST.md; WHAT=step for one
 	for what in $(or $(WHAT),step scale decode inference memory counts cost); do PYTHONPATH=src python benchmarks/$$what.py || exit 1; done

@@ -22,6 +22,7 @@ OUTPUT, RESULTS = HERE / "COST.md", HERE / "results"
 UTILISATION = 0.4  # assumed share of the peak; not measured
 CORES = 8  # for each GPU, as in the examples of docs/paper.md
 GPUS = (1, 8, 64)
+BUSY = 0.5  # processes that ran on average before a benchmark began, from which the page says so
 GOP = 250  # frames from keyframe to keyframe of the files that cores decode
 FASTER, RATE = 2.5, 0.88  # aims: a step over the plain path; its share of a large product's rate
 Line = dict[str, Any]
@@ -83,7 +84,7 @@ def passes(line: Line, videos: int) -> float:
 def sparse() -> Line:
     """How we read 8 frames over the whole of a file with a keyframe every `GOP` frames."""
     for line in read("decode")["lines"]:
-        asked = (line["decoder"], line.get("frames"), line.get("gop"))
+        asked = (line.get("decoder"), line.get("frames"), line.get("gop"))
         if asked == ("as we read", "sparse", GOP):
             return line
     raise UserError(f"decode.json: no line of sparse frames as we read them, a keyframe every {GOP}")
@@ -125,6 +126,7 @@ def spread(lines: list[Line]) -> float:
 
 def decoders(lines: list[Line]) -> str:
     """Every decoder that was there, by frames and keyframes, and what it grew by over many opens."""
+    lines = [line for line in lines if "decoder" in line]
     rows = [
         [
             line["decoder"], line["frames"], str(line["gop"]), f"{line['videos_a_core_second']:.1f}",
@@ -140,6 +142,26 @@ def decoders(lines: list[Line]) -> str:
     ]
     head = ["decoder", "frames", "a keyframe every", "videos a second", "times as fast as we read"]
     return table(head, rows) + "\n" + table(["decoder", "opens", "MB more after them"], grown)
+
+
+def copies(lines: list[Line]) -> str:
+    """Videos and their copies as we read them; empty where no copies were measured."""
+    rows = [
+        [
+            line["file"], line["frames"], f"{line['mb_a_video']:.2f}", f"{line['videos_a_core_second']:.2f}",
+            f"{line['over_video']:.2f}",
+        ]
+        for line in lines
+        if "file" in line
+    ]  # fmt: skip
+    head = ["file", "frames", "MB", "videos a second", "times as fast as the video"]
+    return table(head, rows) if rows else ""
+
+
+def beside(results: list[Line]) -> str:
+    """Which benchmarks began on a machine that did something else; empty where none did."""
+    found = [(line["benchmark"], line["machine"].get("load_before", 0.0)) for line in results]
+    return ", ".join(f"{name} (load {load:.1f})" for name, load in found if load >= BUSY)
 
 
 def by_method(counts: list[Line]) -> str:
@@ -213,16 +235,17 @@ def assumed() -> str:
 
 def main() -> None:
     """Write the page."""
-    step, scale, decoding = read("step"), read("scale"), read("decode")
+    step, scale, decoding, inference = (read(name) for name in ("step", "scale", "decode", "inference"))
     templates = Environment(loader=FileSystemLoader(HERE), undefined=StrictUndefined, trim_blocks=True)
     text = templates.get_template("cost.md.j2").render(
-        step=step, scale=scale, decoding=decoding, inference=read("inference"),
+        step=step, scale=scale, decoding=decoding, inference=inference,
         share=f"{UTILISATION:.0%}", gop=GOP, faster=FASTER, rate=RATE, videos=DATASETS[0].videos,
         peaks=", ".join(f"{gpu.name} {gpu.peak:g} TFLOP/s" for gpu in (A100, H100)),
         read=f"{decoded():.1f}", drawn_mb=sparse()["mb_a_video"],
         text_forward=next(line["share"] for line in step["lines"] if line["part"] == "text"),
         datasets=assumed(), by_size=by_size(), by_method=by_method(read("counts")["lines"]),
         checked=checked(scale["lines"]), spread=spread(scale["lines"]), decoders=decoders(decoding["lines"]),
+        copies=copies(decoding["lines"]), beside=beside([step, scale, inference, decoding]),
     )  # fmt: skip
     OUTPUT.write_text(text.rstrip() + "\n", encoding="utf-8")
     print(OUTPUT)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -33,6 +34,7 @@ FRAMES = 8  # of a video, where a benchmark does not vary them
 SIDE, TOKENS, WIDTH, HIDDEN = 224, 197, 768, 3072  # of ViT-B/16
 WORDS = ["running", "jumping", "sitting", "opening", "closing", "folding", "pushing", "pulling", "lifting"]
 Line = dict[str, Any]
+LOAD = os.getloadavg()[0]  # processes that ran or waited in the minute before, which are not ours
 
 
 def clock() -> float:
@@ -189,6 +191,7 @@ def write(name: str, lines: Sequence[Line], about: Mapping[str, Any]) -> None:
         "machine": {
             "processor": provenance.processor(),
             "cores": paths.cores(),
+            "load_before": round(LOAD, 2),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },

@@ -2,35 +2,29 @@
 
     python benchmarks/step.py [ROW] [--batch 2] [--classes 400] [--rounds 3]
 
-The plain path reads all class texts anew at every step, at CLIP's 77 tokens, through all layers. `share of
-matmul rate` is a step's counted multiply-adds over its seconds, over what one large product reaches in the
-same round.
+The plain path is the same row with all shortcuts off (`M2CLIP_PLAIN=1`): it reads all texts anew at every
+step, at CLIP's 77 tokens, through all layers. `share of matmul rate` is a step's counted multiply-adds over
+its seconds, over what one large product reaches in the same round.
 """
 
 from statistics import median
 
 import measure
-import torch.nn.functional as F
 
-from m2clip.models.method import Labels, Method
+from m2clip import shortcuts
+from m2clip.config import Run
+from m2clip.models.method import Method
 from m2clip.training.optim import make_optimizer
 
-CONTEXT = 77
-
-
-def plain_labels(model: Method) -> Labels:
-    """Class features as a plain training loop computes them."""
-    (prompts,) = model.prompts
-    ids = F.pad(prompts.ids, (0, CONTEXT - prompts.ids.shape[1])).to(model.device)
-    return Labels(model.text.encode(model.text.embed(ids), ids))
+PARTS = ("transfer", "video", "text", "heads", "backward", "optimiser")
 
 
 class Step:
     """The parts of a step of one batch, each of which can be timed; later ones use what earlier ones left."""
 
-    def __init__(self, model: Method, frames: int, batch: int) -> None:
-        self.model = model
-        self.host = measure.videos(batch, frames, "cpu")
+    def __init__(self, model: Method, config: Run, batch: int) -> None:
+        self.model, self.optimizer = model, make_optimizer(model, config.train)
+        self.host = measure.videos(batch, config.data.frames, "cpu")
         self.about = measure.about(model, batch)
 
     def transfer(self) -> None:
@@ -45,10 +39,6 @@ class Step:
         """Text tower; what lies below the first adapter was kept at the first step."""
         self.read = self.model.labels(self.model.prompts)
 
-    def plain_text(self) -> None:
-        """Text tower without anything kept."""
-        self.read = plain_labels(self.model)
-
     def heads(self) -> None:
         """All losses."""
         self.loss = self.model.total(self.model.losses(self.seen, self.read, self.about))
@@ -57,44 +47,55 @@ class Step:
         """Gradients."""
         self.loss.backward()
 
+    def optimiser(self) -> None:
+        """Update."""
+        self.optimizer.step()
+
     def whole(self) -> None:
         """All that computes."""
         for part in (self.video, self.text, self.heads, self.backward):
             part()
 
 
+class PlainStep(Step):
+    """The same with all shortcuts off."""
+
+    def text(self) -> None:
+        """Text tower without anything kept, of texts in full."""
+        with shortcuts.all_off():
+            super().text()
+
+    def heads(self) -> None:
+        """All losses."""
+        with shortcuts.all_off():
+            super().heads()
+
+
 def main() -> None:
     """Measure and write."""
     given = measure.arguments(row="main", batch=2, classes=400, rounds=3)
-    with measure.full_size(given.row, measure.classes(given.classes)) as (model, config):
-        step = Step(model, config.data.frames, given.batch)
-        optimizer = make_optimizer(model, config.train)
+    labels = measure.classes(given.classes)
+    with measure.full_size(given.row, labels) as (model, config):
+        step = Step(model, config, given.batch)
         rows = given.batch * config.data.frames * measure.TOKENS
-        product = measure.matmul(rows, str(model.device))
         step.transfer()
         step.text()  # fills what is kept
         macs = measure.counted(step.whole)
-        parts = {
-            "matmul": product,
-            "transfer": step.transfer,
-            "video": step.video,
-            "text": step.text,
-            "heads": step.heads,
-            "backward": step.backward,
-            "optimiser": optimizer.step,
-            "plain video": step.video,
-            "plain text": step.plain_text,
-            "plain heads": step.heads,
-            "plain backward": step.backward,
-        }
-        found = measure.interleaved(parts, given.rounds)
-    ours = ("transfer", "video", "text", "heads", "backward", "optimiser")
-    whole = [sum(each) for each in zip(*(found[name] for name in ours), strict=True)]
-    shared = ("transfer", "plain video", "plain text", "plain heads", "plain backward", "optimiser")
-    plain = [sum(each) for each in zip(*(found[name] for name in shared), strict=True)]
+        step.optimiser()
+        peak = measure.peak_memory()
+    with shortcuts.all_off(), measure.full_size(given.row, labels) as (model, _):
+        other = PlainStep(model, config, given.batch)
+    product = measure.matmul(rows, str(model.device))
+    parts = {"matmul": product} | {name: getattr(step, name) for name in PARTS}
+    parts |= {f"plain {name}": getattr(other, name) for name in PARTS}
+    found = measure.interleaved(parts, given.rounds)
+    whole, plain = (
+        [sum(each) for each in zip(*(found[before + name] for name in PARTS), strict=True)]
+        for before in ("", "plain ")
+    )
     lines = [
         {"part": name, "seconds": median(found[name]), "share": measure.ratio(found[name], whole)}
-        for name in (*ours, "plain text", "plain backward")
+        for name in (*PARTS, "plain text", "plain backward")
     ]
     lines += [
         {"part": "whole step", "seconds": median(whole), "share": 1.0},
@@ -106,7 +107,7 @@ def main() -> None:
         **measure.beside_matmul(macs, whole, found["matmul"], rows),
         "plain_over_ours": measure.ratio(plain, whole),
         "videos_a_second": given.batch / median(whole),
-        "peak_memory_gb": measure.peak_memory(),
+        "peak_memory_gb": peak,
     }  # fmt: skip
     measure.write("step", lines, about)
 

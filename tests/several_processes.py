@@ -1,13 +1,17 @@
 """Trainings in several processes. Run by torchrun; each process leaves what it ended with.
 
-A case is a training that is stopped before some of its updates and begun again, and then goes to its end.
+A case is a training that is stopped before some of its updates and begun again, and then goes to its end. Of
+one that is to be killed, the second process kills itself before an update, where torchrun has not started it
+again yet. The first process also leaves the addresses on which they all listen.
 """
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
+import psutil
 import torch
 
 import methods.cases  # noqa: F401  # the example of the docs is a method, too
@@ -25,10 +29,13 @@ class StopsBefore(torch.optim.AdamW):
     """AdamW up to an update, counted in this life of a training."""
 
     left = None
+    killed = False
 
     def step(self, *arguments):
         if self.left is not None:
             StopsBefore.left -= 1
+            if self.left < 0 and self.killed:
+                os.kill(os.getpid(), signal.SIGKILL)
             if self.left < 0:
                 raise tiny_runs.Stopped
         return super().step(*arguments)
@@ -65,13 +72,26 @@ def live(case, updates):
     }
 
 
+def listening():
+    """The addresses on which torchrun and its processes listen."""
+    torchrun = psutil.Process(os.getppid())
+    found = [each for one in (torchrun, *torchrun.children()) for each in one.net_connections("inet")]
+    return sorted({each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN})
+
+
 @report_first_error
 def main():
     torch.set_num_threads(1)
     torch.optim.AdamW = StopsBefore
-    for case in json.loads(Path(sys.argv[1]).read_text()):
-        *_, end = [live(case, updates) for updates in (*case["updates"], None)]
-        torch.save(end, Path(case["folder"]) / f"{os.environ['RANK']}.pt")
+    told, rank = Path(sys.argv[1]), os.environ["RANK"]
+    for case in json.loads(told.read_text()):
+        last = None
+        if "killed" in case and (rank, os.environ["TORCHELASTIC_RESTART_COUNT"]) == ("1", "0"):
+            StopsBefore.killed, last = True, case["killed"]
+        *_, end = [live(case, updates) for updates in (*case["updates"], last)]
+        torch.save(end, Path(case["folder"]) / f"{rank}.pt")
+    if rank == "0":
+        told.with_name("listening.json").write_text(json.dumps(listening()))
 
 
 if __name__ == "__main__":

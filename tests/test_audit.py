@@ -215,7 +215,9 @@ def test_costs_are_steps_from_main_or_not_measured():
         for row, of in numbers.items()
     }
     assert unseen.startswith(str(Number(value=mean["site-mlp"] - mean["main"], signed=True)))
-    cell = page[0].cell("site-mlp", "cost")
+    (cell,) = (
+        cell for row, column, cell in page[0].cells() if (row.name, column.key) == ("site-mlp", "cost")
+    )
     assert {source.run.row for source in cell.sources} == {"main", "site-mlp"}
     assert costs(page, "Dropout before VC") == [audit.NOT_MEASURED] * 2
     assert costs(page, "RandAugment")[0] == "on SSv2 alone; not measured by itself"

@@ -73,6 +73,28 @@ def test_ssv2_is_counted_with_its_own_labels_and_batch():
     assert {data.name: data.row for data in cost.DATASETS}["SSv2"] == "ssv2"
 
 
+def test_the_page_says_what_copies_bring_and_that_other_work_ran(tmp_path, monkeypatch):
+    results = {name: cost.read(name) for name in ("step", "scale", "inference", "decode", "counts")}
+    monkeypatch.chdir(made.ROOT)
+    monkeypatch.setattr(cost, "OUTPUT", tmp_path / "COST.md")
+    monkeypatch.setattr(cost, "read", results.__getitem__)
+    decode = results["decode"]
+    decode["lines"] = [line for line in decode["lines"] if "decoder" in line]
+    cost.main()
+    assert "prepare.transcode" not in cost.OUTPUT.read_text()
+    video = {"file": "video", "frames": "dense", "mb_a_video": 2.5, "videos_a_core_second": 0.5}
+    decode["lines"] += [video | {"over_video": 1.0}, video | {"file": "copy", "over_video": 7.25}]
+    decode |= {"large_size": "10 x 8", "large_gop": 250, "short_side": 4, "keyframes": 3}
+    decode |= {"core_seconds_a_copy": 1.25}
+    decode["machine"] = decode["machine"] | {"load_before": 2.04}
+    results["step"]["machine"] = results["step"]["machine"] | {"load_before": 0.1}
+    cost.main()
+    page = cost.OUTPUT.read_text()
+    assert "| video | dense | 2.50 | 0.50 | 1.00 |\n| copy | dense | 2.50 | 0.50 | 7.25 |\n" in page
+    assert "videos of 10 x 8 pixels with a keyframe every\n250 frames" in page and "takes 1.2 seconds" in page
+    assert "Other work ran on the machine when these began: decode (load 2.0)." in page
+
+
 def test_the_estimated_memory_of_the_page_is_what_the_benchmark_wrote():
     lines = json.loads((made.ROOT / "benchmarks/results/memory.json").read_text())["lines"]
     found = {(line["row"], line["precision"], line["checkpointing"]): line["gb_a_video"] for line in lines}

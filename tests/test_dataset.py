@@ -5,14 +5,17 @@ import os
 import signal
 import time
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
 import torch
 
+import numbered_videos
 import video_files
+from m2clip import shortcuts
 from m2clip.config import Data
-from m2clip.data import annotations, build_manifest, dataset, loading
+from m2clip.data import annotations, build_manifest, dataset, loading, video
 from m2clip.data.dataset import Broken, TestVideos, TrainVideos
 from m2clip.data.frame_cache import FrameCache
 from m2clip.data.loading import test_batches as all_batches
@@ -57,8 +60,8 @@ def train_set(prepared, seed=0, data=DATA, pixels=PIXELS):
     return TrainVideos(prepared, "train", data, pixels, seed)
 
 
-def load(prepared, start=0, steps=6, batch=4, workers=0, seed=0, **more):
-    videos = train_set(prepared, seed)
+def load(prepared, start=0, steps=6, batch=4, workers=0, seed=0, data=DATA, **more):
+    videos = train_set(prepared, seed, data)
     return list(train_batches(videos, start=start, steps=steps, batch=batch, workers=workers, **more))
 
 
@@ -227,6 +230,54 @@ def test_evaluation_stops_at_a_broken_video(prepared, damaged, workers, index):
     assert "`dvc repro -f prepare@DATASET`" in str(caught.value)
 
 
+@pytest.mark.parametrize("workers", (0, 2))
+def test_a_video_that_decord_gets_wrong_stops_what_asks_for_decord(tmp_path, workers, capfd):
+    """It is neither read otherwise nor left out; the other decoders read it and give the frames asked for."""
+    names = ("h264-2.mp4", "h264-open.mp4", "h264-0.mp4")
+    for name in names:
+        numbered_videos.case(tmp_path, name)
+    lines = "".join(f"{name},label,train test\n" for name in names)
+    (tmp_path / "annotations.csv").write_text(f"path,label,split\n{lines}")
+    prepared = build_manifest.prepare(annotations.read("plain", tmp_path), tmp_path / "manifest", 1, 0)
+    told = r"h264-open.mp4: decord would give wrong frames of it; set data.decoder to auto or pyav$"
+    asked = replace(DATA, decoder="decord")
+    with pytest.raises(UserError, match=told):
+        load(prepared, batch=3, workers=workers, data=asked)
+    with pytest.raises(UserError, match=told):
+        list(all_batches(TestVideos(prepared, "test", asked, PIXELS), batch=3, workers=workers))
+    assert "dropped" not in capfd.readouterr().err
+    for decoder in ("auto", "pyav"):
+        videos = TestVideos(prepared, "test", Data(frames=4, decoder=decoder), EXACT)
+        (batch,) = all_batches(videos, batch=3, workers=workers)
+        for clip in batch.videos[:, 0]:
+            shown = [video_files.index_of(255 * frame.permute(1, 2, 0).numpy()) for frame in clip]
+            assert shown == [12, 37, 62, 87]
+
+
+def test_decord_is_refused_where_it_is_not_installed(prepared, monkeypatch):
+    def version(name):
+        if name == "decord":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(video, "version", version)
+    with pytest.raises(UserError, match=r"data.decoder: decord is not installed, .* auto and pyav"):
+        train_set(prepared, data=replace(DATA, decoder="decord"))
+    assert len(train_set(prepared)) == len(train_set(prepared, data=replace(DATA, decoder="pyav"))) == COUNT
+
+
+def test_without_shortcuts_no_frame_is_kept_and_all_are_the_same(prepared, tmp_path):
+    right = kept_set(prepared, tmp_path)[0, 0].video
+    with shortcuts.all_off():
+        assert torch.equal(kept_set(prepared, tmp_path / "plain")[0, 0].video, right)
+    assert not (tmp_path / "plain").exists() and list(tmp_path.glob("*.frames"))
+
+
+def test_each_decoder_keeps_its_own_frames(prepared, tmp_path):
+    names = {FrameCache(tmp_path, prepared, decoder).files for decoder in ("auto", "decord", "pyav")}
+    assert len(names) == 3 and FrameCache(tmp_path, prepared).files in names
+
+
 def test_without_the_check_only_the_number_of_frames_counts(damaged):
     checked = TestVideos(damaged, "test", Data(frames=4), PIXELS)
     unchecked = TestVideos(damaged, "test", Data(frames=4), PIXELS, check=False)
@@ -243,7 +294,7 @@ def test_frames_are_decoded_once_and_the_same(prepared, tmp_path, monkeypatch):
     plain = [train_set(prepared)[epoch, index].video for epoch in range(2) for index in range(COUNT)]
     first = [kept_set(prepared, tmp_path)[epoch, index].video for epoch in range(2) for index in range(COUNT)]
 
-    def never(path, indices, frames):
+    def never(path, *asked):
         raise AssertionError(f"{path} was decoded again")
 
     monkeypatch.setattr(dataset, "read", never)
@@ -325,7 +376,7 @@ def test_a_worker_that_dies_while_something_else_is_computed_is_told_at_the_next
 
 
 def test_a_hung_worker_is_named_within_the_timeout(prepared, monkeypatch):
-    def hang(path, indices, frames):
+    def hang(*asked):
         time.sleep(60)
 
     monkeypatch.setattr(dataset, "read", hang)
@@ -351,13 +402,13 @@ def test_the_timeout_grows_with_the_videos_that_a_worker_decodes_at_once(prepare
 
 
 def test_a_killed_worker_is_named(prepared, monkeypatch):
-    monkeypatch.setattr(dataset, "read", lambda path, indices, frames: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(dataset, "read", lambda *asked: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(UserError, match=r"hung or died .* at one of: videos/\d.mp4, "):
         load(prepared, workers=1)
 
 
 def test_our_own_mistakes_are_not_called_a_hang(prepared, monkeypatch):
-    def wrong(path, indices, frames):
+    def wrong(*asked):
         raise RuntimeError("our mistake")
 
     monkeypatch.setattr(dataset, "read", wrong)

@@ -1,5 +1,6 @@
 """Two processes train as one would, whatever was dropped; parts as a whole; and how a stage is launched."""
 
+import copy
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.distributed import run
 
 import m2clip
 import tiny_runs
@@ -20,7 +22,7 @@ from m2clip.models.factory import pixels_of
 from m2clip.models.heads import contrastive_loss
 from m2clip.models.method import similarity
 from m2clip.parsing import plain
-from m2clip.training import launch
+from m2clip.training import launch, loopback
 
 SHORT = {"steps": 5}
 CASES = {  # differences of the config, videos that are broken, and the updates after which it is begun again
@@ -79,9 +81,10 @@ def ended(cases, tmp_path_factory):
     listed.write_text(json.dumps(told))
     script = str(Path(__file__).with_name("several_processes.py"))
     subprocess.run([*TORCHRUN, script, str(listed)], env=environment(), check=True, timeout=200)
-    return {
+    found = {
         name: [torch.load(folder / f"{rank}.pt") for rank in (0, 1)] for name, (_, _, folder) in cases.items()
     }
+    return found | {"listening": json.loads(listed.with_name("listening.json").read_text())}
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -164,6 +167,30 @@ def test_a_resumed_training_of_two_has_the_same_bits_and_only_the_first_has_file
     first, second = ended["resumed"]
     assert first["logged"] == first["history"] and not second["logged"]
     assert first["files"] == ["00000006.pt"] and not second["files"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gloo is told of the loopback device on Linux alone")
+def test_processes_of_one_machine_listen_on_loopback_alone(ended):
+    """Those of torchrun itself would be open on all interfaces, gloo's on the machine's address."""
+    assert ended["listening"] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["--standalone", "--nproc-per-node", "8"], loopback.NAME),
+        (["--nproc-per-node", "8"], loopback.NAME),
+        (["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "a:29500"], "c10d"),
+        (["--nnodes", "1:4", "--rdzv-backend", "c10d", "--rdzv-endpoint", "a:29500"], "c10d"),
+        (["--master-port", "29501"], "static"),
+    ],
+)
+def test_several_machines_and_a_meeting_point_of_ones_own_are_left_to_torchrun(words, name):
+    arguments = run.parse_args([*words, "train.py"])
+    before = copy.copy(arguments)
+    assert loopback.choose(arguments) == (name == loopback.NAME)
+    assert arguments.rdzv_backend == name and arguments.nproc_per_node == before.nproc_per_node
+    assert name == loopback.NAME or arguments == before
 
 
 @pytest.mark.parametrize("name", FAILED)

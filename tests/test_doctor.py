@@ -78,6 +78,12 @@ def test_a_real_dataset_is_looked_for_where_the_environment_says(told, tmp_path,
     found = told("--profile", "paper")[1]
     assert found["k400"] == ("ok", f"M2CLIP_K400: {tmp_path}") and found["ssv2"][0] == "note"
     assert found["backbone"] == ("note", "ViT-B-16: open_clip gets openai at first use")
+    made.edit("experiments/profiles/paper.yaml", lambda content: content["prepare"].update(transcode={}))
+    assert told("--profile", "paper")[1]["k400"][1].startswith("prepare.transcode: M2CLIP_K400_COPIES is not")
+    (tmp_path.parent / "copies").mkdir()
+    monkeypatch.setenv("M2CLIP_K400_COPIES", str(tmp_path.parent / "copies"))
+    said = f"M2CLIP_K400: {tmp_path}, copies: {tmp_path.parent / 'copies'}"
+    assert told("--profile", "paper")[1]["k400"] == ("ok", said)
 
 
 def test_a_broken_library_is_a_finding_and_the_rest_goes_on(told, monkeypatch):

@@ -26,6 +26,7 @@ def explored(monkeypatch):
     [
         (TE, "te"),
         (TE | {"data": {"dataset": "ssv2"}}, "te-ssv2"),
+        (TE | {"data": {"decoder": "pyav"}}, "te"),
         ({"method": "coop"}, "coop"),
     ],
 )

@@ -16,7 +16,7 @@ import made_up_runs as made
 from m2clip import profiles
 from m2clip.experiment import rows
 from m2clip.report import provenance, trace
-from m2clip.report.grid import Column, Grid, Group, Line, order
+from m2clip.report.grid import Column, Grid, Line, order
 from m2clip.report.numbers import Number
 from m2clip.report.pages import Page
 from m2clip.report.parts import Section
@@ -232,12 +232,13 @@ def page_of(table):
 
 def test_sorting_keeps_groups_apart_and_missing_values_last(tmp_path):
     numbers = ((10.0, None, 9.5, -1.0), (2.0, None, 30.0))
-    groups = tuple(
-        Group(f"g{at}", tuple(Line(("x", None if n is None else Number(value=n, digits=1))) for n in part))
+    lines = tuple(
+        Line(("x", None if n is None else Number(value=n, digits=1)), block=f"g{at}")
         for at, part in enumerate(numbers)
+        for n in part
     )
     columns = (Column("row", "Row", text=True), Column("n", "N"))
-    whole = page_of(Grid(key="made", title="Made", columns=columns, groups=groups))
+    whole = page_of(Grid(key="made", title="Made", columns=columns, lines=lines))
     before, up, down, again, focused = browser.run(whole, SORT, tmp_path)
     assert before == [["head", "10.0", "—", "9.5", "-1.0"], ["head", "2.0", "—", "30.0"]]
     assert up == ["ascending", [["head", "-1.0", "9.5", "10.0", "—"], ["head", "2.0", "30.0", "—"]]]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -294,7 +295,11 @@ def test_a_stage_by_hand_writes_anew_and_leaves_dvcs_cache_alone(reproduced, mon
         stage.main()
     for path, before in linked.items():
         assert path.stat().st_ino != before.st_ino, f"{path} was written through its link"
-    assert {path.name for path in reproduced.of("ssv2").iterdir()} == {"training", "evaluation"}
+    run = reproduced.of("ssv2")
+    assert {path.name for path in run.iterdir()} == {"training", "evaluation"}
+    for part in ("training", "evaluation"):
+        told = json.loads((run / part / "provenance.json").read_text())["decoder"]
+        assert told == {"asked": "auto", "decord": version("decord"), "av": version("av")}
     reproduced.back()
 
 

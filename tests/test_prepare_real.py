@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pandas as pd
 import pytest
 import yaml
 
 import official_files as official
+import video_files
 from m2clip import experiment, paths, profiles, weights
-from m2clip.data import annotations, build_manifest, dataset_root, manifest, probing, summary
+from m2clip.data import annotations, build_manifest, dataset_root, manifest, probing, summary, transcoding
+from m2clip.data.video import VideoError, read
 from m2clip.errors import UserError
 from m2clip.report import facts
 from m2clip.stages import prepare, resolve, sheets
@@ -296,3 +299,166 @@ def test_the_paper_profile_is_read_without_torch():
     subprocess.run(
         [sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}
     )
+
+
+# Copies
+
+
+TRANSCODE = "max_invalid: 0.5\n  transcode: {short_side: 32, keyframes: 5}"
+
+
+@pytest.fixture
+def copies(root, sources, monkeypatch, tmp_path_factory):
+    """A folder for copies, and a profile that asks for them."""
+    folder = tmp_path_factory.mktemp("copies")
+    monkeypatch.setenv("M2CLIP_HMDB51_COPIES", str(folder))
+    edit(root / "experiments/profiles/paper.yaml", "max_invalid: 0.5", TRANSCODE)
+    return folder
+
+
+def states(folder):
+    """Of each file what writing to it would change."""
+    found = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {path: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found.items()}
+
+
+def keyframes(path):
+    with av.open(str(path)) as container:
+        return [number for number, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+
+
+def test_the_manifest_points_at_the_copies_and_says_so(root, sources, copies, monkeypatch, capsys):
+    before = states(sources)
+    edit(root / "experiments/profiles/paper.yaml", TRANSCODE, "max_invalid: 0.5")
+    plain = run(monkeypatch, "hmdb51")
+    own, lines = manifest.read(plain), pd.read_csv(plain / "invalid.csv")
+    counts = json.loads((plain / "summary.json").read_text())
+    edit(root / "experiments/profiles/paper.yaml", "max_invalid: 0.5", TRANSCODE)
+    capsys.readouterr()
+    folder = run(monkeypatch, "hmdb51")
+    said, warned = capsys.readouterr()
+    found = manifest.read(folder)
+    assert states(sources) == before
+    assert (folder / "videos.txt").read_text() == "$M2CLIP_HMDB51_COPIES\n" and found.folder == copies
+    assert list(found.table["path"]) == [f"32-5/{Path(p).with_suffix('.mp4')}" for p in own.table["path"]]
+    for column in ("class_id", "label", "split", "frames", "fps", "duration", "status"):
+        assert found.table[column].equals(own.table[column]), column
+    valid = found.all_rows()
+    assert len(valid) == 10 and set(zip(valid["width"], valid["height"], strict=True)) == {(40, 32)}
+    for path in valid["path"]:
+        assert [video_files.index_of(frame) for frame in read(copies / path, range(12), 12)] == [*range(12)]
+        assert keyframes(copies / path) == [0, 5, 10]
+    # what is broken is told as without copies, by the names of the videos
+    assert pd.read_csv(folder / "invalid.csv").equals(lines) and len(lines) == 2
+    summary = json.loads((folder / "summary.json").read_text())
+    encoder = f"libx264, veryfast, fastdecode, crf 23, of av {av.__version__}"
+    assert summary.pop("copies") == {"short_side": 32, "keyframes": 5, "encoder": encoder}
+    assert summary == counts
+    assert "copies take their place: short side 32, a keyframe every 5 frames, libx264" in said
+    assert f"12 videos of 0.0 GB are copied to {copies}, which has " in warned
+    assert not any(file.name.startswith(".") for file in copies.rglob("*"))
+    profile = root / "experiments/profiles/paper.yaml"
+    asked = yaml.safe_load(profile.read_text())
+    asked["videos"] |= {"k400": None, "ssv2": None}
+    profile.write_text(yaml.safe_dump(asked))
+    run(monkeypatch, "hmdb51", sheets)
+    assert facts.read_facts("paper", "hmdb51")["size"] == "40×32, of copies"
+
+
+def test_copies_that_are_there_are_not_made_again(root, copies, monkeypatch):
+    made, plain = [], probing.transcode
+
+    def stopped(path, *asked):
+        if len(made) == 4:
+            raise KeyboardInterrupt
+        made.append(path.name)
+        return plain(path, *asked)
+
+    monkeypatch.setattr(probing, "transcode", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(monkeypatch, "hmdb51")
+    monkeypatch.setattr(
+        probing, "transcode", lambda path, *asked: made.append(path.name) or plain(path, *asked)
+    )
+    first, kept = content(run(monkeypatch, "hmdb51")), states(copies)
+    assert sorted(set(made)) == sorted(made) and len(made) == 12
+    made.clear()
+    assert content(run(monkeypatch, "hmdb51")) == first and not made
+    gone = next(path for path in kept if path.name == "a#0_climb_u_nm.mp4")
+    gone.unlink()
+    other = next(path for path in kept if path.name == "a#3_climb_u_nm.mp4")
+    other.write_bytes(b"something else")
+    assert content(run(monkeypatch, "hmdb51")) == first
+    assert sorted(made) == ["a#0_climb_u_nm.avi", "a#3_climb_u_nm.avi"]
+    assert {path: path.read_bytes()[:8] for path in (gone, other)} == dict.fromkeys(
+        (gone, other), b"\0\0\0\x20ftyp"
+    )
+
+
+def test_other_copies_lie_beside_these(root, copies, monkeypatch):
+    before = states(copies) if run(monkeypatch, "hmdb51") else {}
+    edit(root / "experiments/profiles/paper.yaml", "keyframes: 5", "keyframes: 6")
+    found = manifest.read(run(monkeypatch, "hmdb51"))
+    after = states(copies)
+    assert len(after) == 2 * len(before) == 20 and all(after[path] == before[path] for path in before)
+    assert keyframes(copies / found.all_rows()["path"][0]) == [0, 6]
+
+
+def test_a_full_disk_stops_it_and_what_was_done_is_kept(root, copies, monkeypatch):
+    made, plain = [], probing.transcode
+
+    def full(path, *asked):
+        if len(made) == 4:
+            raise VideoError(path, f"{transcoding.UNWRITTEN}: No space left on device")
+        made.append(path.name)
+        return plain(path, *asked)
+
+    monkeypatch.setattr(probing, "transcode", full)
+    told = rf"{copies}/32-5/.*\.mp4: cannot be written: No space left on device; what was done before is kept"
+    with pytest.raises(UserError, match=told):
+        run(monkeypatch, "hmdb51")
+    assert not Path("data/paper/hmdb51").exists()
+    monkeypatch.setattr(
+        probing, "transcode", lambda path, *asked: made.append(path.name) or plain(path, *asked)
+    )
+    run(monkeypatch, "hmdb51")
+    assert len(made) == len(set(made)) == 12
+
+
+def test_where_copies_may_lie(root, sources, copies, monkeypatch):
+    monkeypatch.setenv("M2CLIP_HMDB51_COPIES", str(sources / "hmdb51/climb"))
+    with pytest.raises(UserError, match=r"M2CLIP_HMDB51_COPIES: .*climb and .*hmdb51, .* must lie apart"):
+        run(monkeypatch, "hmdb51")
+    monkeypatch.setenv("M2CLIP_HMDB51_COPIES", str(sources))
+    with pytest.raises(UserError, match="must lie apart"):
+        run(monkeypatch, "hmdb51")
+    monkeypatch.delenv("M2CLIP_HMDB51_COPIES")
+    with pytest.raises(UserError, match=r"prepare.transcode: M2CLIP_HMDB51_COPIES is not set: .* of M2CLIP_"):
+        run(monkeypatch, "hmdb51")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("{shortside: 256}", r"unknown key prepare.transcode.shortside \(did you mean short_side\?\)"),
+        ("{short_side: 8}", r"prepare.transcode.short_side: 8 must be 16 or more"),
+        ("{keyframes: 0}", r"prepare.transcode.keyframes: 0 must be above 0"),
+        ("256", r"prepare.transcode: expected keys and values, got 256"),
+    ],
+)
+def test_mistakes_in_what_is_asked_of_copies(root, monkeypatch, value, told):
+    edit(
+        root / "experiments/profiles/paper.yaml",
+        "max_invalid: 0.5",
+        f"max_invalid: 0.5\n  transcode: {value}",
+    )
+    with pytest.raises(UserError, match=told):
+        run(monkeypatch, "hmdb51")
+
+
+def test_generated_videos_have_no_copies(root, monkeypatch):
+    profile = root / "experiments/profiles/embedded.yaml"
+    found = yaml.safe_load(profile.read_text()) | {"prepare": {"transcode": {}}}
+    profile.write_text(yaml.safe_dump(found))
+    with pytest.raises(UserError, match=r"embedded.yaml: prepare.transcode: `videos` has no dataset"):
+        profiles.read("embedded")

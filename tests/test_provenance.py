@@ -382,7 +382,7 @@ def test_every_cost_of_the_audit_is_the_step_of_its_runs(traced):
 
 
 def test_the_listing_has_every_number(traced):
-    tables = pages.of_tables(traced.results, made_tables(traced.results), [])
+    tables = pages.of_tables(made_tables(traced.results), [])
     sections = [*tables, of_claims(traced)[0], audit.section(traced.results, audit.read())]
     lines = list(csv.DictReader(provenance.csv_text(sections, traced.made).splitlines()))
 

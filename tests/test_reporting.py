@@ -18,10 +18,10 @@ from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.parsing import build
 from m2clip.report import columns, declared, levels, results
-from m2clip.report.declared import Declared, Spec
+from m2clip.report.declared import Spec
 from m2clip.report.differences import difference, label
 from m2clip.report.figures.style import wrapped
-from m2clip.report.grid import Column, Grid, Group, Line, csv_text, shown
+from m2clip.report.grid import Column, Grid, Line, csv_text, shown
 from m2clip.report.names import Names
 from m2clip.report.numbers import Number
 from m2clip.report.rendering import latex, markdown, render
@@ -74,7 +74,7 @@ def results_of(names, seeds=(0,), **spec):
     """The report's results of one made-up table of these rows."""
     fake.declare(seeds=seeds)
     asked = {"made-up": Spec(title="T", rows=tuple(names), **spec)}
-    return results.read(profiles.read("fake"), Declared(asked, {"fake-clip": "Fake CLIP", "other": "Other"}))
+    return results.read(profiles.read("fake"), asked)
 
 
 def table_of(names, seeds=(0,), columns=("label", "top1", "top5", "ucf101", "chance"), **spec):
@@ -175,7 +175,7 @@ def test_the_steps_from_a_reference_near_chance_are_marked():
     fake.facts("k400", 4)
     fake.run("other", {"decoder": {"heads": ["vc"]}}, top1=26.0)
     fake.run("main", top1=90.0)
-    asked = {"columns": ("label", "top1", "step"), "reference": ("other",)}
+    asked = {"columns": ("label", "top1", "step"), "reference": ("other",), "labels": {"other": "Other"}}
     assert lines(table_of(["other", "main"], **asked)) == [
         ["Other", "26.0†§", "reference"],
         ["M2-CLIP", "90.0†", "+64.0†§"],
@@ -220,9 +220,7 @@ def test_every_format_of_a_table():
         Column("videos", "Videos"),
     )
     cells = (HARD, Number(value=1.26, std=0.25, marks="‡"), Number(value=1008))
-    table = Grid(
-        key="t", title=HARD, notes=("Note 5%.",), columns=columns, groups=(Group("", (Line(cells, "x", 2),)),)
-    )
+    table = Grid(key="t", title=HARD, notes=("Note 5%.",), columns=columns, lines=(Line(cells, "x", 2),))
     content = formats(table)
     assert content["md"].splitlines()[2:5] == [
         "| Row | Top-1, % | Videos |",

@@ -14,7 +14,7 @@ from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.report import declared
 from m2clip.runs import RunKey
-from m2clip.stages import pipelines, repro
+from m2clip.stages import kept_lock, pipelines, repro
 
 PIPELINE = "pipelines/paper/dvc.yaml"
 COMPLEXITY = "pipelines/complexity/dvc.yaml"
@@ -30,7 +30,9 @@ def dvc(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").write_text((made.ROOT / "dvc.yaml").read_text())
     monkeypatch.setenv("M2CLIP_LAUNCH", "torchrun")  # one after another
     Path(profiles.read("embedded").backbone["pretrained"]).touch()
-    seen = SimpleNamespace(asked=[], status=0, done=set(), fails="nothing", resolves=lambda: None)
+    seen = SimpleNamespace(
+        monkeypatch=monkeypatch, asked=[], status=0, done=set(), fails="nothing", resolves=lambda: None
+    )
 
     def answer(command, **_):
         words = command[len(repro.DVC) :]
@@ -226,6 +228,37 @@ def test_a_broken_lock_is_one_line_that_says_what_mends_it(tmp_path, monkeypatch
     Path("dvc.lock").write_text(text[damage])
     with pytest.raises(UserError, match=r"^dvc.lock: is broken .*; `git restore dvc.lock` mends it$"):
         repro._changed("embedded")
+
+
+def test_a_lock_is_kept_where_it_is_whole_and_takes_the_place_of_a_broken_one(tmp_path, monkeypatch):
+    """DVC writes it anew after each stage: a kill meanwhile would lose every row since the last commit."""
+    monkeypatch.chdir(tmp_path)
+    lock = Path("pipelines/paper/dvc.lock")
+    lock.parent.mkdir(parents=True)
+    kept_lock.keep(lock)
+    assert kept_lock.remedy(lock) == f"git restore {lock}"
+    whole = "schema: '2.0'\nstages:\n  a:\n    cmd: a\n  b:\n    cmd: b\n"
+    lock.write_text(whole)
+    kept_lock.keep(lock)
+    for cut in ("", whole[:-1], whole[:-4], whole.partition("  b")[0], "stages: [", "a\n"):
+        lock.write_text(cut)
+        kept_lock.keep(lock)
+    command = kept_lock.remedy(lock)
+    assert command == f"cp .work/locks/pipelines-paper-dvc.lock {lock}"
+    subprocess.run(command.split(), check=True)
+    assert lock.read_text() == whole
+    lock.write_text(whole + "  c:\n    cmd: c\n")
+    kept_lock.keep(lock)
+    subprocess.run(command.split(), check=True)
+    assert "  c:" in lock.read_text()
+
+
+def test_the_lock_is_kept_after_each_row(dvc):
+    kept = []
+    dvc.monkeypatch.setattr(repro.kept_lock, "keep", lambda lock: kept.append((lock, len(dvc.asked))))
+    dvc.call("paper", "1", "--rows", "clip", "te")
+    assert [lock for lock, _ in kept] == [Path("pipelines/paper/dvc.lock")] * 3
+    assert [asked for _, asked in kept] == [0, 2, 3]
 
 
 def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):

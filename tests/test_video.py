@@ -10,6 +10,7 @@ import official_files
 import video_files
 from m2clip.data import video as module
 from m2clip.data.video import Probe, VideoError, probe, read, verify
+from m2clip.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,29 @@ def test_pyav_names_broken_files_too(video, tmp_path, without_decord, damage):
         read(tmp_path / "b.mp4", [0], 41)
 
 
+def test_pyav_reads_all_where_it_is_asked_for(video, monkeypatch):
+    """Also where decord is right, and at no time by decord."""
+    right = read(video, [3, 40, 0], 41)
+    assert not isinstance(module._open(video), module.Reader)
+    monkeypatch.setitem(sys.modules, "decord", None)
+    plainly = read(video, [3, 40, 0], 41)
+    monkeypatch.undo()
+    assert isinstance(module._open(video, "pyav"), module.Reader)
+    found = read(video, [3, 40, 0], 41, "pyav")
+    assert (found == plainly).all() and np.abs(found.astype(int) - right).max() <= 4
+    assert (read(video, [3, 40, 0], 41, "decord") == right).all()
+
+
+def test_the_packages_that_decode_are_named():
+    from importlib.metadata import version
+
+    decord, av = version("decord"), version("av")
+    assert module.versions() == {"decord": decord, "av": av}
+    assert module.versions("decord") == {"decord": decord} and module.versions("pyav") == {"av": av}
+    told = [module.decoder(asked) for asked in ("auto", "decord", "pyav")]
+    assert told == [decord, f"decord {decord}", f"av {av}"]
+
+
 def test_what_decodes_is_named_where_decord_is_not_installed(monkeypatch):
     from importlib.metadata import PackageNotFoundError, version
 
@@ -192,5 +216,7 @@ def test_what_decodes_is_named_where_decord_is_not_installed(monkeypatch):
     monkeypatch.setattr(module, "version", absent)
     monkeypatch.setattr(provenance, "version", absent)
     assert module.decoder() == f"av {version('av')}"
+    with pytest.raises(UserError, match=r"data\.decoder: decord is not installed"):
+        module.decoder("decord")
     told = provenance.source()["versions"]
     assert "decord" not in told and told["av"] == version("av")

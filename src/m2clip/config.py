@@ -53,6 +53,7 @@ class Data:
     jitter: float = 0.0  # share of the views whose colours are jittered
     grey: float = 0.0  # share of the views without colours
     erase: float = 0.0  # share of the views of which a rectangle is noise
+    decoder: Literal["auto", "decord", "pyav"] = "auto"  # auto: decord where its frames are right, else PyAV
 
     def __post_init__(self) -> None:
         _template("data.prompt", self.prompt)

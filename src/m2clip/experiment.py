@@ -289,11 +289,11 @@ def twin(base: Profile) -> str | None:
 
 
 def _without_recipe(over: dict[str, Any], base: Profile) -> Run:
-    """The config of some differences under a profile; zero-shot sets, which change no training, aside."""
+    """The config of some differences under a profile; zero-shot sets and decoder aside."""
     dataset = str((over.get("data") or {}).get("dataset") or base.data.get("dataset", "k400"))
     below = override(base.sections(over["method"]), base.datasets.get(dataset, {}))
     config = build(Run, override(below, over))
-    data = replace(config.data, dataset=dataset)
+    data = replace(config.data, dataset=dataset, decoder="auto")
     return replace(config, data=data, evaluate=replace(config.evaluate, zero_shot=()))
 
 

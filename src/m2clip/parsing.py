@@ -139,7 +139,7 @@ def _told(error: ErrorDetails, kind: Any, values: Any, path: str) -> str:
             hints = typing.get_type_hints(hint, include_extras=True)
             if step not in hints:
                 break
-            hint, value, path = hints[str(step)], value[step], _join(path, str(step))
+            hint, value, path = _section(hints[str(step)]), value[step], _join(path, str(step))
         elif isinstance(step, int) and typing.get_origin(hint) is tuple and step < _length(value):
             args = typing.get_args(hint)
             hint, value, path = args[0], value[step], f"{path}[{step}]"
@@ -156,6 +156,13 @@ def _told(error: ErrorDetails, kind: Any, values: Any, path: str) -> str:
     if error["type"] == "missing" and dataclasses.is_dataclass(hint):
         return f"{_join(path, str(error['loc'][-1]))}: is missing"
     return f"{path}: expected {_describe(hint)}, got {shown(value)}{_hint(hint, value)}"
+
+
+def _section(hint: Any) -> Any:
+    """Of a section or null, the section; any other hint as it is."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    options = [option for option in typing.get_args(hint) if union and option is not type(None)]
+    return options[0] if len(options) == 1 and dataclasses.is_dataclass(options[0]) else hint
 
 
 def _length(value: Any) -> int:

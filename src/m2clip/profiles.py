@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from m2clip.errors import UserError, did_you_mean
-from m2clip.fields import settings
+from m2clip.fields import Count, settings
 from m2clip.files import read_mapping
 from m2clip.names import check_name
 from m2clip.parsing import build, gather_options, override
@@ -21,10 +21,19 @@ WORLDS = ("small", "standard", "second")  # synthetic worlds (synthetic/worlds.p
 
 
 @settings
+class Transcode:
+    """Copies that `prepare` makes of videos, so that they are read faster (data/transcoding.py)."""
+
+    short_side: Annotated[int, Field(ge=16, le=4096)] = 256  # pixels; smaller videos keep their size
+    keyframes: Count = 16  # frames from one keyframe to the next
+
+
+@settings
 class Prepare:
-    """How manifests are made: the largest share of invalid videos that is let pass."""
+    """How manifests are made: the largest share of invalid videos that is let pass, and copies or none."""
 
     max_invalid: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    transcode: Transcode | None = None  # of datasets in `videos`
 
 
 @settings
@@ -137,6 +146,10 @@ def _check_sets(found: Profile, path: Path) -> Profile:
                 )
     if len(set(worlds.values())) > 1:
         raise UserError(f"{path}: synthetic: all datasets must be of one world, got {worlds}")
+    if found.prepare.transcode and not sections["videos"]:
+        raise UserError(
+            f"{path}: prepare.transcode: `videos` has no dataset, and generated ones have no copies"
+        )
     return replace(found, synthetic=sections["synthetic"], videos=_videos(sections["videos"], path))
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from m2clip import shortcuts
 from m2clip.paths import cores, root
 
 DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows")
@@ -27,7 +28,7 @@ def source() -> dict[str, Any]:
         "machine": {"system": platform.platform(terse=True), "processor": processor(), "cores": cores()},
         "versions": {"python": platform.python_version()} | _versions(),
         "started": _now().isoformat(timespec="seconds"),
-    }
+    } | ({"shortcuts": "off"} if shortcuts.off() else {})
 
 
 def _versions() -> dict[str, str]:

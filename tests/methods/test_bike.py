@@ -18,6 +18,7 @@ TINY = {"options": {"layers": 1, "sharpness": 0.3}}
 OVERFIT = {"train": {"lr": 2e-3, "steps": 80}}
 MICROBATCH = None
 STARTS_AS_CLIP = False
+PADDING_COUNTS = True  # saliency is a mean over all tokens, so that prompts of another length give another
 
 
 def words_plainly(clip, ids):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 import m2clip
 import tiny_runs
+from m2clip import shortcuts
 from m2clip.config import Run
 from m2clip.data.dataset import TestVideos
 from m2clip.data.frame_cache import FrameCache
@@ -109,6 +111,31 @@ def test_checkpointing_changes_no_bit_of_a_loss_and_a_gradient(make_model, metho
         assert torch.equal(losses[name], again[name]), name
     for name in gradients:
         assert torch.equal(gradients[name], same[name]), name
+
+
+def test_without_shortcuts_losses_and_gradients_are_the_same(make_model, method):
+    """Of a second step, which has what the first kept; prompts in full are longer, which rounds otherwise."""
+    found, lengths = [], []
+    padded = not said_by(method, "PADDING_COUNTS", False)
+    for switch in (nullcontext, shortcuts.all_off):
+        with switch() if padded else nullcontext():
+            model, _ = make(make_model, method)
+        if not model.trainable():
+            return
+        with switch():
+            for _ in range(2):
+                model.train().zero_grad()
+                torch.manual_seed(1)
+                losses = model(some_videos(), step_of(CLASS_IDS))
+                model.total(losses).backward()
+        lengths.append(model.prompts[0].ids.shape[1])
+        found.append(losses | {name: p.grad for name, p in model.trainable().items() if p.grad is not None})
+    ours, plainly = found
+    assert (lengths[0] < lengths[1] == 24) == padded and ours.keys() == plainly.keys()
+    for name, value in ours.items():
+        torch.testing.assert_close(
+            value, plainly[name], rtol=1e-8, atol=1e-10, msg=lambda said, n=name: n + said
+        )
 
 
 def test_shapes_and_that_a_video_does_not_depend_on_its_batch(make_model, method):

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
+import whole_files
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
@@ -18,11 +18,10 @@ from hypothesis import strategies as some
 import made_up_runs as made
 from m2clip import experiment, profiles
 from m2clip.config import Run
-from m2clip.data import annotations, containers, labels, manifest
+from m2clip.data import containers, labels
 from m2clip.data.video import VideoError, check_file
 from m2clip.errors import UserError
 from m2clip.files import read_json, read_mapping, read_yaml
-from m2clip.models.weights_io import load_weights
 from m2clip.parsing import build
 from m2clip.report import audit, claims, declared
 
@@ -216,30 +215,27 @@ def test_any_config_of_a_run(try_all):
     try_all(configs, lambda config: one_line(build, Run, config))
 
 
-LINES = {
-    "plain": ("annotations.csv", "path,label,split\n"),
-    "list": ("train.txt", "a.mp4 x\n"),
-    "kinetics": ("train.csv", "label,youtube_id,time_start,time_end,split,is_cc\n"),
-    "ssv2": ("something-something-v2-train.json", ""),
-    "ucf101": ("trainlist01.txt", ""),
-}
+CELLS = some.text(alphabet="ab/.\\\"',\n\r\t \x00\u2028\ud800", max_size=12)
+ROWS = some.lists(some.lists(CELLS, max_size=6).map(",".join), max_size=4).map("\n".join)
 
 
 @pytest.mark.parametrize("count", FEW_OR_MANY)
-@pytest.mark.parametrize("name", LINES)
-def test_any_annotations(tmp_path, try_all, name):
-    file, head = LINES[name]
-    cells = some.text(alphabet="ab/.\\\"',\n\r\t \x00\u2028\ud800", max_size=12)
-    rows = some.lists(some.lists(cells, max_size=6).map(",".join), max_size=4).map("\n".join)
-    contents = BYTES | rows.map(lambda text: (head + text).encode("utf-8", "surrogatepass"))
+@pytest.mark.parametrize("kind", whole_files.LISTS)
+def test_any_annotations(tmp_path, try_all, kind):
+    """One of the files is replaced, or what it says is gone on with; the others are whole."""
+    names = whole_files.write(kind, tmp_path)
+    assert whole_files.read(kind, tmp_path).records
+    whole = {name: (tmp_path / name).read_bytes() for name in names}
+    more = ROWS.map(lambda text: text.encode("utf-8", "surrogatepass"))
 
-    def check(content):
-        (tmp_path / file).write_bytes(content)
-        found = one_line(annotations.read, name, tmp_path)
-        for record in found.records if found else ():
-            assert found.labels[record.class_id] == record.label and ".." not in Path(record.path).parts
+    def check(change):
+        name, content, after = change
+        for each in names:
+            (tmp_path / each).write_bytes(whole[each])
+        (tmp_path / name).write_bytes(whole[name] * after + content)
+        one_line(whole_files.read, kind, tmp_path)
 
-    try_all(contents, check)
+    try_all(some.tuples(some.sampled_from(names), BYTES | more, some.booleans()), check)
 
 
 @pytest.mark.parametrize("count", FEW_OR_MANY)
@@ -275,43 +271,35 @@ SPOILT = some.tuples(
     some.just(0) | some.integers(0, 1 << 20),
 )
 
-NUMBERS = 9
-
 
 @pytest.mark.parametrize("count", FEW_OR_MANY)
 def test_any_damage_of_a_file_of_weights(tmp_path, try_all):
     """What is read is then what the file holds, and finite: other finite values are not noticed."""
-    about = '{"config": {"inputs": {"backbone": "ab"}}, "labels": ["a", "b"], "seed": 0, "differences": []}'
-    numbers = torch.arange(1.0, NUMBERS + 1)
-    safetensors.torch.save_file({"a": numbers}, tmp_path / "whole", metadata={"m2clip": about})
-    whole = (tmp_path / "whole").read_bytes()
+    (name,) = whole_files.write("checkpoint", tmp_path)
+    whole, numbers = (tmp_path / name).read_bytes(), whole_files.NUMBERS
 
     def check(how):
         content = spoil(whole, *how)
-        (tmp_path / "weights.safetensors").write_bytes(content)
-        found = one_line(load_weights, tmp_path / "weights.safetensors")
+        (tmp_path / name).write_bytes(content)
+        found = one_line(whole_files.read, "checkpoint", tmp_path)
         if found:
             (tensor,) = found.tensors.values()
             assert torch.isfinite(tensor).all()
-            assert bytes(tensor.flatten().view(torch.uint8).tolist()) == content[-NUMBERS * 4 :]
+            assert bytes(tensor.flatten().view(torch.uint8).tolist()) == content[-numbers * 4 :]
 
-    (read,) = load_weights(tmp_path / "whole").tensors.values()
-    assert torch.equal(read, torch.arange(1.0, NUMBERS + 1))
+    (read,) = whole_files.read("checkpoint", tmp_path).tensors.values()
+    assert torch.equal(read, torch.arange(1.0, numbers + 1))
     try_all(SPOILT, check)
 
 
 @pytest.mark.parametrize("count", FEW_OR_MANY)
 def test_any_damage_of_a_manifest(tmp_path, try_all):
-    table = {name: ["1"] if kind == "str" else [0] for name, kind in manifest.TYPES.items()} | {
-        "label": ["a"]
-    }
-    manifest.pd.DataFrame(table).astype(manifest.TYPES).to_parquet(tmp_path / "whole")
-    whole = (tmp_path / "whole").read_bytes()
-    (tmp_path / "videos.txt").write_text("videos\n")
-    (tmp_path / "labels.json").write_text(labels.class_ids_json(["a"]))
+    name, _ = whole_files.write("manifest", tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    assert whole_files.read("manifest", tmp_path).labels == ("a",)
 
     def check(how):
-        (tmp_path / "manifest.parquet").write_bytes(spoil(whole, *how))
-        one_line(manifest.read, tmp_path)
+        (tmp_path / name).write_bytes(spoil(whole, *how))
+        one_line(whole_files.read, "manifest", tmp_path)
 
     try_all(SPOILT, check)

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 import m2clip
+import test_distributed
 import tiny_runs
 from m2clip.parsing import plain
 
 STEPS = {"train": {"steps": 12, "checkpoint_every": 2}, "decoder": {"vc_dropout": 0.5}}
+SEVERAL = str(Path(__file__).parents[1] / "several_processes.py")
 PATHS = [str(Path(m2clip.__file__).parents[1]), *(str(path) for path in Path(__file__).parents[:2])]
 
 
@@ -53,7 +55,7 @@ def do(tmp_path, manifest, config):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [100])
+@pytest.mark.parametrize("count", [200])
 def test_a_training_killed_at_random_ends_with_the_same_bits(do, whole, tmp_path, record_property, count):
     told = do("kill", str(count))
     record_property("tries", told["kills"])
@@ -74,6 +76,34 @@ def test_a_training_that_forgets_one_thing_is_noticed(do, whole, tmp_path, recor
         end = torch.load(tmp_path / name / "end.pt")
         same = tiny_runs.same(end["weights"], whole[0]) and end["history"] == whole[1].history
         assert not same, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_where_one_of_two_processes_is_killed_both_end_or_begin_again(
+    config, manifest, tmp_path, record_property, restarts
+):
+    """Begun again, they end with the bits of two that were left alone; else one line says who was killed."""
+    told, same = {}, {"data": str(manifest.folder), "config": plain(config), "updates": ()}
+    for name, more in {"killed": {"killed": 5}, **({"whole": {}} if restarts else {})}.items():
+        listed = tmp_path / name / "cases.json"
+        listed.parent.mkdir()
+        listed.write_text(json.dumps([same | {"folder": str(listed.parent)} | more]))
+        told[name] = subprocess.run(
+            [*test_distributed.TORCHRUN, "--max-restarts", str(restarts), SEVERAL, str(listed)],
+            env=test_distributed.environment(), capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+    said = told["killed"].stderr
+    assert "Traceback" not in said, said
+    if not restarts:
+        assert told["killed"].returncode == 1
+        assert said.splitlines()[-1] == "error: process 1 was ended by signal 9"
+        return
+    assert [each.returncode for each in told.values()] == [0, 0] and "resumed at step" in said, said
+    for rank in (0, 1):
+        again, whole = (torch.load(tmp_path / name / f"{rank}.pt") for name in told)
+        assert tiny_runs.same(whole["weights"], again["weights"]) and whole["history"] == again["history"]
+        assert whole["resumed"] == 0 and again["resumed"] in (4, 6)
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(1_000, marks=pytest.mark.slow)])

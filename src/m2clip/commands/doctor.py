@@ -184,7 +184,9 @@ def _dataset(name: str) -> Check:
             return Finding(f"left out by the profile {base.name}", "note")
         if name in base.synthetic:
             return Finding(f"the profile {base.name} makes its videos")
-        return Finding(f"{dataset_root.variable(name)}: {dataset_root.folder(dataset_root.variable(name))}")
+        videos = dataset_root.folder(dataset_root.variable(name))
+        copies = f", copies: {dataset_root.copies(name, videos)}" if base.prepare.transcode else ""
+        return Finding(f"{dataset_root.variable(name)}: {videos}{copies}")
 
     return check
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from m2clip import profiles, runs
+from m2clip import runs
 from m2clip.commands.run_ref import key_of
 from m2clip.errors import UserError
 from m2clip.files import read_json
@@ -31,38 +31,25 @@ def add(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     """Write the checkpoint; the exit code."""
     key = key_of(arguments.run, f"{arguments.run}:", arguments.profile)
-    metrics, provenance = _told(key.metrics), _told(key.provenance)
+    for path in (key.metrics, key.provenance, key.evaluation_provenance):
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file; train and evaluate the run first (dvc repro)")
     from m2clip.evaluation.checkpoint import carried, write_checkpoint
     from m2clip.models.weights_io import load_weights
     from m2clip.report import card
-    from m2clip.report.names import Names
 
     saved = load_weights(key.weights)
     about, config = saved.about, saved.about["config"]
+    provenance = read_json(key.provenance)
     trained = provenance.get("config_sha"), provenance.get("seed")
     if trained != (runs.digest(config), about["seed"]):
         raise UserError(
             f"{key.weights}: is not the run that {key.folder} tells of (config {runs.digest(config)}, there "
             f"{trained[0]}); run dvc repro, or dvc checkout"
         )
-    told = card.Told(
-        key=key,
-        names=Names(tuple(profiles.read(key.profile).synthetic)),
-        config=config,
-        metrics=metrics,
-        provenance=provenance,
-        evaluation=_told(key.evaluation_provenance),
-        labels=len(about["labels"]),
-        parameters=sum(tensor.numel() for tensor in saved.tensors.values()),
-        carried=carried(config) is not None,
-    )
-    write_checkpoint(arguments.folder, saved, card.page(told))
+    parameters = sum(tensor.numel() for tensor in saved.tensors.values())
+    has_backbone = carried(config) is not None
+    text = card.page(key, config, len(about["labels"]), parameters, carried=has_backbone)
+    write_checkpoint(arguments.folder, saved, text)
     print(f"{key} is in {arguments.folder}")
     return 0
-
-
-def _told(path: Path) -> dict[str, Any]:
-    """What a file of the run says."""
-    if not path.exists():
-        raise UserError(f"{path}: there is no such file; train and evaluate the run first (dvc repro)")
-    return dict(read_json(path))

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from m2clip.data.labels import class_ids_json, rename
 from m2clip.data.manifest import LABELS, TYPES, VALID, Manifest
 from m2clip.data.probing import Outcome, cannot_write, make_folder, probe_all
 from m2clip.data.summary import lines_of, summarise
+from m2clip.data.transcoding import Copies
 from m2clip.data.video import Probe
 from m2clip.errors import UserError, did_you_mean
 
@@ -28,6 +29,7 @@ class Real:
     name: str
     place: str  # for videos.txt: `$` and the environment variable that names the folder of the videos
     log: Path  # outcomes of probing; kept afterwards, since probing takes hours
+    copies: Copies | None = None  # that are made of the videos and take their place in the manifest
 
 
 def prepare(
@@ -46,13 +48,14 @@ def prepare(
         UserError: too many videos are unusable (`invalid.csv` is written all the same), or the disk is full
             or read-only.
     """
-    log = real.log if real else folder / LOG
+    log, copies = (real.log, real.copies) if real else (folder / LOG, None)
     make_folder(folder)
-    outcomes = probe_all(annotations.folder, [record.path for record in annotations.records], log, jobs)
-    table, invalid = _tables(annotations, outcomes)
+    placed = _placed([record.path for record in annotations.records], copies)
+    outcomes = probe_all(annotations.folder, placed, log, jobs, copies)
+    table, invalid = _tables(annotations, placed, outcomes)
     _replace(folder / "invalid.csv", lambda path: invalid.to_csv(path, index=False, lineterminator="\n"))
     if real:
-        summary = summarise(annotations, table)
+        summary = summarise(annotations, table, copies)
         _replace(folder / "summary.json", lambda path: _write(path, json.dumps(summary, indent=2) + "\n"))
         print("\n".join(lines_of(real.name, summary)), flush=True)
         if annotations.held is False:
@@ -76,7 +79,7 @@ def prepare(
     _replace(folder / "manifest.parquet", lambda path: table.to_parquet(path, index=False))
     if not real:
         log.unlink(missing_ok=True)
-    return Manifest(annotations.folder, annotations.labels, table)
+    return Manifest(copies.folder if copies else annotations.folder, annotations.labels, table)
 
 
 def leave_out(folder: Path) -> None:
@@ -108,15 +111,35 @@ def select(annotations: Annotations, splits: tuple[str, ...], names: tuple[str, 
     return replace(annotations, labels=labels, records=records)
 
 
-def _tables(annotations: Annotations, outcomes: dict[str, Outcome]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of the manifest and the rows of invalid.csv."""
+def _placed(videos: Iterable[str], copies: Copies | None) -> dict[str, str]:
+    """Of each video the path in the manifest: its own, or that of its copy.
+
+    Raises:
+        UserError: two would have the same copy.
+    """
+    if copies is None:
+        return {path: path for path in videos}
+    placed, taken = {}, dict[str, str]()
+    for path in videos:
+        placed[path] = copies.path(path)
+        if taken.setdefault(placed[path], path) != path:
+            raise UserError(
+                f"prepare.transcode: {taken[placed[path]]} and {path} would have the same copy; rename one"
+            )
+    return placed
+
+
+def _tables(
+    annotations: Annotations, placed: dict[str, str], outcomes: dict[str, Outcome]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the manifest, and those of invalid.csv, which name what the user has."""
     nothing = Probe(frames=0, fps=0.0, width=0, height=0, duration=0.0, md5="")
     table, invalid = [], []
-    for record in sorted(annotations.records, key=lambda record: record.path):
+    for record in sorted(annotations.records, key=lambda record: placed[record.path]):
         outcome, split = outcomes[record.path], " ".join(record.splits)
         broken = isinstance(outcome, str)
         table.append(
-            {"path": record.path, "class_id": record.class_id, "label": record.label, "split": split}
+            {"path": placed[record.path], "class_id": record.class_id, "label": record.label, "split": split}
             | vars(nothing if isinstance(outcome, str) else outcome)
             | {"status": ("missing" if outcome == "missing" else "broken") if broken else VALID}
         )

@@ -18,7 +18,7 @@ from m2clip.data.manifest import Manifest
 from m2clip.data.sampler import Order, Position
 from m2clip.data.sampling import test_clips, train_clip
 from m2clip.data.transforms import Pixels, test_views, train_view
-from m2clip.data.video import Frames, VideoError, read, verify
+from m2clip.data.video import AUTO, Frames, VideoError, WrongFramesError, read, verify, versions
 from m2clip.seeds import generator
 
 
@@ -37,9 +37,14 @@ class Broken:
 
     path: str  # as in the manifest
     reason: str
+    intact: bool = False  # what fails is the decoder that was asked for
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+def _broken(path: str, error: VideoError) -> Broken:
+    return Broken(path=path, reason=error.reason, intact=isinstance(error, WrongFramesError))
 
 
 class Videos:
@@ -52,14 +57,16 @@ class Videos:
         check: bool = True,
         cache: FrameCache | None = None,
         isolate: bool = False,
+        decoder: str = AUTO,
     ) -> None:
+        versions(decoder)  # raises here, and not at the first video
         rows = manifest.all_rows() if split is None else manifest.rows(split)
         self.folder = manifest.folder
         self.paths = tuple(rows["path"])
         self.class_ids = tuple(int(class_id) for class_id in rows["class_id"])
         self.totals = tuple(int(frames) for frames in rows["frames"])
         self.md5s = tuple(rows["md5"])
-        self.check, self.cache, self.isolate = check, cache, isolate
+        self.check, self.cache, self.isolate, self.decoder = check, cache, isolate, decoder
         self.checked = torch.zeros(len(self.paths), dtype=torch.bool)
         if check:
             self.checked.share_memory_()  # so that of all workers one alone reads a file for its md5
@@ -80,7 +87,8 @@ class Videos:
         kept = self.cache.get(self.paths[index], numbers) if self.cache else None
         if kept is not None:
             return kept
-        frames = (isolated.read if self.isolate else read)(file, numbers, self.totals[index])
+        reader = isolated.read if self.isolate else read
+        frames = reader(file, numbers, self.totals[index], self.decoder)
         if self.cache:
             self.cache.put(self.paths[index], numbers, frames)
         return frames
@@ -112,7 +120,7 @@ class TrainVideos(Dataset[Sample | Broken]):
                 once for this process and all its workers.
             cache: where decoded frames are kept, or None.
         """
-        self.videos = Videos(manifest, split, check, cache)
+        self.videos = Videos(manifest, split, check, cache, decoder=data.decoder)
         self.data, self.pixels, self.seed = data, pixels, seed
         self.order = Order(seed, self.videos.paths)
 
@@ -132,7 +140,7 @@ class TrainVideos(Dataset[Sample | Broken]):
         try:
             frames = self.videos.frames(index, numbers.tolist())
         except VideoError as error:
-            return Broken(path=path, reason=error.reason)
+            return _broken(path, error)
         video = train_view(
             frames,
             self.pixels,
@@ -166,7 +174,7 @@ class TestVideos(Dataset[Sample | Broken]):
         cache: FrameCache | None = None,
         isolate: bool = False,  # decode in a process of its own: no video can end this one
     ) -> None:
-        self.videos = Videos(manifest, split, check, cache, isolate)
+        self.videos = Videos(manifest, split, check, cache, isolate, data.decoder)
         self.data, self.pixels, self.clips, self.crops = data, pixels, clips, crops
 
     def __len__(self) -> int:
@@ -183,7 +191,7 @@ class TestVideos(Dataset[Sample | Broken]):
         try:
             frames = self.videos.frames(index, numbers.ravel().tolist())
         except VideoError as error:
-            return Broken(path=self.videos.paths[index], reason=error.reason)
+            return _broken(self.videos.paths[index], error)
         crops = test_views(frames, self.pixels, self.crops)
         video = torch.cat([crops[:, clip * T : (clip + 1) * T] for clip in range(self.clips)])
         return Sample(video=video, class_id=self.videos.class_ids[index], index=index)

@@ -9,10 +9,32 @@ from pathlib import Path
 from m2clip import paths
 from m2clip.errors import UserError
 
+COPIES = "_COPIES"  # the end of the variable that names the folder of a dataset's copies
+
 
 def variable(dataset: str) -> str:
     """The variable that names the folder of a dataset's videos; with _ANNOTATIONS, of its annotations."""
     return f"M2CLIP_{dataset.upper()}"
+
+
+def copies(dataset: str, videos: Path) -> Path:
+    """The folder of the copies that `prepare.transcode` makes of a dataset.
+
+    Raises:
+        UserError: the variable is not set, there is no such folder, or it and that of the videos lie in one
+            another.
+    """
+    name = variable(dataset) + COPIES
+    if setting(name) is None:
+        raise UserError(
+            f"prepare.transcode: {name} is not set: set it to a folder with room for the copies of "
+            f"{variable(dataset)}, in the environment or in {paths.root() / '.env'}"
+        )
+    found = folder(name)
+    one, other = found.resolve(), videos.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(f"{name}: {found} and {videos}, where the videos lie, must lie apart")
+    return found
 
 
 def setting(name: str) -> str | None:

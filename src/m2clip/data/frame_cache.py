@@ -17,8 +17,9 @@ from zlib import crc32
 import numpy as np
 import torch
 
+from m2clip import shortcuts
 from m2clip.data.manifest import Manifest
-from m2clip.data.video import Frames, decoder
+from m2clip.data.video import AUTO, Frames, decoder
 
 LIMIT = 4 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
 WORD = 4  # bytes of a CRC
@@ -28,19 +29,25 @@ DECODING = 2  # counts the changes of video.py after which some file gives other
 class FrameCache:
     """The decoded frames of a dataset, shared by all processes of a machine."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        """Of the valid videos of a manifest, in files of `folder` that carry its digest in their names."""
+    def __init__(self, folder: Path, manifest: Manifest, asked: str = AUTO) -> None:
+        """Of the valid videos of a manifest, in files of `folder` that carry its digest in their names.
+
+        Args:
+            folder: of the files.
+            manifest: the dataset.
+            asked: which decoder, as `data.decoder` says; the frames of each are kept apart.
+        """
         rows = manifest.all_rows()
         frames, shapes = rows["frames"].to_numpy(), rows[["height", "width"]].to_numpy()
         sizes = shapes.prod(axis=1) * 3  # bytes of a frame
         begins = np.concatenate([[0], np.cumsum(frames * sizes)])
         numbers = np.concatenate([[0], np.cumsum(frames)])
-        self.used = bool(begins[-1] <= LIMIT)
+        self.used = bool(begins[-1] <= LIMIT) and not shortcuts.off()
         self.places = {
             path: (int(begins[i]), int(numbers[i]), (int(shapes[i, 0]), int(shapes[i, 1]), 3))
             for i, path in enumerate(rows["path"])
         }
-        key = sha256(f"{manifest.digest()} {decoder()} {DECODING}".encode()).hexdigest()[:16]
+        key = sha256(f"{manifest.digest()} {decoder(asked)} {DECODING}".encode()).hexdigest()[:16]
         self.files = (folder / f"{key}.frames", folder / f"{key}.crc")
         self.writable = torch.ones(1, dtype=torch.bool).share_memory_()  # shared by all workers
         self._open: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Decoding in a process of its own: what kills it or holds it up is one line about one file.
+"""Decoding, and copying, in a process of its own: what kills it or holds it up is one line about one file.
 
 Decoders are C and C++ that read files of strangers. decord ends its process at some damaged headers, a small
 file can announce frames that fill the memory, and nothing bounds how long a decoder takes. So where files
@@ -12,14 +12,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from m2clip.data.video import Frames, Probe, VideoError
+from m2clip.data.transcoding import unfinished
+from m2clip.data.video import AUTO, Frames, Probe, VideoError
 
 SECONDS, SECONDS_A_MEGABYTE = 60.0, 2.0  # for a file of that size
+TIMES = {"transcode": 5.0}  # as long for what decodes a file twice and encodes it
 MEMORY = 3 << 30  # bytes that a decoder may take beyond what its libraries do
 TAKES = "decoding it takes"  # how the reason begins where a limit of this machine was reached
 PROGRAM = "import sys; sys.path[:] = {path!r}; from m2clip.data.isolated import serve; serve({end})"
@@ -35,13 +38,28 @@ def probe(path: Path) -> Probe:
     return found
 
 
-def read(path: Path, indices: Sequence[int], expected_frames: int) -> Frames:
+def read(path: Path, indices: Sequence[int], expected_frames: int, asked: str = AUTO) -> Frames:
     """As video.read.
 
     Raises:
         VideoError: also where decoding crashes, or takes too long or too much memory.
     """
-    found: Frames = _ask("read", path, indices, expected_frames)
+    found: Frames = _ask("read", path, indices, expected_frames, asked)
+    return found
+
+
+def transcode(path: Path, target: Path, short_side: int, keyframes: int) -> Probe:
+    """As transcoding.transcode.
+
+    Raises:
+        VideoError: also where it crashes, or takes too long or too much memory.
+    """
+    target = target.absolute()
+    try:
+        found: Probe = _ask("transcode", path, target, short_side, keyframes)
+    finally:
+        with suppress(OSError):
+            unfinished(target).unlink(missing_ok=True)
     return found
 
 
@@ -95,10 +113,11 @@ def _ask(question: str, path: Path, *more: Any) -> Any:
         size = path.stat().st_size
     except OSError:
         size = 0
-    answer = process.ask(path, SECONDS + SECONDS_A_MEGABYTE * size / 1e6, question, *more)
+    seconds = (SECONDS + SECONDS_A_MEGABYTE * size / 1e6) * TIMES.get(question, 1.0)
+    answer = process.ask(path, seconds, question, *more)
     _idle.append(process)
     if isinstance(answer, VideoError):
-        raise VideoError(path, answer.reason)
+        raise type(answer)(path, answer.reason)
     if isinstance(answer, Exception):  # a mistake of ours
         raise answer
     return answer
@@ -127,12 +146,12 @@ def _death(code: int) -> str:
 
 def serve(end: int) -> None:
     """Answer questions until the other end of the pipe closes; what the process of a _Process runs."""
-    from m2clip.data import video
+    from m2clip.data import transcoding, video
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the asking process, and its end this one
     video.load_decoders()
     _limit_memory()
-    functions = {"probe": video.probe, "read": video.read}
+    functions = {"probe": video.probe, "read": video.read, "transcode": transcoding.transcode}
     with Connection(end) as pipe:
         while True:
             try:

@@ -80,7 +80,8 @@ def train_batches(
         parts: into which every batch is cut.
 
     Raises:
-        UserError: a batch has no usable video left, or a worker hung or died. Of several processes or parts
+        UserError: a batch has no usable video left, `data.decoder` gets a video wrong, or a worker hung or
+            died. Of several processes or parts
             one may have none left: then `videos` has a black one, since CLIP takes no batch of none.
     """
     order = Batches(
@@ -89,6 +90,7 @@ def train_batches(
     told: set[str] = set()
     loader = _loader(videos, workers, batch // world // parts, batch_sampler=order)
     for part, loaded in enumerate(_guarded(loader, order, videos.videos.paths), start * parts):
+        _check_decoder(videos, loaded)
         for broken in loaded.dropped:
             if broken.path not in told:
                 print(f"dropped from training: {printable(str(broken))}", file=sys.stderr)
@@ -113,13 +115,14 @@ def test_batches(videos: TestVideos, *, batch: int, workers: int) -> Iterator[Ba
         workers: processes that decode; 0 decodes in this one.
 
     Raises:
-        UserError: a video is missing, broken or changed, or a worker hung or died. No part of a test set
-            stands for the whole.
+        UserError: a video is missing, broken, changed or one that `data.decoder` gets wrong, or a worker hung
+            or died. No part of a test set stands for the whole.
     """
     size, total = max(1, batch // videos.views), len(videos)
     batches = [list(range(first, min(first + size, total))) for first in range(0, total, size)]
     loader = _loader(videos, workers, size, batch_sampler=batches)
     for loaded in _guarded(loader, [[(0, index) for index in some] for some in batches], videos.videos.paths):
+        _check_decoder(videos, loaded)
         if loaded.dropped:
             broken = loaded.dropped[0]
             raise UserError(
@@ -129,6 +132,13 @@ def test_batches(videos: TestVideos, *, batch: int, workers: int) -> Iterator[Ba
                 "`dvc repro -f experiments/PROFILE/dvc.yaml:prepare@DATASET`"
             )
         yield loaded
+
+
+def _check_decoder(videos: TrainVideos | TestVideos, loaded: Batch) -> None:
+    """Raise a UserError for an intact video that the decoder asked for gets wrong: it is not left out."""
+    for video in loaded.dropped:
+        if video.intact:
+            raise UserError(f"{videos.videos.folder / video.path}: {video.reason}")
 
 
 test_batches.__test__ = False  # type: ignore[attr-defined]  # its name is no test's for pytest

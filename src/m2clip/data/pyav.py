@@ -165,7 +165,7 @@ class Reader:
             stream.thread_count = 1
             for number, frame in enumerate(container.decode(stream)):
                 if number in wanted:
-                    found[number] = _upright(frame)
+                    found[number] = upright(frame)
                 if number == max(indices):
                     break
         if len(found) < len(wanted):
@@ -173,6 +173,6 @@ class Reader:
         return np.stack([found[number] for number in indices])
 
 
-def _upright(frame: Any) -> npt.NDArray[np.uint8]:
+def upright(frame: Any) -> npt.NDArray[np.uint8]:
     """A frame (H, W, 3) turned as the file says that it is to be shown, as decord does."""
     return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))

@@ -14,17 +14,19 @@ import pandas as pd
 
 from m2clip.data.annotations import Annotations
 from m2clip.data.manifest import VALID
+from m2clip.data.transcoding import Copies
 
 SHOWN = 20  # extra files that are named
 CLASS_IDS = {True: "as published", False: "not checked", None: "as annotated"}  # by Annotations.held
 
 
-def summarise(annotations: Annotations, table: pd.DataFrame) -> dict[str, Any]:
+def summarise(annotations: Annotations, table: pd.DataFrame, copies: Copies | None = None) -> dict[str, Any]:
     """Counts of the whole dataset and of each split, and digests of lists and annotation files.
 
     Args:
         annotations: the dataset as annotated.
         table: its manifest.
+        copies: that were made of its videos.
     """
     splits = sorted({name for names in table["split"] for name in names.split()})
     inside = {name: table["split"].map(lambda names, name=name: name in names.split()) for name in splits}
@@ -36,6 +38,7 @@ def summarise(annotations: Annotations, table: pd.DataFrame) -> dict[str, Any]:
         "unlabelled": dict(annotations.unlabelled),
         "extra": {"files": len(annotations.extra), "first": list(annotations.extra[:SHOWN])},
         "annotations": {file.name: _file(file) for file in annotations.files},
+        **({"copies": copies.about()} if copies else {}),
     }
 
 
@@ -70,6 +73,11 @@ def lines_of(dataset: str, summary: Mapping[str, Any]) -> Sequence[str]:
     if extra := summary["extra"]["files"]:
         lines.append(
             f"  extra: {extra:,} video files without annotation, such as {summary['extra']['first'][0]}"
+        )
+    if copies := summary.get("copies"):
+        lines.append(
+            f"  copies take their place: short side {copies['short_side']}, a keyframe every "
+            f"{copies['keyframes']} frames, {copies['encoder']}"
         )
     return lines
 

@@ -1,7 +1,8 @@
 """Decoding, and whether a file is what the manifest says. The only module that knows decord.
 
-decord decodes the files that it gets right, which pyav.exact tells; PyAV decodes the others, and all of them
-where decord has no wheel (Apple silicon).
+`data.decoder` says what decodes. With `auto`, decord decodes the files that it gets right, which pyav.exact
+tells; PyAV decodes the others, and all of them where decord has no wheel (Apple silicon). With `pyav`, PyAV
+decodes all. With `decord`, a file that decord gets wrong is refused and never read otherwise.
 
 decord returns wrong frames from damaged files without an error. So a file is trusted because its md5 and its
 number of frames are those of the manifest, never because it was decoded. When a video is prepared there is
@@ -25,9 +26,12 @@ import numpy.typing as npt
 
 from m2clip.data.containers import missing_bytes, not_a_video
 from m2clip.data.pyav import Reader, exact, video_stream
+from m2clip.errors import UserError
 
 Frames = npt.NDArray[np.uint8]
 
+AUTO = "auto"
+PACKAGES = {AUTO: ("decord", "av"), "decord": ("decord",), "pyav": ("av",)}  # by value of `data.decoder`
 MOST_PIXELS = 1 << 25  # of a frame; 8K (7680 × 4320) is not more
 SLACK = 0.25  # seconds by which a header may announce more than there is
 UNREAD = "cannot be read"  # how the reason begins where the disk failed, not the video
@@ -42,6 +46,10 @@ class VideoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class WrongFramesError(VideoError):
+    """An intact video of which the decoder that was asked for would give wrong frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,18 +96,23 @@ def check_file(path: Path) -> None:
         raise VideoError(path, f"damaged: {lacking}")
 
 
-def read(path: Path, indices: Sequence[int] | npt.NDArray[np.int64], expected_frames: int) -> Frames:
+def read(
+    path: Path, indices: Sequence[int] | npt.NDArray[np.int64], expected_frames: int, asked: str = AUTO
+) -> Frames:
     """Frames of a video, (T, H, W, 3), in the order of `indices`, which may repeat.
 
     Args:
         path: the file.
         indices: T frame numbers from 0.
         expected_frames: how many frames the manifest says it has.
+        asked: which decoder, as `data.decoder` says.
 
     Raises:
         VideoError: missing or not decodable, or the number of frames is another.
+        WrongFramesError: decord is asked for and gets the file wrong.
+        UserError: decord is asked for and not installed.
     """
-    reader = _open(path)
+    reader = _open(path, asked)
     if len(reader) != expected_frames:
         raise VideoError(path, f"has {len(reader)} frames where the manifest says {expected_frames}")
     # Sorted and without repeats, so that decord goes through the file once and never seeks back.
@@ -129,12 +142,28 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def decoder() -> str:
-    """What decodes: decord's version, or PyAV's with its name."""
-    try:
-        return version("decord")
-    except PackageNotFoundError:
-        return f"av {version('av')}"
+def versions(asked: str = AUTO) -> dict[str, str]:
+    """The packages that decode under a value of `data.decoder`, the one that is tried first before the other.
+
+    Raises:
+        UserError: decord is asked for and not installed.
+    """
+    found = {}
+    for name in PACKAGES[asked]:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    if not found:
+        raise UserError(
+            f"data.decoder: {asked} is not installed, as it has no wheel for every machine; auto and pyav "
+            "decode by PyAV"
+        )
+    return found
+
+
+def decoder(asked: str = AUTO) -> str:
+    """What decodes: of auto decord's version, where it is installed; else name and version of a package."""
+    (name, number), *_ = versions(asked).items()
+    return number if asked == AUTO and name == "decord" else f"{name} {number}"
 
 
 def load_decoders() -> None:
@@ -161,22 +190,29 @@ def _check_regular(path: Path) -> None:
         raise VideoError(path, "empty")
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, asked: str = AUTO) -> Any:
     _check_regular(path)
     try:
-        return _reader(str(path))
-    except MemoryError:
+        return _reader(str(path), asked)
+    except (MemoryError, UserError, WrongFramesError):
         raise
     except Exception:  # decord's messages are C++ stack traces, of several types
         raise VideoError(path, "not a readable video") from None
 
 
-def _reader(path: str) -> Any:
+def _reader(path: str, asked: str) -> Any:
+    if asked == "pyav":
+        return Reader(path)
     try:
         import decord
     except ImportError:
+        versions(asked)
         return Reader(path)
     if not exact(path):
+        if asked == "decord":
+            raise WrongFramesError(
+                path, "decord would give wrong frames of it; set data.decoder to auto or pyav"
+            )
         return Reader(path)
     decord.logging.set_level(decord.logging.QUIET)
     return decord.VideoReader(path, num_threads=1)

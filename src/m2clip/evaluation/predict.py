@@ -4,7 +4,7 @@ Here a video is measured and wholly decoded before it is scored, since nothing e
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,12 @@ def _open(run: TrainedRun, file: Path, views: Evaluate) -> Sample | Broken:
         measured = probe(file)
     except VideoError as error:
         return Broken(path=str(file), reason=error.reason)
+    # A run by decord alone may be asked on a machine without it, or of a video that it gets wrong.
+    decoder = "auto" if run.config.data.decoder == "decord" else run.config.data.decoder
     videos = TestVideos(
         _manifest(file, measured),
         None,
-        run.config.data,
+        replace(run.config.data, decoder=decoder),
         pixels_of(run.model),
         clips=views.clips,
         crops=views.crops,

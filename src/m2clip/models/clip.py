@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from m2clip import shortcuts
+
 Wrap = Callable[[int, Any], nn.Module]  # (layer counted from 1, open_clip's block) -> the block that runs
 
 
@@ -180,6 +182,8 @@ class TextTower(nn.Module):
             ids: of the texts.
             cache: keep what the frozen layers give; not for texts that differ at every step.
         """
+        if shortcuts.off():
+            return self.run(self.embed(ids) + self.positional_embedding[: ids.shape[-1]])
         return self.run(self._frozen_tokens(ids, cache), first=self.frozen_blocks)
 
     def forward(self, ids: Tensor) -> Tensor:

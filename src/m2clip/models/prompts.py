@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from m2clip import shortcuts
 from m2clip.errors import UserError
 
 MASK = "mask"
@@ -24,7 +25,7 @@ class Word:
 class Prompts:
     """The prompts of a set of labels.
 
-    ids: (C, L) token ids, cut to the longest prompt; words: of each prompt, in order; mask, start, end:
+    ids: (C, L) token ids, L those of the longest prompt; words: of each prompt, in order; mask, start, end:
     token ids.
     """
 
@@ -71,6 +72,7 @@ def make_prompts(labels: tuple[str, ...], template: str, tokenizer: Any) -> Prom
         raise UserError(
             f'label "{label}": its prompt has {longest} tokens, CLIP reads {tokenizer.context_length}'
         )
-    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    length = tokenizer.context_length if shortcuts.off() else longest
+    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
     (mask,) = tokenizer.encode(MASK)
     return Prompts(ids, words, mask, start, end)

@@ -23,21 +23,15 @@ Weighted = Sequence[tuple[Row, float]]
 def zero_shot(row: Row, dataset: str, *under: str) -> Number | None:
     """Top-1 on a set that was not trained on: mean ± standard deviation over its splits.
 
-    Of several seeds each split is their mean first.
-
-    Args:
-        row: as run here.
-        dataset: tested on.
-        under: keys below the dataset's, such as no_text_adapter.
+    Of several seeds each split is their mean first. under: keys below the dataset's, as no_text_adapter.
     """
     path = ("zero_shot", dataset, *under, "splits")
     names = dict.fromkeys(name for run in row.measured for name in get_path(run.metrics, *path) or {})
-    splits = [row.number(*path, name, "top1") for name in names]
-    found = mean(split.value for split in splits if split)
-    if found is None or not all(splits):
+    splits = [split for name in names if (split := row.number(*path, name, "top1"))]
+    found = mean(split.value for split in splits)
+    if found is None or len(splits) < len(names):
         return None
-    first = splits[0].marks if splits[0] else ""
-    return found.marked(first).of(row.sources(".".join((*path, "*.top1"))))
+    return found.marked(splits[0].marks).of(row.sources(".".join((*path, "*.top1"))))
 
 
 def half(row: Row, dataset: str) -> Number | None:
@@ -52,16 +46,16 @@ def half(row: Row, dataset: str) -> Number | None:
 
 def of_verbs(row: Row, dataset: str, verbs: Verbs) -> Number | None:
     """Zero-shot top-1 on the labels of one kind of verb, mean ± standard deviation over seeds."""
-    found = row.over_seeds(top1(run, dataset, row.dataset, verbs) for run in row.measured)
+    found = row.over_seeds(top1(run, dataset, verbs) for run in row.measured)
     return found and found.of(sources((row,), dataset, verbs))
 
 
-def top1(run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all", head: Head = "") -> float | None:
+def top1(run: SeedRun, dataset: str, verbs: Verbs = "all", head: Head = "") -> float | None:
     """Top-1 of one run: supervised on its own set, else zero-shot, the mean over splits."""
     if verbs != "all":
-        found = tested(run, dataset, own, verbs)
+        found = tested(run, dataset, verbs)
         return float(statistics.mean_over_splits(found.hits, *found.members)) if found else None
-    if dataset == own:
+    if dataset == run.dataset:
         return get_path(run.metrics, "supervised", *_number_of(run, head))
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
     numbers = [get_path(split, "top1") for split in splits.values()]
@@ -74,9 +68,9 @@ def _number_of(run: SeedRun, head: Head) -> tuple[str, ...]:
     return ("top1_by_head", head) if has else ("top1",)
 
 
-def _answers_by(run: SeedRun, dataset: str, own: str | None, head: Head) -> str:
+def _answers_by(run: SeedRun, dataset: str, head: Head) -> str:
     """The head by which a run is asked on a set; where it has not the asked one, its own."""
-    if dataset != own:
+    if dataset != run.dataset:
         return "eq11"
     *_, last = _number_of(run, head)
     return last if last == head else str(get_path(run.metrics, "supervised", "head"))
@@ -90,17 +84,15 @@ class Tested:
     members: Array
 
 
-def tested(
-    run: SeedRun, dataset: str, own: str | None, verbs: Verbs = "all", head: Head = ""
-) -> Tested | None:
-    """One run on the set it was trained on (`own`), or zero-shot on another; None where nothing was kept.
+def tested(run: SeedRun, dataset: str, verbs: Verbs = "all", head: Head = "") -> Tested | None:
+    """One run on the set that it was trained on, or zero-shot on another; None where nothing was kept.
 
     Of one kind of verb alone, the videos of the others are in no split.
     """
-    bits = get_path(run.outcomes, dataset, "hits", _answers_by(run, dataset, own, head))
+    bits = get_path(run.outcomes, dataset, "hits", _answers_by(run, dataset, head))
     if not isinstance(bits, str) or not bits:
         return None
-    if dataset == own:
+    if dataset == run.dataset:
         return Tested(100 * _numbers(bits), np.ones((1, len(bits))))
     splits = get_path(run.outcomes, dataset, "splits") or {}
     members = [_numbers(part) for name, part in splits.items() if name.startswith("test") and "1" in part]
@@ -120,15 +112,14 @@ def outcomes(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head 
 
     None unless all were tested on the same videos.
     """
-    rows, hits, all_members = [row for row, _ in weighted], [], []
+    rows, weights = zip(*weighted, strict=True)
+    hits, all_members = [], []
     for runs in by_seed(rows).values():
-        asked = zip(runs, rows, strict=True)
-        found = [tested(run, dataset, row.dataset, verbs, head) for run, row in asked]
-        there = [one for one in found if one is not None]
-        if len(there) < len(found):
+        there = [one for run in runs if (one := tested(run, dataset, verbs, head))]
+        if len(there) < len(runs):
             return None
         all_members += [one.members for one in there]
-        hits.append(sum(weight * one.hits for one, (_, weight) in zip(there, weighted, strict=True)))
+        hits.append(sum(weight * one.hits for one, weight in zip(there, weights, strict=True)))
     if not hits or any(not np.array_equal(one, all_members[0]) for one in all_members):
         return None
     return Tested(np.array(hits), all_members[0])
@@ -137,7 +128,7 @@ def outcomes(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head 
 def error_bar(row: Row, dataset: str) -> tuple[float, float] | None:
     """Points below and above the mean: standard deviation over seeds; of one seed 95 % over the videos."""
     if row.trained and len(row.measured) > 1:
-        over = mean(top1(run, dataset, row.dataset) for run in row.measured)
+        over = mean(top1(run, dataset) for run in row.measured)
         return (over.std, over.std) if over and over.std is not None else None
     found = outcomes([(row, 1.0)], dataset)
     interval = statistics.over_videos(found.hits.mean(axis=0), found.members) if found else None
@@ -184,13 +175,13 @@ def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Diff
 
 def contrast(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head = "") -> Difference | None:
     """The weighted sum of the rows' top-1; None where they share no seed or one has no number."""
-    rows, apart = [row for row, _ in weighted], {}
+    rows, weights = zip(*weighted, strict=True)
+    apart = {}
     for seed, runs in by_seed(rows).items():
-        numbers = [top1(run, dataset, row.dataset, verbs, head) for run, row in zip(runs, rows, strict=True)]
-        there = [float(number) for number in numbers if number is not None and is_number(number)]
-        if len(there) < len(numbers):
+        numbers = list(filter(is_number, (top1(run, dataset, verbs, head) for run in runs)))
+        if len(numbers) < len(runs):
             return None
-        apart[seed] = sum(weight * number for number, (_, weight) in zip(there, weighted, strict=True))
+        apart[seed] = sum(weight * number for number, weight in zip(numbers, weights, strict=True))
     over, trained = mean(apart.values()), any(row.trained for row in rows)
     if over is None:
         return None
@@ -199,7 +190,7 @@ def contrast(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head 
     number = Number(
         value=float(np.mean(list(apart.values()))),
         std=over.std if trained else None,
-        interval=(interval.low, interval.high) if interval else None,
+        interval=interval,
         signed=True,
         marks=marks(len(apart), len(rows[0].runs)) if trained else "",
         sources=tuple(sources(rows, dataset, verbs, head)),
@@ -221,8 +212,8 @@ def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all", head: Head 
                 run.key.metrics, key if supervised else f"zero_shot.{dataset}.splits.*.top1", run.key
             )
         for run in row.measured:
-            hits = f"{dataset}.hits.{_answers_by(run, dataset, row.dataset, head)}"
+            hits = f"{dataset}.hits.{_answers_by(run, dataset, head)}"
             keys = [hits, *([] if supervised else [f"{dataset}.splits"])]
             yield from (Source(run.key.outcomes, key, run.key) for key in keys if run.outcomes)
     if verbs != "all":
-        yield Source(facts.classes_file(profile, dataset), "verb_trained")
+        yield Source(facts.sheet(profile, f"{dataset}_classes"), "verb_trained")

@@ -14,9 +14,9 @@ from m2clip.parsing import build, flat
 from m2clip.report import grid
 from m2clip.report.columns import INTERVAL
 from m2clip.report.differences import between, difference, written
-from m2clip.report.grid import Cell, Column, Grid, Group, Line
+from m2clip.report.grid import Cell, Column, Grid, Line
 from m2clip.report.numbers import MISSING
-from m2clip.report.parts import Heading, Points, Section
+from m2clip.report.parts import Points, Section
 from m2clip.report.results import Results
 from m2clip.report.row import Row
 
@@ -24,6 +24,7 @@ UNSEEN = "ucf101"
 ALL = "released"  # the row that changes every switch
 NOT_MEASURED = "not measured"
 SAME = f"same as {MAIN} under this profile"
+SLIPS = "What the paper's own numbers cannot mean"
 COST = "the row less main; interval: paired bootstrap over videos"
 INTRODUCTION = (
     "The default follows the paper's text and equations, and where they leave two readings its numbers. "
@@ -87,10 +88,11 @@ def read() -> Audit:
     return build(Audit, read_yaml(AUDIT) or {}, source=str(AUDIT))
 
 
-OTHERS = {"what": "Difference", "paper": "The paper", "released": "The released code", "ours": "Here"}
+SIDES = {"what": "Difference", "paper": "The paper", "released": "The released code"}
+OTHERS = {**SIDES, "ours": "Here"}
 WORDS = {
-    **{key: OTHERS[key] for key in ("what", "paper", "released")}, "key": "Key",
-    "paper_value": "Paper's value", "released_value": "Released value", "here": "Here", "row": "Row",
+    **SIDES, "key": "Key", "paper_value": "Paper's value", "released_value": "Released value", "here": "Here",
+    "row": "Row",
 }  # fmt: skip
 
 
@@ -102,12 +104,10 @@ def section(results: Results, audit: Audit) -> Section:
         INTRODUCTION,
         _switches(results, audit),
         grid.plain("audit-others", "Other differences", words, others),
-        Heading("What the paper's own numbers cannot mean"),
-        Points(tuple(f"{slip.said} {slip.why}" for slip in audit.slips)),
+        Points(tuple(f"{slip.said} {slip.why}" for slip in audit.slips), SLIPS),
     )
-    return Section(
-        key="released-code", title="The released code", parts=parts, page="audit.md", menu="Conclusions"
-    )
+    title = "The released code"
+    return Section(key="released-code", title=title, parts=parts, page="audit.md", menu="Conclusions")
 
 
 def _switches(results: Results, audit: Audit) -> Grid:
@@ -124,10 +124,7 @@ def _switches(results: Results, audit: Audit) -> Grid:
     if ALL in results.rows:
         nothing = (None,) * (len(WORDS) - 2)
         lines.append(Line(("All of these on K400", *nothing, ALL, *_cost(results, ALL)), ALL))
-    return Grid(
-        key="audit-switches", title="Switches", columns=tuple(columns), groups=(Group("", tuple(lines)),),
-        notes=(_how(results),),
-    )  # fmt: skip
+    return grid.plain("audit-switches", "Switches", columns, lines, [_how(results)])
 
 
 def _here(switch: Switch, main: Row) -> str:

@@ -113,9 +113,6 @@ def read(rows: Collection[str]) -> dict[str, Claim]:
 
 def _claims(name: str, values: object, rows: Collection[str]) -> Iterator[Claim]:
     path = f"claims.{name}"
-    for key in ("says", "section", "better", "worse", "on"):
-        if isinstance(values, dict) and key not in values:
-            raise UserError(f"{CLAIMS}: {path}.{key}: is missing")
     stated = build(Stated, values, path=path, source=str(CLAIMS))
     _check(path, stated)
     for dataset, head in product(stated.on, stated.heads):
@@ -131,23 +128,20 @@ def _claims(name: str, values: object, rows: Collection[str]) -> Iterator[Claim]
 
 
 def _check(path: str, stated: Stated) -> None:
-    unseen = set(stated.on) & set(UNSEEN)
+    on, unseen, alike = set(stated.on), set(stated.on) & set(UNSEEN), stated.measure != "accuracy"
+    beyond = "on: expected one set or more, and those of `beyond` among them"
     wrong = {
-        "on: expected one set or more, and those of `beyond` among them": not stated.on
-        or not set(stated.beyond) <= set(stated.on),
+        beyond: not on or not set(stated.beyond) <= on,
         "heads: expected one or more": not stated.heads,
         "worse: expected a row": not stated.worse,
         "worse: expected two rows or more, of a slope": stated.asks == "slope" and len(stated.worse) < 2,
-        "verbs: expected all; only zero-shot tells verbs apart": stated.verbs != "all"
-        and unseen != set(stated.on),
-        "heads: expected none of zero-shot, which is by texts": bool(unseen) and stated.heads != ("",),
-        "on: expected sets that rows are trained on, of a correlation": stated.measure != "accuracy"
-        and bool(unseen),
-        "worse: expected one row, of a correlation": stated.measure != "accuracy" and len(stated.worse) > 1,
+        "verbs: expected all; only zero-shot tells verbs apart": stated.verbs != "all" and unseen != on,
+        "heads: expected none of zero-shot, which is by texts": unseen and stated.heads != ("",),
+        "on: expected sets that rows are trained on, of a correlation": alike and unseen,
+        "worse: expected one row, of a correlation": alike and len(stated.worse) > 1,
     }
-    for told, is_wrong in wrong.items():
-        if is_wrong:
-            raise UserError(f"{CLAIMS}: {path}.{told}")
+    if first := next((told for told, is_wrong in wrong.items() if is_wrong), ""):
+        raise UserError(f"{CLAIMS}: {path}.{first}")
 
 
 def _row_on(dataset: str, row: str, path: str, rows: Collection[str]) -> str:

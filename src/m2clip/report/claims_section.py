@@ -6,56 +6,40 @@ Where no row has three seeds there are no verdicts: each difference stands with 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import pandas as pd
 
-from m2clip.report import claims, grid, published
+from m2clip.report import claims, grid, history, published, verdicts
 from m2clip.report.claims import Claim
-from m2clip.report.grid import Cell, Column, Grid, Line
-from m2clip.report.history import Changed
+from m2clip.report.grid import Cell, Column, Line
 from m2clip.report.numbers import Number, Source, Text, signed
 from m2clip.report.parts import Part, Points, Section
 from m2clip.report.provenance import Made
 from m2clip.report.results import Results
-from m2clip.report.verdicts import (
-    FAILS,
-    HOLDS,
-    LEAST_SEEDS,
-    MISSING,
-    NO_RESULT,
-    NOT_JUDGED,
-    SAME,
-    UNDECIDED,
-    Judged,
-)  # fmt: skip
+from m2clip.report.verdicts import LEAST_SEEDS, NOT_JUDGED, Judged
 
+WORDS = {
+    "verdict": "Verdict", "claim": "Claim", "rows": "Rows", "set": "Measured on",
+    "expects": "The claim expects",
+}  # fmt: skip
+HOW = "the better row less the other, the mean over the seeds that both have"
 COLUMNS = (
-    Column("verdict", "Verdict", text=True),
-    Column("claim", "Claim", text=True),
-    Column("rows", "Rows", text=True),
-    Column("set", "Measured on", text=True),
-    Column("expects", "The claim expects", text=True),
+    *(Column(key, header, text=True) for key, header in WORDS.items()),
     Column("paper_difference", "The paper", how="the better row's number less the other's"),
-    Column(
-        "difference",
-        "Here, points; of |r| itself",
-        how="the better row less the other, the mean over the seeds that both have",
-    ),
+    Column("difference", "Here, points; of |r| itself", how=HOW),
     Column("interval", "95 % interval"),
     Column("p", "p, by Holm"),
     Column("seeds", "Seeds"),
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
 )
-FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")
-OF_SEEDS = (
-    "p",
-    "spread",
-)  # columns that are left out where all of their cells are empty  # columns of the first screen
+FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")  # columns of the first screen
+OF_SEEDS = ("p", "spread")  # columns that are left out where all of their cells are empty
 BEGINNINGS = {
-    HOLDS: "Borne out here", FAILS: "Not borne out here", SAME: "No difference here",
-    UNDECIDED: "Undecided here", "": "Of too few seeds", NO_RESULT: "Without a result here",
-    MISSING: "Not run yet", NOT_JUDGED: "Not judged",
+    verdicts.HOLDS: "Borne out here", verdicts.FAILS: "Not borne out here",
+    verdicts.SAME: "No difference here", verdicts.UNDECIDED: "Undecided here", "": "Of too few seeds",
+    verdicts.NO_RESULT: "Without a result here", verdicts.MISSING: "Not run yet", NOT_JUDGED: "Not judged",
 }  # fmt: skip
 BY = {"eq11": "by texts (Eq. 11)", "vc": "by the classifier (VC)"}
 TOO_FEW = (
@@ -86,7 +70,7 @@ def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
     sides: dict[str, list[Judged]] = {"the claim's side": [], "the other side": [], "both sides": []}
     for one in judged:
         if one.interval:
-            low, high = sorted(one.claim.towards * end for end in (one.interval.low, one.interval.high))
+            low, high = sorted(one.claim.towards * end for end in one.interval)
             side = "the claim's side" if low > 0 else "the other side" if high < 0 else "both sides"
             sides[side].append(one)
     for side, some in sides.items():
@@ -103,36 +87,25 @@ def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
 
 def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
     """What was found, in sentences, and each claim with its difference in a line."""
-    kept = [COLUMNS.index(column) for column in COLUMNS if column.key in FIRST]
-    lines = [_cells(one, results) for one in judged]
-    table = grid.plain(
-        "verdicts", "Claims of the paper", [COLUMNS[at] for at in kept],
-        [[line[at] for at in kept] for line in lines],
-    )  # fmt: skip
-    return (Points(sentences(judged, results)), table)
+    table = grid.plain("verdicts", "Claims of the paper", COLUMNS, [_cells(one, results) for one in judged])
+    return (Points(sentences(judged, results)), table.only(FIRST))
 
 
 def section(
-    judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), changed: Changed | None = None
+    judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), rule: Path | None = None
 ) -> Section:
-    """The rule, when it was fixed, and a table for each figure or table of the paper."""
-    rule = claims.rule() if _is_judged(judged) else (TOO_FEW,)
-    told = {one.claim.name: _cells(one, results) for one in judged}
-    kept = [
-        at for at, column in enumerate(COLUMNS)
-        if column.key not in OF_SEEDS or any(cells[at] is not None for cells in told.values())
-    ]  # fmt: skip
-    columns = tuple(COLUMNS[at] for at in kept)
+    """How verdicts come about, when the file of that rule was fixed, and a table for each of the paper's."""
+    first = claims.rule() if _is_judged(judged) else (TOO_FEW,)
+    empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
+    shown = [column.key for column in COLUMNS if column.key not in empty]
     behind = {row for one in judged for row in one.claim.rows}
-    when = changed.told(one.commits[0] for one in made if one.key.row in behind) if changed else ()
-    parts: list[Part] = [Points((*rule, *when))]
+    commits = (one.commits[0] for one in made if one.key.row in behind)
+    parts: list[Part] = [Points((*first, *(history.told(rule, commits) if rule else ())))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)
-        names = [one.claim.name for one in group]
-        lines = tuple(Line(tuple(told[name][at] for at in kept), name) for name in names)
-        notes = tuple(one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED)
-        groups = (grid.Group("", lines),)
-        parts.append(Grid(key=f"claims-{at}", title=title, columns=columns, groups=groups, notes=notes))
+        lines = [Line(_cells(one, results), one.claim.name) for one in group]
+        notes = [one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED]
+        parts.append(grid.plain(f"claims-{at}", title, COLUMNS, lines, notes).only(shown))
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
 
 
@@ -144,7 +117,7 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     between = "over " if claim.best_of else ""
     sources = found.number.sources if found else ()
     digits = found.number.digits if found else 1
-    ends = (signed(end, digits) for end in (interval.low, interval.high)) if interval else ()
+    ends = ", ".join(signed(end, digits) for end in interval or ())
     return (
         one.told(),
         f"{claim.says} ({claim.name})",
@@ -153,7 +126,7 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
         "at least −1" if claim.asks == "no-loss" else "above 0" if claim.towards > 0 else "below 0",
         _paper(one, results),
         replace(found.number, std=None, interval=None, marks="") if found else None,
-        Text(f"[{', '.join(ends)}]", sources) if interval else None,
+        Text(f"[{ends}]", sources) if interval else None,
         None if one.p is None else Text(f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001", sources),
         Text(str(one.seeds), sources) if found else None,
         None if one.spread is None else Number(value=one.spread, digits=digits, sources=sources),
@@ -187,9 +160,9 @@ def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
     table, found = published.read(claim.published.file), list[Source]()
     for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):
         own = table.line(name, results.rows[name].config, results.profile)
-        lines = (line for line in (own, *table.lines) if line and line.value(table.accuracy) == number)
+        lines = (line for line in (own, *table.lines) if line and line.value(line.accuracy) == number)
         line = next(lines, None)
-        found += line.sources(table.accuracy) if line else [Source(published.FOLDER / f"{table.name}.csv")]
+        found += line.sources(line.accuracy) if line else [Source(published.FOLDER / f"{table.name}.csv")]
     return tuple(found)
 
 

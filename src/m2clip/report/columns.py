@@ -30,11 +30,6 @@ Read = Callable[[Row, "TableRows"], Cell]
 Print = Callable[[Line, "TableRows"], Cell]
 
 
-def _of(read: Callable[[Row], Cell]) -> Read:
-    """What is read of a row, whatever table it stands in."""
-    return lambda row, _: read(row)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Column(grid.Column):
     """A column of results; its header may hold `{ucf101}` for a dataset's name.
@@ -92,11 +87,6 @@ def _videos(row: Row, place: "TableRows") -> Number | None:
     return None if count is None else Number(value=count, sources=tuple(row.sources("supervised.videos")))
 
 
-def _step(row: Row, place: "TableRows") -> Number | None:
-    """From the reference, which the table's declaration names."""
-    return place.declared_reference(place.results.step(row, place.reference(row)))
-
-
 def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
     """By the count at full size, from which CLIP's weights are missing that are trained."""
     frozen, tuned = place.results.counted(row, "frozen_total"), place.results.complexity.tunes_clip(row.name)
@@ -106,68 +96,56 @@ def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
 def _zero_shot(dataset: str) -> dict[str, Column]:
     """One set by every protocol: splits, full set, half of the classes, and past the text adapters."""
     draws = "each draw averaged over seeds, then mean ± standard deviation over draws"
-    protocols: tuple[tuple[str, str, str, Callable[[Row], Number | None]], ...] = (
-        ("", "", SPLITS, lambda row: accuracy.zero_shot(row, dataset)),
-        ("_full", " full set", SEEDS, lambda row: row.number("zero_shot", dataset, "full", "top1")),
-        ("_half", " half of the classes", draws, lambda row: accuracy.half(row, dataset)),
+    protocols: tuple[tuple[str, str, str, Read], ...] = (
+        ("", "", SPLITS, lambda row, _: accuracy.zero_shot(row, dataset)),
+        ("_full", " full set", SEEDS, lambda row, _: row.number("zero_shot", dataset, "full", "top1")),
+        ("_half", " half of the classes", draws, lambda row, _: accuracy.half(row, dataset)),
         (
             "_no_text_adapter", " without text adapters", SPLITS,
-            lambda row: accuracy.zero_shot(row, dataset, "no_text_adapter"),
+            lambda row, _: accuracy.zero_shot(row, dataset, "no_text_adapter"),
         ),
     )  # fmt: skip
     return {
         f"{dataset}{ending}": Column(
             f"{dataset}{ending}_top1", f"Zero-shot {{{dataset}}}{told}, top-1, %", endings=SPREAD, how=how,
-            read=_of(read), zero_shot=dataset, measured=True,
+            read=read, zero_shot=dataset, measured=True,
             over_seeds="zero-shot on the full set" if how is SEEDS else "",
         )
         for ending, told, how, read in protocols
     }  # fmt: skip
 
 
-def _less(of: str) -> Read:
+def _less(of: str, row: Row, place: "TableRows") -> Number | None:
     """Our number less the paper's, where data and backbone are the paper's."""
-
-    def read(row: Row, place: "TableRows") -> Number | None:
-        ours = place.results.top1(row, None if of == "top1" else of)
-        line = place.line(row)
-        if not place.published or not line or not ours or not place.is_papers(row, of):
-            return None
-        theirs = line.number(place.published.accuracy if of == "top1" else of)
-        if theirs is None:
-            return None
-        apart = replace(ours, value=ours.value - theirs.value, signed=True)
-        return apart.of((*ours.sources, *theirs.sources))
-
-    return read
+    ours, line = place.results.top1(row, None if of == "top1" else of), place.line(row)
+    if not line or not ours or not place.is_papers(row, of):
+        return None
+    theirs = line.top1 if of == "top1" else line.number(of)
+    if theirs is None:
+        return None
+    apart = replace(ours, value=ours.value - theirs.value, signed=True)
+    return apart.of((*ours.sources, *theirs.sources))
 
 
 def _from_paper() -> Iterator[Column]:
     """Ours less the paper's: supervised, and on each unseen set."""
     how = "top-1 less the paper's number ± the standard deviation over seeds"
     yield Column(
-        "from_paper", "Top-1 less the paper's, points", read=_less("top1"), endings=INTERVAL, how=how,
-        over_seeds="top-1 less the paper's",
+        "from_paper", "Top-1 less the paper's, points", read=partial(_less, "top1"), endings=INTERVAL,
+        how=how, over_seeds="top-1 less the paper's",
     )  # fmt: skip
     how = "the mean over splits less the paper's number"
     for name in UNSEEN:
-        header = f"{{{name}}} less the paper's, points"
-        yield Column(f"{name}_from_paper", header, read=_less(name), endings=INTERVAL, how=how)
+        header, read = f"{{{name}}} less the paper's, points", partial(_less, name)
+        yield Column(f"{name}_from_paper", header, read=read, endings=INTERVAL, how=how)
 
 
-def _correlation(statistic: str) -> Read:
-    def read(row: Row, place: "TableRows") -> Number | None:
-        return place.correlations.number(row, statistic) if place.correlations else None
-
-    return read
+def _correlation(statistic: str, row: Row, place: "TableRows") -> Number | None:
+    return place.correlations.number(row, statistic) if place.correlations else None
 
 
 def _by_verb(dataset: str, verbs: accuracy.Verbs) -> dict[str, Column]:
     """Zero-shot on the labels of one kind of verb, and its step from the reference."""
-
-    def step(row: Row, place: "TableRows") -> Number | None:
-        return place.declared_reference(place.results.step(row, place.reference(row), dataset, verbs))
-
     key, what = f"{dataset}_{verbs}_verbs", f"{{{dataset}}}, {verbs} verbs"
     return {
         key: Column(
@@ -176,7 +154,8 @@ def _by_verb(dataset: str, verbs: accuracy.Verbs) -> dict[str, Column]:
             how="mean over splits of the videos whose verb is of this kind ± over seeds",
         ),
         f"{key}_step": Column(
-            f"{key}_step", f"{what}, step, points", endings=INTERVAL, by_verb=True, read=step,
+            f"{key}_step", f"{what}, step, points", endings=INTERVAL, by_verb=True,
+            read=lambda row, place: place.step(row, dataset, verbs),
             how="less the reference's ± over seeds; interval: paired bootstrap",
         ),
     }  # fmt: skip
@@ -189,9 +168,6 @@ def _published() -> Iterator[Column]:
     def column(key: str, header: str, printed: Print, **given: Any) -> Column:
         return Column(f"published_{key}", f"Published {header}", printed=printed, **given)
 
-    def of_table(read: Callable[[Published, Line], Number | None]) -> Print:
-        return lambda line, place: read(place.published, line) if place.published else None
-
     def tick(key: str) -> Print:
         return lambda line, _: line.text(key, words.get(line.cells.get(key, "")))
 
@@ -201,14 +177,13 @@ def _published() -> Iterator[Column]:
     yield column("pretraining", "pre-training", lambda line, _: line.text("pretraining"), text=True)
     yield column("parameters", "trainable parameters, M", number("tunable_params_m", 0))
     yield column("views", "frames × crops × clips", lambda line, _: line.views())
-    top1 = of_table(lambda found, line: line.number(found.accuracy))
-    yield column("top1", "on {published}, top-1, %", top1)
+    yield column("top1", "on {published}, top-1, %", lambda line, _: line.top1)
     yield column("top5", "top-5, %", number("top5"))
     yield column("gmacs", "GFLOPs a view", number("gflops_per_view", 0))
     yield column("zero_shot", "zero-shot", tick("zero_shot"))
     yield column("tuned_clip", "CLIP finetuned", tick("clip_finetuned"))
     how = "the number less that of the paper's reference line"
-    yield column("step", "on {published}, step, points", of_table(Published.step), how=how)
+    yield column("step", "on {published}, step, points", lambda line, place: place.printed(line), how=how)
     for name in UNSEEN:
         yield column(name, f"{DATASETS[name]}, top-1, %", number(name), endings=SPREAD)
 
@@ -221,7 +196,7 @@ COLUMNS: dict[str, Column] = {
     **{column.key: column for column in _published()},
     "dataset": Column("dataset", "Dataset", text=True, read=_dataset),
     "pretraining": Column("pretraining", "Pre-training", text=True, read=_pretraining),
-    "views": Column("views", "Frames × crops × clips", read=_of(views), measured=True),
+    "views": Column("views", "Frames × crops × clips", read=lambda row, _: views(row), measured=True),
     "top1": Column(
         "top1", "Top-1, %", endings=SPREAD, how=SEEDS, over_seeds="top-1", measured=True,
         read=lambda row, place: place.results.top1(row),
@@ -248,25 +223,24 @@ COLUMNS: dict[str, Column] = {
         "gmacs_view", "GFLOPs (GMACs) a view at full size",
         read=lambda row, place: place.results.counted(row, "gmacs_view"),
     ),
-    **{
-        key: Column(key, tick.header, read=_of(partial(ticks.tick, key=key)))
-        for key, tick in TICKS.items()
-    },
+    **{key: Column(key, tick.header, read=partial(ticks.tick, key)) for key, tick in TICKS.items()},
     "tuned_clip": Column("tuned_clip", "CLIP finetuned", read=_tuned_clip),
-    "site": Column("site", "Site", text=True, read=_of(ticks.site)),
-    "text_layers": Column("text_layers", "Text adapters", read=_of(ticks.text_adapters)),
+    "site": Column("site", "Site", text=True, read=lambda row, _: ticks.site(row)),
+    "text_layers": Column("text_layers", "Text adapters", read=lambda row, _: ticks.text_adapters(row)),
     **_by_verb("ucf101", "trained"),
     **_by_verb("ucf101", "untrained"),
     **_by_verb("hmdb51", "trained"),
     **_by_verb("hmdb51", "untrained"),
     **{
         key: Column(
-            key, found.header, endings=SPREAD, read=_correlation(key), how=found.how, over_seeds="correlation"
+            key, found.header, endings=SPREAD, read=partial(_correlation, key), how=found.how,
+            over_seeds="correlation",
         )
         for key, found in correlation.STATISTICS.items()
     },
     "step": Column(
-        "step", "Step, points", endings=INTERVAL, read=_step, over_seeds="step", measured=True,
+        "step", "Step, points", endings=INTERVAL, over_seeds="step", measured=True,
+        read=lambda row, place: place.step(row),
         how="top-1 less the reference's ± over seeds; interval: paired bootstrap over videos",
     ),
     **{column.key: column for column in _from_paper()},

@@ -35,9 +35,14 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
     lines = [line for line in results.complexity.lines if line.get("row") in groups]
     keys = [key for key in COLUMNS if lines and (key in lines[0] or key == "rows")]
     columns = [Column(key, COLUMNS[key], text=key in ("row", "rows", "method")) for key in keys]
-    cells: list[list[str | None]] = [
-        [_cell(key, line, groups[line["row"]]) for key in keys] for line in lines
-    ]
+    cells = []
+    for line in lines:
+        first, *_ = group = groups[line["row"]]
+        told = {key: f"{int(text):,}" if text.isdigit() else text for key, text in line.items()}
+        told |= {"row": FRAMES.sub("", first.label), "rows": ", ".join(row.name for row in group)}
+        if first.config and not first.config.options.reads_text:
+            told["gmacs_text"] = ""
+        cells.append([told[key] for key in keys])
     note = f"{NOTE} {ON_SSV2}" if any(row.dataset == "ssv2" for row in rows) else NOTE
     notes = (note, f"All counts: {COMPLEXITY}.") if lines else ("Not counted yet.",)
     return grid.plain("complexity-table", "Parameters and multiply-adds at full size", columns, cells, notes)
@@ -49,13 +54,3 @@ def _counted(row: Row) -> str:
         return row.name
     kept = {key: value for key, value in parameters(row.config.options).items() if not key.endswith("lr")}
     return repr((row.config.method, kept))
-
-
-def _cell(key: str, line: dict[str, str], group: Sequence[Row]) -> str | None:
-    if key == "row":
-        return FRAMES.sub("", group[0].label)
-    if key == "rows":
-        return ", ".join(row.name for row in group)
-    if key == "gmacs_text" and group[0].config and not group[0].config.options.reads_text:
-        return None
-    return f"{int(line[key]):,}" if line[key].isdigit() else line[key]

@@ -62,10 +62,15 @@ class Correlations:
         """One of the STATISTICS of a row over seeds."""
         if row.name not in self.maps:
             return None
-        chosen, of = np.ix_(self.class_ids, self.class_ids), STATISTICS[statistic].of
-        whole = (of_run(run) for run in row.measured)
-        found = row.over_seeds((of(off_diagonal(one[chosen])) for one in whole if one is not None), digits=3)
+        found = row.over_seeds(self.of_runs(row.measured, statistic), digits=3)
         return found and found.of(sources((row, self.first)))
+
+    def of_runs(self, runs: Iterable[SeedRun], statistic: str) -> Iterator[float]:
+        """One of the STATISTICS of the chosen labels, of each run that has label features."""
+        chosen = np.ix_(self.class_ids, self.class_ids)
+        for run in runs:
+            if (whole := of_run(run)) is not None:
+                yield STATISTICS[statistic].of(off_diagonal(whole[chosen]))
 
 
 def sources(rows: Iterable[Row]) -> Iterator[Source]:

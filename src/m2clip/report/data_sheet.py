@@ -1,7 +1,5 @@
 """What a data sheet says of a dataset: a few videos for its contact sheet, and one line of facts."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -38,28 +36,19 @@ def facts(dataset: str, manifest: Manifest) -> pd.DataFrame:
     """One line: videos by split, labels, frames, frame rates, sizes, duration, share that is invalid."""
     table = manifest.table
     valid = table[table["status"] == VALID]
-    splits = [(split, len(manifest.rows(split))) for split in _in_order(manifest.splits())]
+    splits = sorted(manifest.splits(), key=lambda split: (split != "train", split != "validation", split))
     pairs = sorted(set(zip(valid["width"], valid["height"], strict=True)))
     sizes = [f"{width}×{height}" for width, height in pairs]
+    rates = dict.fromkeys(f"{rate:g}" for rate in (valid["fps"].min(), valid["fps"].max()))
     line = {
         "dataset": dataset,
         "videos": len(table),
-        "splits": ", ".join(f"{split} {count:,}" for split, count in splits),
+        "splits": ", ".join(f"{split} {len(manifest.rows(split)):,}" for split in splits),
         "labels": len(manifest.labels),
         "frames": f"{valid['frames'].min()} / {valid['frames'].median():g} / {valid['frames'].max()}",
-        "fps": _range(valid["fps"]),
+        "fps": " to ".join(rates),
         "size": sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}",
         "minutes": f"{valid['duration'].sum() / 60:.1f}",
         "invalid_percent": f"{100 * (1 - len(valid) / len(table)):.2f}",
     }
     return pd.DataFrame([line])
-
-
-def _range(values: pd.Series) -> str:
-    low, high = f"{values.min():g}", f"{values.max():g}"
-    return low if low == high else f"{low} to {high}"
-
-
-def _in_order(splits: Sequence[str]) -> list[str]:
-    order = ("train", "validation")
-    return sorted(splits, key=lambda split: (order.index(split) if split in order else len(order), split))

@@ -1,6 +1,6 @@
 """experiments/tables.yaml: which rows a table shows. Read without torch, so that a mistake is found early."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -37,24 +37,13 @@ class Spec:
     group: Literal["paper", "methods", "audit"] = "paper"
 
 
-@dataclass(frozen=True)
-class Declared:
-    """The tables that params.yaml asks for, in its order, and the declared labels of rows."""
-
-    tables: dict[str, Spec]
-    labels: dict[str, str] = field(default_factory=dict)
-
-    def rows(self) -> tuple[str, ...]:
-        """Every row that a table shows, once, in the order of the tables."""
-        return tuple(dict.fromkeys(row for spec in self.tables.values() for row in spec.rows))
+def shown(tables: Mapping[str, Spec]) -> tuple[str, ...]:
+    """Every row that a table shows, once, in the order of the tables."""
+    return tuple(dict.fromkeys(row for spec in tables.values() for row in spec.rows))
 
 
-def read(asked: object, rows: Collection[str]) -> Declared:
-    """The asked tables, each row and column of them known.
-
-    Args:
-        asked: what params.yaml says under `tables`.
-        rows: the rows that are declared.
+def read(asked: object, rows: Collection[str]) -> dict[str, Spec]:
+    """The tables that params.yaml asks for in its order, each row of them declared and each column known.
 
     Raises:
         UserError: naming the key path of a table, row or column that does not exist.
@@ -65,15 +54,11 @@ def read(asked: object, rows: Collection[str]) -> Declared:
     for name in asked:
         _known(f"{PARAMS}: tables", "table", name, tables)
     specs = {name: _spec(name, tables[name] or {}, rows) for name in tables}
-    return Declared({name: specs[name] for name in asked}, experiment.labels())
+    return {name: specs[name] for name in asked}
 
 
 def rows_of(asked: Sequence[str], rows: Collection[str]) -> tuple[str, ...]:
-    """The rows that these tables show, once each.
-
-    Args:
-        asked: names of tables or of their groups; `all` is every row, shown or not.
-        rows: the rows that are declared.
+    """The rows that these tables, or those of these groups, show, once each; `all` is every declared row.
 
     Raises:
         UserError: there is no such table or group, or experiments/tables.yaml has a mistake.
@@ -84,13 +69,13 @@ def rows_of(asked: Sequence[str], rows: Collection[str]) -> tuple[str, ...]:
     groups = {spec.group for spec in specs.values()}
     for name in asked:
         _known(str(TABLES), "table", name, {*specs, *groups, ALL})
-    shown: list[str] = []
+    found: list[str] = []
     for name, spec in specs.items():
         if name in asked or {spec.group} & set(asked) - {PAPER}:
-            shown += spec.rows
+            found += spec.rows
         elif spec.group in asked:  # not the rows of other methods that stand beside the paper's
-            shown += _tables()[name]["rows"]
-    return tuple(dict.fromkeys(shown))
+            found += _tables()[name]["rows"]
+    return tuple(dict.fromkeys(found))
 
 
 def _tables() -> dict[str, Any]:
@@ -101,27 +86,18 @@ def _tables() -> dict[str, Any]:
 
 
 def _spec(name: str, values: object, rows: Collection[str]) -> Spec:
-    path = f"tables.{name}"
-    if isinstance(values, dict):
-        for key in ("title", "rows"):
-            if key not in values:
-                raise UserError(f"{TABLES}: {path}.{key}: is missing")
-    spec = build(Spec, values, path=path, source=str(TABLES))
-    for key, kind, known in (
-        ("rows", "row", rows),
-        ("columns", "column", COLUMNS),
-        ("reference", "row", spec.rows),
-        ("labels", "row", spec.rows),
-    ):
-        for value in getattr(spec, key):
-            _known(f"{TABLES}: {path}.{key}", kind, value, known)
-    if spec.published:
-        _known(f"{TABLES}: {path}.published", "file", spec.published, published.FILES)
-        named = [row for line in published.read(spec.published).lines for row in line.rows]
-    else:
-        named = []
-    more = [*experiment.first_rows(spec.methods), *(row for row in named if row in rows)]
-    return replace(spec, rows=tuple(dict.fromkeys((*spec.rows, *more))))
+    spec = build(Spec, values, path=f"tables.{name}", source=str(TABLES))
+    for key, kind, used, known in (
+        ("rows", "row", spec.rows, rows), ("columns", "column", spec.columns, COLUMNS),
+        ("reference", "row", spec.reference, spec.rows), ("labels", "row", spec.labels, spec.rows),
+        ("published", "file", [spec.published] if spec.published else [], published.FILES),
+    ):  # fmt: skip
+        for value in used:
+            _known(f"{TABLES}: tables.{name}.{key}", kind, value, known)
+    lines = published.read(spec.published).lines if spec.published else ()
+    named = (row for line in lines for row in line.rows if row in rows)
+    more = (*spec.rows, *experiment.first_rows(spec.methods), *named)
+    return replace(spec, rows=tuple(dict.fromkeys(more)))
 
 
 def _known(where: str, kind: str, name: str, known: Collection[str]) -> None:

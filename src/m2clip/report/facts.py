@@ -17,10 +17,18 @@ def sheets(profile: str) -> Path:
     return Path("reports") / profile / "data"
 
 
+def sheet(profile: str, name: str) -> Path:
+    """One of its files, by name.
+
+    `k400`: facts of the dataset. `ucf101_overlap`: its labels that a training set has too. `ucf101_classes`:
+    the label of each of its test videos, and whether the verb is trained on.
+    """
+    return sheets(profile) / f"{name}.csv"
+
+
 def read_facts(profile: str, dataset: str) -> Line | None:
     """The facts of a dataset, or None where no sheet has been drawn."""
-    found = lines(sheets(profile) / f"{dataset}.csv")
-    return found[0] if found else None
+    return next(iter(lines(sheet(profile, dataset))), None)
 
 
 def classes(facts: Line | None) -> int | None:
@@ -29,25 +37,9 @@ def classes(facts: Line | None) -> int | None:
     return int(labels) if labels.isdigit() and int(labels) else None
 
 
-def overlap_file(profile: str, dataset: str) -> Path:
-    """The labels of a dataset that a training set has too."""
-    return sheets(profile) / f"{dataset}_overlap.csv"
-
-
-def read_overlap(profile: str, dataset: str) -> list[Line] | None:
-    """A line for each of those labels, or None where no sheet has been drawn."""
-    path = overlap_file(profile, dataset)
-    return lines(path) if path.exists() else None
-
-
-def classes_file(profile: str, dataset: str) -> Path:
-    """The label of each test video of a zero-shot set, and whether its verb is trained on."""
-    return sheets(profile) / f"{dataset}_classes.csv"
-
-
 def read_classes(profile: str, dataset: str) -> list[Line]:
     """A line for each test video, in the order of the outcomes; none where labels have no verbs."""
-    return lines(classes_file(profile, dataset))
+    return lines(sheet(profile, f"{dataset}_classes"))
 
 
 def training_videos(profile: str, dataset: str) -> int | None:
@@ -71,8 +63,7 @@ class Parameters:
         text = "" if at is None else self.lines[at].get(column, "")
         if at is None or not re.fullmatch(r"\d+(\.\d+)?", text):
             return None
-        source = Source(COMPLEXITY, f"line {at + 2}, {column}")
-        return Number(value=float(text), sources=(source,))
+        return Number(value=float(text), sources=(Source(COMPLEXITY, f"line {at + 2}, {column}"),))
 
     def tunes_clip(self, row: str) -> bool | None:
         """Whether more than a hundredth of CLIP is trained: those weights are not among the frozen."""

@@ -1,10 +1,12 @@
-"""The one table of a report: columns, and lines of cells in groups. Templates render it, `csv_text` too."""
+"""The one table of a report: columns, and lines of cells in blocks. Templates render it, `csv_text` too."""
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Self
 
 from m2clip.report.numbers import MARKS, MISSING, NOT_RUN, Number, Source, Text
 
@@ -28,24 +30,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """Cells of a row; its name and how many seeds it has, both missing of what was not run here."""
+    """Cells of a row; its name and how many seeds it has, both missing of what was not run here.
+
+    block: the heading under which it stands with the lines beside it that have the same, sorted among them.
+    """
 
     cells: tuple[Cell, ...]
     name: str = ""
     seeds: int | None = None
+    block: str = ""
 
     @property
     def label(self) -> str:
         """What stands in its first cell."""
         return shown(self.cells[0])
-
-
-@dataclass(frozen=True)
-class Group:
-    """Lines under one heading, sorted among themselves; a table without blocks has one without a heading."""
-
-    heading: str
-    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,20 +53,18 @@ class Grid:
     key: str
     title: str
     columns: tuple[Column, ...]
-    groups: tuple[Group, ...]
+    lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
 
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """Of all groups."""
-        return tuple(line for group in self.groups for line in group.lines)
+    def blocks(self) -> list[tuple[str, list[Line]]]:
+        """The headings, each with the lines below it; of a table without blocks one empty heading."""
+        return [(heading, list(lines)) for heading, lines in groupby(self.lines, lambda line: line.block)]
 
-    def cell(self, name: str, key: str) -> Cell:
-        """Of the row of that name under the column of that key; None where there is no such row or column."""
-        found = (line.cells for line in self.lines if line.name == name)
-        at = next((at for at, column in enumerate(self.columns) if column.key == key), None)
-        cells = next(found, None)
-        return None if cells is None or at is None else cells[at]
+    def only(self, keys: Collection[str]) -> Self:
+        """With the columns of these keys alone."""
+        kept = [at for at, column in enumerate(self.columns) if column.key in keys]
+        lines = tuple(replace(line, cells=tuple(line.cells[at] for at in kept)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[at] for at in kept), lines=lines)
 
     def cells(self) -> Iterator[tuple[Line, Column, Cell]]:
         """Every cell that is there, line by line."""
@@ -89,12 +85,12 @@ def plain(
     key: str,
     title: str,
     columns: Sequence[Column],
-    lines: Sequence[Sequence[Cell]],
+    lines: Iterable[Line | Sequence[Cell]],
     notes: Sequence[str] = (),
 ) -> Grid:
-    """A table in one group."""
-    group = Group("", tuple(Line(tuple(line)) for line in lines))
-    return Grid(key=key, title=title, columns=tuple(columns), groups=(group,), notes=tuple(notes))
+    """A table of lines, or of the cells of lines that have no name."""
+    made = tuple(line if isinstance(line, Line) else Line(tuple(line)) for line in lines)
+    return Grid(key=key, title=title, columns=tuple(columns), lines=made, notes=tuple(notes))
 
 
 def shown(cell: Cell) -> str:
@@ -130,17 +126,16 @@ def order(cell: Cell, text: bool = False) -> float | str | None:
 
 def csv_text(grid: Grid) -> str:
     """For programs: a column for each number and one for each of its spreads; what is missing is empty."""
-    blocks = any(group.heading for group in grid.groups)
+    blocks = any(line.block for line in grid.lines)
     keys = [column.key + ending for column in grid.columns for ending in column.endings]
     lines = []
-    for group in grid.groups:
-        for line in group.lines:
-            fields: list[object] = [line.name, line.seeds, *([group.heading] if blocks else [])]
-            for column, cell in zip(grid.columns, line.cells, strict=True):
-                told = cell.fields() if isinstance(cell, Number | Text) else {"": cell or ""}
-                told = {} if is_missing(cell) else told
-                fields += [told.get(ending, "") for ending in column.endings]
-            lines.append(fields)
+    for line in grid.lines:
+        fields: list[object] = [line.name, line.seeds, *([line.block] if blocks else [])]
+        for column, cell in zip(grid.columns, line.cells, strict=True):
+            told = cell.fields() if isinstance(cell, Number | Text) else {"": cell or ""}
+            told = {} if is_missing(cell) else told
+            fields += [told.get(ending, "") for ending in column.endings]
+        lines.append(fields)
     return comma_separated(["row", "seeds", *(["block"] if blocks else []), *keys], lines)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from m2clip.files import read_mapping
 from m2clip.parsing import build
 from m2clip.profiles import world_of
-from m2clip.report import facts, grid
+from m2clip.report import accuracy, facts, grid
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.numbers import MARGIN, Number, Source, Text
 from m2clip.report.results import Results
@@ -20,6 +20,14 @@ from m2clip.runs import LogLine
 LEVELS = Path("experiments/levels.yaml")
 TENTH = 0.1
 Measured = tuple[float, str]  # a value and the words for it
+
+
+WORDS = {
+    "top1": "{row}: top-1, %", "top5": "{row}: top-5, %", "gain": "{row}: points over {than}",
+    "from_chance": "{row}: standard errors from chance", "apart": "{row} and {than}: standard errors apart",
+    "videos": "test videos", "untrained": "labels whose verb is never trained on, %",
+    "highest": "Every trained row: top-1, %", "above_chance": "Every trained row: points above chance",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +45,13 @@ class Level:
 
     def asks(self, results: Results) -> str:
         """`CLIP zero-shot on Synth-K400: top-1 in percent, from 60`."""
-        labels = {name: row.label for name, row in results.rows.items()}
-        row, other = (labels.get(name, name) for name in (self.row, self.than))
-        what = {
-            "top1": f"{row}: top-1, %", "top5": f"{row}: top-5, %", "gain": f"{row}: points over {other}",
-            "from_chance": f"{row}: standard errors from chance",
-            "apart": f"{row} and {other}: standard errors apart", "videos": "test videos",
-            "untrained": "labels whose verb is never trained on, %", "highest": "Every trained row: top-1, %",
-            "above_chance": "Every trained row: points above chance",
-        }[self.measure]  # fmt: skip
-        ends = [
-            f"{word} {end:,g}" for word, end in (("from", self.least), ("to", self.most)) if end is not None
-        ]
-        return (
-            f"{results.names.dataset(self.set)}, {what} {' '.join(ends)}" if self.set else f"{what} {ends[0]}"
+        row, than = (
+            found.label if (found := results.rows.get(name)) else name for name in (self.row, self.than)
         )
+        ends = (("from", self.least), ("to", self.most))
+        told = " ".join(f"{word} {end:,g}" for word, end in ends if end is not None)
+        before = f"{results.names.dataset(self.set)}, " if self.set else ""
+        return f"{before}{WORDS[self.measure].format(row=row, than=than)} {told}"
 
     def is_met(self, value: float) -> bool:
         """Whether a value lies within."""
@@ -68,14 +68,13 @@ def read(world: str) -> list[Level]:
 
 def informative(results: Results, rows: Sequence[Row]) -> Grid:
     """Every level of a set that the profile generates, beside what its rows measured."""
-    lines: list[tuple[str, str | None, str | None]] = []
     world = next((world_of(counts) for counts in results.profile.synthetic.values()), "")
+    lines = []
     for level in read(world):
-        if level.set and level.set not in results.names.synthetic:
-            continue
-        found = _measure(level, results, rows)
-        met = found and ("met" if level.is_met(found[0]) else "not met")
-        lines.append((level.asks(results), found and found[1], met))
+        if not level.set or level.set in results.names.synthetic:
+            value, words = _measure(level, results, rows) or (None, None)
+            met = None if value is None else "met" if level.is_met(value) else "not met"
+            lines.append((level.asks(results), words, met))
     columns = [Column(key, key.capitalize(), text=True) for key in ("level", "measured", "met")]
     title = "Is the synthetic world informative: the levels that it was made to reach"
     return grid.plain("informative", title, columns, lines)
@@ -83,28 +82,35 @@ def informative(results: Results, rows: Sequence[Row]) -> Grid:
 
 def _measure(level: Level, results: Results, rows: Sequence[Row]) -> Measured | None:
     """What was measured; None where a run is missing."""
-    row, other = results.rows.get(level.row), results.rows.get(level.than)
-    if level.measure in ("highest", "above_chance"):
-        return _extreme(level.measure, results, [row for row in rows if row.trained])
-    if level.measure == "untrained":
-        return _untrained(results, level.set)
-    if level.measure == "videos":
-        under = ("supervised",) if row and row.dataset == level.set else ("zero_shot", level.set)
-        videos = row and row.same(lambda run: get_path(run.metrics, *under, "videos"))
-        return (videos, f"{videos:,}") if videos else None
-    if level.measure == "apart":
-        return _apart(row, other)
-    number = row.number("supervised", "top5" if level.measure == "top5" else "top1") if row else None
-    if number is None or level.measure in ("top1", "top5"):
-        return (number.value, f"{number.value:.1f} %") if number else None
-    if level.measure == "gain":
-        theirs = other.number("supervised", "top1") if other else None
-        return (number.value - theirs.value, f"{number.value - theirs.value:.1f} points") if theirs else None
-    return _from_chance(results, row, number.value)
+    row, than = results.rows.get(level.row), results.rows.get(level.than)
+    match level.measure:
+        case "highest" | "above_chance":
+            return _extreme(level.measure, results, [row for row in rows if row.trained])
+        case "untrained":
+            lines = facts.read_classes(results.profile.name, level.set)
+            labels = {line["label"]: line["verb_trained"] == "no" for line in lines}
+            share = 100 * sum(labels.values()) / max(1, len(labels))
+            return (share, f"{share:.0f} % of {len(labels)}") if labels else None
+        case "videos":
+            under = ("supervised",) if row and row.dataset == level.set else ("zero_shot", level.set)
+            videos = row and row.same(lambda run: get_path(run.metrics, *under, "videos"))
+            return (videos, f"{videos:,}") if videos else None
+        case "apart":
+            return _apart(row, than)
+    top = "top5" if level.measure == "top5" else "top1"
+    ours, theirs = (one and one.number("supervised", top) for one in (row, than))
+    match level.measure:
+        case "from_chance":
+            return _from_chance(results, row, ours.value) if row and ours else None
+        case "gain":
+            gain = ours.value - theirs.value if ours and theirs else None
+            return None if gain is None else (gain, f"{gain:.1f} points")
+    return (ours.value, f"{ours.value:.1f} %") if ours else None
 
 
 def _extreme(measure: str, results: Results, trained: Sequence[Row]) -> Measured | None:
     """The largest top-1 of the rows, or the fewest points above chance; None unless all are there."""
+    pick, word = (max, "most") if measure == "highest" else (min, "least")
     found = []
     for row in trained:
         top1, chance = row.number("supervised", "top1"), results.chance(row.dataset)
@@ -114,20 +120,13 @@ def _extreme(measure: str, results: Results, trained: Sequence[Row]) -> Measured
         found.append((top1.value - less, results.title(row)))
     if not found:
         return None
-    value, title = max(found) if measure == "highest" else min(found)
-    return value, f"at {'most' if measure == 'highest' else 'least'} {value:.1f}: {title}"
+    value, title = pick(found)
+    return value, f"at {word} {value:.1f}: {title}"
 
 
-def _untrained(results: Results, dataset: str) -> Measured | None:
-    lines = facts.read_classes(results.profile.name, dataset)
-    labels = {line["label"]: line["verb_trained"] for line in lines}
-    share = 100 * sum(told == "no" for told in labels.values()) / len(labels) if labels else None
-    return None if share is None else (share, f"{share:.0f} % of {len(labels)}")
-
-
-def _from_chance(results: Results, row: Row | None, top1: float) -> Measured | None:
-    guessed = results.chance(row.dataset) if row else None
-    videos = row and row.same(lambda run: get_path(run.metrics, "supervised", "videos"))
+def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
+    guessed = results.chance(row.dataset)
+    videos = row.same(lambda run: get_path(run.metrics, "supervised", "videos"))
     if guessed is None or not videos:
         return None
     error = math.sqrt(guessed.value * (100 - guessed.value) / videos)
@@ -137,12 +136,14 @@ def _from_chance(results: Results, row: Row | None, top1: float) -> Measured | N
     return abs(distance), told
 
 
-def _apart(row: Row | None, other: Row | None) -> Measured | None:
+def _apart(row: Row | None, than: Row | None) -> Measured | None:
     """By the same videos, paired."""
-    first, second = (one.hits() if one else None for one in (row, other))
-    if first is None or second is None:
+    if row is None or than is None or row.dataset is None:
         return None
-    gaps = [100 * (one - theirs) for one, theirs in zip(first, second, strict=True)]
+    found = accuracy.outcomes([(row, 1.0), (than, -1.0)], row.dataset)
+    if found is None:
+        return None
+    gaps = found.hits.mean(axis=0).tolist()
     gap, error = fmean(gaps), math.sqrt(variance(gaps) / len(gaps))
     return (abs(gap) / error if error else math.inf if gap else 0.0), f"{gap:+.1f} ± {error:.1f} points"
 
@@ -202,18 +203,12 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
             found, sources = ending(run.history), (Source(run.key.history, "loss", run.key),)
             numbers: tuple[Cell, ...] = (None, None, None)
             if found:
-                last, before = (
-                    Number(value=loss, digits=3, sources=sources) for loss in (found.last, found.before)
-                )
-                numbers = (last, before, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
+                both = (Number(value=loss, digits=3, sources=sources) for loss in (found.last, found.before))
+                numbers = (*both, Text(f"{found.change:+.3f} ± {found.noise:.3f}", sources))
             verdict = _unlearned(run, row, results) or (found.verdict if found else None)
-            lines.append(
-                grid.Line((results.title(row), Text(str(run.key.seed)), *numbers, verdict), row.name)
-            )
-    return Grid(
-        key="converged", title="How the loss ends", columns=COLUMNS,
-        groups=(grid.Group("", tuple(lines)),), notes=(CONVERGED,),
-    )  # fmt: skip
+            cells = (results.title(row), Text(str(run.key.seed)), *numbers, verdict)
+            lines.append(grid.Line(cells, row.name))
+    return grid.plain("converged", "How the loss ends", COLUMNS, lines, [CONVERGED])
 
 
 def _unlearned(run: SeedRun, row: Row, results: Results) -> str:

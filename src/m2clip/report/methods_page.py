@@ -21,18 +21,17 @@ COMPONENTS = Path("reports/complexity_components.csv")
 ARCHITECTURES = Path("reports/complexity_architectures.csv")
 COUNTED = ("trainable_total", "gmacs_view", "gmacs_text")
 TITLE = re.compile(r"(?P<name>[^:(]+?) \((?P<paper>[^)]*)\)")
-COLUMNS = (
-    Column("method", "Method", text=True),
-    Column("paper", "Paper", text=True),
-    Column("parameters", "Trainable parameters, M"),
-    Column("gmacs", "GMACs a view"),
-    Column("gmacs_text", "GMACs of 400 labels"),
-    Column("predicts", "Predicts by", text=True),
-    Column("zero_shot", "Zero-shot"),
-    Column("lengths", "Other number of frames in testing"),
-    Column("templates", "Other sentences in testing"),
-    Column("soft", "Smoothed and mixed labels"),
-)
+HEADERS = {
+    "method": "Method", "paper": "Paper", "parameters": "Trainable parameters, M", "gmacs": "GMACs a view",
+    "gmacs_text": "GMACs of 400 labels", "predicts": "Predicts by", "zero_shot": "Zero-shot",
+    "lengths": "Other number of frames in testing", "templates": "Other sentences in testing",
+    "soft": "Smoothed and mixed labels",
+}  # fmt: skip
+OTHERS = {
+    "architecture": "Architecture", "frames": "Frames", "parameters": "Parameters, M",
+    "parameters_published": "as published", "gmacs": "GMACs a view", "gmacs_published": "as published",
+}  # fmt: skip
+WORDS = ("method", "paper", "predicts", "architecture")  # columns of words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +60,13 @@ def described() -> Iterator[Described]:
     for name in options.known():
         module = ast.parse((SOURCES / f"{name}.py").read_text(encoding="utf-8"))
         text, own = ast.get_docstring(module) or "", options.class_of(name)
-        found = TITLE.match(text)
-        groups = (
-            node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name == "groups"
-        )
+        title, paper = found.groups() if (found := TITLE.match(text)) else (name, "")
+        functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
+        trains = next((ast.get_docstring(node) or "" for node in functions if node.name == "groups"), "")
         rows = tuple(row for row, made in experiment.declared().items() if made.file.stem == name)
         yield Described(
-            name=name, title=found["name"] if found else name, paper=found["paper"] if found else "",
-            text=text, trains=next((ast.get_docstring(node) or "" for node in groups), ""), options=own(),
-            settings=tuple(_settings(own)),
-            rows=rows, parts=tuple(_parts(components, next(iter(rows), ""))),
+            name=name, title=title, paper=paper, text=text, trains=trains, options=own(), rows=rows,
+            settings=tuple(_settings(own)), parts=tuple(_parts(components, next(iter(rows), ""))),
         )  # fmt: skip
 
 
@@ -93,57 +89,36 @@ def _settings(own: type[Options]) -> Iterator[tuple[str, str, str]]:
             yield name, "see params.yaml" if is_dataclass(value) else repr(value), comment
 
 
+def _columns(headers: dict[str, str]) -> list[Column]:
+    return [Column(key, header, text=key in WORDS) for key, header in headers.items()]
+
+
 def overview(methods: list[Described]) -> Grid:
     """What each costs at full size and what it can do, as its options stand by default."""
     counts = facts.read_parameters()
-    lines: list[list[Cell]] = []
+    lines: list[tuple[Cell, ...]] = []
     for one in methods:
-        row = next(iter(one.rows), "")
-        trained, view, texts = (counts.number(row, FRAMES, key) for key in COUNTED)
-        parameters = trained and replace(trained, value=trained.value / 1e6, digits=2)
-        has = one.options
-        heads = [
-            word for word, there in (("texts", has.reads_text), ("a classifier", "vc" in has.heads)) if there
-        ]
+        trained, view, texts = (counts.number(next(iter(one.rows), ""), FRAMES, key) for key in COUNTED)
+        parameters, has = trained and replace(trained, value=trained.value / 1e6, digits=2), one.options
+        heads = {"texts": has.reads_text, "a classifier": "vc" in has.heads}
+        predicts = " and ".join(word for word, there in heads.items() if there)
         sentences = not has.learned_words if has.reads_text else None
         able = (has.zero_shot, not has.one_length, sentences, has.soft_targets)
-        lines.append(
-            [
-                one.title,
-                one.paper,
-                parameters,
-                view,
-                texts if has.reads_text else None,
-                " and ".join(heads),
-                *(None if yes is None else YES if yes else NO for yes in able),
-            ]
-        )
-    return grid.plain("methods", "All methods", COLUMNS, lines)
+        ticks = (None if yes is None else YES if yes else NO for yes in able)
+        texts = texts if has.reads_text else None
+        lines.append((one.title, one.paper, parameters, view, texts, predicts, *ticks))
+    return grid.plain("methods", "All methods", _columns(HEADERS), lines)
 
 
 def architectures() -> Grid:
     """Published lines that adapt no CLIP: counts of torchvision's very same architecture, and the printed."""
-    columns = (
-        Column("architecture", "Architecture", text=True),
-        Column("frames", "Frames"),
-        Column("parameters", "Parameters, M"),
-        Column("parameters_published", "as published"),
-        Column("gmacs", "GMACs a view"),
-        Column("gmacs_published", "as published"),
-    )
-    printed = {line["method"]: line for line in facts.lines(PUBLISHED)}
-    lines: list[list[Cell]] = [
-        [
-            one["architecture"],
-            one["frames"],
-            f"{int(one['trainable_total']) / 1e6:.1f}",
-            printed[one["architecture"]]["tunable_params_m"],
-            f"{float(one['gmacs_view']):.1f}",
-            printed[one["architecture"]]["gflops_per_view"],
-        ]
-        for one in facts.lines(ARCHITECTURES)
-    ]
-    return grid.plain("architectures", "Architectures that adapt no CLIP", columns, lines)
+    printed, lines = {line["method"]: line for line in facts.lines(PUBLISHED)}, []
+    for one in facts.lines(ARCHITECTURES):
+        theirs = printed[name := one["architecture"]]
+        parameters, gmacs = f"{int(one['trainable_total']) / 1e6:.1f}", f"{float(one['gmacs_view']):.1f}"
+        published = theirs["tunable_params_m"], theirs["gflops_per_view"]
+        lines.append((name, one["frames"], parameters, published[0], gmacs, published[1]))
+    return grid.plain("architectures", "Architectures that adapt no CLIP", _columns(OTHERS), lines)
 
 
 def page() -> str:

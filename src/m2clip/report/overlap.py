@@ -1,6 +1,6 @@
 """Labels of a zero-shot set that a training set has too, which are therefore not unseen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from m2clip.report import facts
 from m2clip.report.results import Results
@@ -12,25 +12,17 @@ HOW = (
 )
 
 
-def counts(dataset: str, trained_on: Collection[str], results: Results) -> dict[str, int] | None:
-    """How many labels of a set each training set has too, by training set; None where no sheet tells."""
-    lines = facts.read_overlap(results.profile.name, dataset)
-    if lines is None or facts.classes(results.sheets.get(dataset)) is None:
-        return None
-    return {
-        other: len({line["label"] for line in lines if line["training_set"] == other}) for other in trained_on
-    }
-
-
-def told(dataset: str, trained_on: Collection[str], results: Results) -> str:
+def told(dataset: str, trained_on: Sequence[str], results: Results) -> str:
     """`Of the 101 labels of UCF101, 12 are among those of K400, 0 of SSv2`; nothing where no sheet tells."""
-    found = counts(dataset, trained_on, results)
-    if not found:
+    sheet = facts.sheet(results.profile.name, f"{dataset}_overlap")
+    labels = facts.classes(results.sheets.get(dataset))
+    if labels is None or not sheet.exists() or not trained_on:
         return ""
-    name, labels = results.names.dataset, facts.classes(results.sheets.get(dataset))
-    (first, count), *others = found.items()
-    rest = "".join(f", {number} of {name(other)}" for other, number in others)
-    text = f"Of the {labels} labels of {name(dataset)}, {count} are among those of {name(first)}{rest}"
+    shared = {(line["training_set"], line["label"]) for line in facts.lines(sheet)}
+    name, counts = results.names.dataset, [sum(one == other for one, _ in shared) for other in trained_on]
+    text = f"Of the {labels} labels of {name(dataset)}, {counts[0]} are among those of {name(trained_on[0])}"
+    for other, count in zip(trained_on[1:], counts[1:], strict=True):
+        text += f", {count} of {name(other)}"
     return f"{text}; {verbs}" if (verbs := _verbs(dataset, results)) else text
 
 

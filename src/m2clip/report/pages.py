@@ -4,21 +4,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from m2clip.experiment import MAIN
-from m2clip.report import facts, grid, overlap, protocols, published
+from m2clip.report import declared, facts, grid, history, overlap, published
 from m2clip.report.columns import views
-from m2clip.report.grid import Column, Grid
+from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.names import DATASETS
 from m2clip.report.numbers import MISSING
 from m2clip.report.parts import Part, Picture, Points, Section
 from m2clip.report.provenance import Behind, Made
 from m2clip.report.results import Results
 from m2clip.report.row import Row, get_path, is_number
-
-if TYPE_CHECKING:
-    from m2clip.report.figures.all_figures import Figure
+from m2clip.runs import RunKey
 
 KINDS = ("objects", "still verbs", "motion verbs", "backgrounds")  # of the words in the backbone's card
 SYNTHETIC = (
@@ -78,29 +76,31 @@ class Page:
 
 
 def introduction(
-    results: Results, card: Mapping[str, Any] | None, made: Mapping[Any, Made] | None = None
+    results: Results, card: Mapping[str, Any] | None, made: Mapping[RunKey, Made] | None = None
 ) -> tuple[str, ...]:
     """What the numbers are of: data, backbone and what it names before any training, by its card."""
-    used = datasets(results)
-    names = ", ".join(map(results.names.dataset, used))
-    config = next((row.config for row in shown_rows(results) if row.config), None)
+    used, rows, named = datasets(results), shown_rows(results), results.names.dataset
+    config = next((row.config for row in rows if row.config), None)
     told = get_path(card, "zero_shot") or {}
     known = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
     stills = f" Zero-shot on stills it was not trained on, it names {known}." if known else ""
-    others = ", ".join(results.names.dataset(name) for name in used if not results.is_papers(name))
-    texts = [
-        f"Data: {names}. Backbone: {config.backbone.name if config else 'unknown'}.{stills}",
-        f"The labels of {others} are not the published ones, or were not held to them when the set was "
-        "prepared: no number of the paper is set beside what was measured there." if others else "",
-        f"{counted(results)}{_origins(results, made or {})} A value that is not there is shown as {MISSING}.",
-    ]  # fmt: skip
-    return tuple(filter(None, texts))
+    backbone = config.backbone.name if config else "unknown"
+    texts = [f"Data: {', '.join(map(named, used))}. Backbone: {backbone}.{stills}"]
+    if others := ", ".join(named(name) for name in used if not results.is_papers(name)):
+        texts.append(
+            f"The labels of {others} are not the published ones, or were not held to them when the set was "
+            "prepared: no number of the paper is set beside what was measured there."
+        )
+    runs = [made[run.key] for row in rows for run in row.measured if made]
+    here, missing = sum(run.here for run in runs), f"A value that is not there is shown as {MISSING}."
+    rendered = f"{here} were trained on the machine that rendered this page"
+    origins = f" {rendered}, {len(runs) - here} came with the clone." if runs else ""
+    return (*texts, f"{counted(results)}{origins} {missing}")
 
 
 def shown_rows(results: Results) -> list[Row]:
     """Every row that a table shows, once, in the order of the tables."""
-    names = dict.fromkeys(row for spec in results.tables.values() for row in spec.rows)
-    return [results.rows[name] for name in names]
+    return [results.rows[name] for name in declared.shown(results.tables)]
 
 
 def datasets(results: Results) -> list[str]:
@@ -115,16 +115,6 @@ def counted(results: Results) -> str:
     """How many of the shown rows' runs there are."""
     rows = shown_rows(results)
     return f"{sum(len(row.measured) for row in rows)} of {sum(len(row.runs) for row in rows)} runs are here."
-
-
-def _origins(results: Results, made: Mapping[Any, Made]) -> str:
-    """How many were trained where the page is rendered, and how many came with the clone."""
-    runs = [made[run.key] for row in shown_rows(results) for run in row.measured if run.key in made]
-    here = sum(run.here for run in runs)
-    return (
-        f" {here} were trained on the machine that rendered this page, {len(runs) - here} came with the "
-        "clone." if runs else ""
-    )  # fmt: skip
 
 
 def opening(tables: Sequence[Section], found: Sequence[Part]) -> Iterator[Section]:
@@ -143,18 +133,13 @@ def _slug(words: str) -> str:
     return re.sub(r"\W+", "-", words.casefold()).strip("-")
 
 
-def of_tables(results: Results, tables: Sequence[Grid], figures: Sequence["Figure"]) -> Iterator[Section]:
+def of_tables(tables: Sequence[Grid], figures: Sequence[Picture]) -> Iterator[Section]:
     """A section for each table, with its figures below it and what the paper prints of them."""
     for table in tables:
-        parts: list[Part] = [table]
-        for figure in (one for one in figures if one.table == table.key):
-            if figure.caption is None:
-                parts.append(f"The figure {figure.name} {figure.why}.")
-                continue
-            file = Path("figures") / f"{figure.name}.png"
-            parts.append(Picture(file=file, alt=figure.alt, caption=figure.caption, wide=figure.wide))
+        own = (one for one in figures if one.table == table.key)
+        parts = [table, *(f"The figure {one.name} {one.why}." if one.why else one for one in own)]
         parts += [part for part in (_printed(table.key), UNPRINTED.get(table.key)) if part]
-        parts += [protocols.table()] if table.key == "table3" else []
+        parts += [published.protocols()] if table.key == "table3" else []
         files = tuple(Path("tables") / f"{table.key}.{ending}" for ending in ("md", "csv", "tex"))
         menu = next((title for start, title in MENU.items() if table.key.startswith(start)), "More tables")
         yield Section(key=f"of-{table.key}", title=table.title, parts=tuple(parts), files=files, menu=menu)
@@ -174,16 +159,14 @@ def _printed(key: str) -> Grid | None:
     out = ("SSv2, top-1, %",) if key == "fig1" else ("Frames", "Tunable parameters, M")
     methods = [name for name in unseen if name in k400] if key == "fig1" else ["ST-Adapter", published.OURS]
     columns = {header: of for header, of in wanted.items() if header not in out}
-    lines = [
-        [
-            name,
-            *(own[name].number(of, digits) if name in own else None for own, of, digits in columns.values()),
-        ]
-        for name in methods
-    ]
+    lines = [[name, *(_cell(name, *of) for of in columns.values())] for name in methods]
     heads = [Column("method", "Method", text=True), *(Column(_slug(header), header) for header in columns)]
     title = "From the paper's Tables 1-3, not read off the figure"
     return grid.plain(f"{key}-values", title, heads, lines, [FIRST_LINES])
+
+
+def _cell(name: str, lines: Mapping[str, published.Line], key: str, digits: int) -> Cell:
+    return lines[name].number(key, digits) if name in lines else None
 
 
 RECIPES = {  # headers of what ran, and whether they are of words
@@ -192,61 +175,48 @@ RECIPES = {  # headers of what ran, and whether they are of words
 }  # fmt: skip
 
 
-def ran(results: Results, made: Mapping[Any, Made], converged: Grid) -> Section:
+def ran(results: Results, made: Mapping[RunKey, Made], converged: Grid) -> Section:
     """Every row: what it was trained with, for how long, of which commit, and how its loss ended."""
-    lines = [
-        (
-            row.label, results.names.dataset(row.dataset) if row.dataset else None,
-            ", ".join(str(run.key.seed) for run in row.measured), *_recipe(row), views(row),
-            ", ".join(_minutes(get_path(run.provenance, "seconds")) for run in row.measured),
-            ", ".join(dict.fromkeys(_commit(run.provenance) for run in row.measured)),
-            ", ".join(dict.fromkeys(ORIGIN[made[run.key].here] for run in row.measured)),
-        )
-        for row in shown_rows(results)
-    ]  # fmt: skip
+    rows = shown_rows(results)
     columns = [Column(_slug(header), header, text) for header, text in RECIPES.items()]
+    lines = [_recipe(row, results, [made[run.key] for run in row.measured]) for row in rows]
     recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
-    changed = any(get_path(run.provenance, "dirty") for row in shown_rows(results) for run in row.measured)
+    changed = any(get_path(run.provenance, "dirty") for row in rows for run in row.measured)
     notes = ((CHANGED,) if changed else ()) + tuple(_apart(results, made))
-    parts = (recipes, Points(notes), converged)
-    return Section(key="ran", title="What ran", menu=RUNS, parts=parts)
+    return Section(key="ran", title="What ran", menu=RUNS, parts=(recipes, Points(notes), converged))
 
 
-def _apart(results: Results, made: Mapping[Any, Made]) -> Iterator[str]:
+def _recipe(row: Row, results: Results, runs: Sequence[Made]) -> list[Cell]:
+    """What a row was trained with; nothing but the temperature where nothing is trained."""
+    steps, batch, lr, temperature = ["0" if row.config else MISSING, *[MISSING] * 3]
+    if row.config:
+        train, tau = row.config.train, row.config.backbone.temperature
+        temperature = "CLIP's" if tau is None else f"{tau:g}"
+        if train.steps:
+            steps, batch, lr = f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"
+    seconds = (run.trained.get("seconds") for run in runs)
+    commits = (history.short(run.commits[0]) or MISSING for run in runs)
+    return [
+        row.label, results.names.dataset(row.dataset) if row.dataset else None,
+        ", ".join(str(run.key.seed) for run in runs), steps, batch, lr, temperature, views(row),
+        ", ".join(f"{one / 60:.1f}" if is_number(one) else MISSING for one in seconds),
+        ", ".join(dict.fromkeys(commits)), ", ".join(dict.fromkeys(ORIGIN[run.here] for run in runs)),
+    ]  # fmt: skip
+
+
+def _apart(results: Results, made: Mapping[RunKey, Made]) -> Iterator[str]:
     """What is not as declared, and the machines; only what there is."""
     rows = shown_rows(results)
     runs = [run for row in rows for run in row.measured]
     dropped = sorted({path for run in runs for path in get_path(run.provenance, "dropped_videos") or []})
+    stale = "Made with another config than the declared one, so left out"
     found = {
         "Not run yet": [str(run.key) for row in rows for run in row.runs if not run.metrics],
-        "Made with another config than the declared one, so left out": [
-            str(key) for row in rows for key in row.stale
-        ],
+        stale: [str(key) for row in rows for key in row.stale],
         f"Left out of training as unreadable, {len(dropped)} in all": dropped[:1],
         "Machine": list(dict.fromkeys(made[run.key].machine for run in runs)),
     }
     yield from (f"{name}: {'; '.join(values)}." for name, values in found.items() if values)
-
-
-def _recipe(row: Row) -> list[str]:
-    """Steps, batch, learning rate and temperature of a row; nothing but the last where nothing is trained."""
-    if row.config is None:
-        return [MISSING] * 4
-    train, tau = row.config.train, row.config.backbone.temperature
-    numbers = (
-        [f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"] if train.steps else ["0", MISSING, MISSING]
-    )
-    return [*numbers, "CLIP's" if tau is None else f"{tau:g}"]
-
-
-def _minutes(seconds: Any) -> str:
-    return f"{seconds / 60:.1f}" if is_number(seconds) else MISSING
-
-
-def _commit(provenance: Mapping[str, Any] | None) -> str:
-    commit = get_path(provenance, "commit")
-    changed = " with changes" if get_path(provenance, "dirty") else ""
-    return f"{commit[:12]}{changed}" if isinstance(commit, str) else MISSING
 
 
 def data(results: Results, more: Sequence[Part] = ()) -> Section:
@@ -266,5 +236,5 @@ def data(results: Results, more: Sequence[Part] = ()) -> Section:
             called = results.names.dataset(name)
             alt = f"Contact sheet of {called}: six frames of some videos, one video a line under its label."
             parts.append(Picture(file=Path("data") / f"{name}.png", alt=alt, caption=called, drawn=False))
-    files = [facts.overlap_file(profile, name).relative_to(facts.sheets(profile).parent) for name in shared]
-    return Section(key="data", title="Data", parts=tuple(parts), menu=RUNS, files=tuple(files))
+    files = tuple(Path("data") / f"{name}_overlap.csv" for name in shared)
+    return Section(key="data", title="Data", parts=tuple(parts), menu=RUNS, files=files)

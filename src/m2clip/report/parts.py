@@ -8,28 +8,25 @@ from m2clip.report.grid import Grid
 
 @dataclass(frozen=True)
 class Points:
-    """A list, a line for each text."""
+    """A list, a line for each text, under a title where it has one."""
 
     texts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The title of what follows, within a section."""
-
-    text: str
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
     """A PNG of the report's folder with its caption; beside it may lie its PDF and a dark version.
 
-    alt: what it shows, for who does not see it. drawn: not a photograph. wide: across the page.
+    alt: what it shows, for who does not see it. table: below which it stands. why: there is no picture.
+    drawn: not a photograph. wide: across the page.
     """
 
     file: Path
-    alt: str
-    caption: str
+    alt: str = ""
+    caption: str = ""
+    table: str = ""
+    why: str = ""
     drawn: bool = True
     wide: bool = False
 
@@ -39,7 +36,7 @@ class Picture:
         return self.file.stem
 
 
-Part = str | Points | Heading | Grid | Picture  # a str is a paragraph
+Part = str | Points | Grid | Picture  # a str is a paragraph
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 from m2clip import runs
 from m2clip.profiles import Profile
 from m2clip.provenance import processor
-from m2clip.report import facts, protocols, published
+from m2clip.report import facts, published
 from m2clip.report.differences import difference
 from m2clip.report.grid import Cell, Column, Grid, Line, comma_separated, shown, sources
 from m2clip.report.numbers import Source
@@ -75,6 +75,8 @@ class Made:
         yield "machine", self.machine or "unknown"
         yield "started", self.trained.get("started") or "unknown"
         yield "wall time", ", ".join(times) or "unknown"
+        if decoder := dict(self.trained.get("decoder") or {}):
+            yield "decoder", f"{decoder.pop('asked')} ({_joined(decoder)})"
         yield "versions", _joined(self.trained.get("versions") or {}) or "unknown"
 
 
@@ -103,23 +105,22 @@ def by_file(given: Iterable[Source]) -> dict[tuple[Path, RunKey | None], list[st
     return found
 
 
-def of_sections(sections: Iterable[Section]) -> Iterator[tuple[str, Line, Column, Cell]]:
-    """Every cell with sources; with its table, or with the page of the section that it stands in."""
-    for section in sections:
-        for part in section.parts:
-            if isinstance(part, Grid):
-                yield from ((section.page or part.key, *found) for found in part.cells() if sources(found[2]))
-
-
 def csv_text(sections: Iterable[Section], made: Mapping[RunKey, Made]) -> str:
-    """A line for each value and file that it is made of, with all keys in it."""
+    """A line for each value and file that it is made of, with all keys in it.
+
+    By its table, or by the page of the section that it stands in.
+    """
     lines = []
-    for table, line, column, cell in of_sections(sections):
-        for (file, key), inside in by_file(sources(cell)).items():
-            run = made.get(key) if key else None
-            behind = [run.key.seed, *run.commits] if run else [""] * 3
-            told = [table, line.name or line.label, column.key, shown(cell)]
-            lines.append([*told, file.as_posix(), "; ".join(inside), *behind])
+    tables = (
+        (section.page, part) for section in sections for part in section.parts if isinstance(part, Grid)
+    )
+    for page, table in tables:
+        for line, column, cell in table.cells():
+            told = [page or table.key, line.name or line.label, column.key, shown(cell)]
+            for (file, key), inside in by_file(sources(cell)).items():
+                run = made.get(key) if key else None
+                behind = [run.key.seed, *run.commits] if run else [""] * 3
+                lines.append([*told, file.as_posix(), "; ".join(inside), *behind])
     return comma_separated(HEADER, lines)
 
 
@@ -151,21 +152,23 @@ def all_behind(results: Results, made: Iterable[Made], datasets: Iterable[str]) 
         mlflow = ("Id in MLflow", f"where the store is, `m2clip trace {run.key.row}` prints it")
         key = key_of(Source(run.key.metrics, run=run.key))
         yield Behind(key, f"Run {run.key}: {run.label}", (*told, mlflow))
-    counts = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"
-    files = []
     for file in sorted(published.FOLDER.glob("*.csv")):
-        others = file.stem == protocols.NAME
-        origin = "what its column `source` names" if others else "the paper, transcribed"
-        by = "others" if others else "the paper"
-        files.append((file, f"Published by {by}: {file.stem}", ("From", origin)))
-    files.append((facts.COMPLEXITY, "Counts at full size", ("Made by", counts)))
+        by, origin = "the paper", "the paper, transcribed"
+        if file.stem == published.PROTOCOLS:
+            by, origin = "others", "what its column `source` names"
+        yield _of_file(file, f"Published by {by}: {file.stem}", "From", origin)
+    counts = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"
+    yield _of_file(facts.COMPLEXITY, "Counts at full size", "Made by", counts)
     profile = results.profile.name
     for dataset in datasets:
         for file in sorted(facts.sheets(profile).glob(f"{dataset}*.csv")):
             kind = file.stem.removeprefix(dataset).replace("_", ", ")
             title = f"Data sheet: {results.names.dataset(dataset)}{kind}"
-            files.append((file, title, ("Made by", f"the stage sheets from data/{profile}/{dataset}")))
-    yield from (Behind(key_of(Source(file)), title, (("File", str(file)), how)) for file, title, how in files)
+            yield _of_file(file, title, "Made by", f"the stage sheets from data/{profile}/{dataset}")
+
+
+def _of_file(file: Path, title: str, name: str, value: str) -> Behind:
+    return Behind(key_of(Source(file)), title, (("File", str(file)), (name, value)))
 
 
 def of_cell(line: Line, column: Column, cell: Cell) -> tuple[list[str], list[tuple[str, str]]]:

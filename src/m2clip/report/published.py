@@ -1,10 +1,9 @@
-"""The paper's numbers, from experiments/published, and which config each of its M2-CLIP lines was run with.
+"""Published numbers, and which config each line of the paper's own method was run with.
 
 A line's number is shown for the row whose config is the line's, whatever the row is called: a row that a
 person has changed stands beside no number of the paper.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,9 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import merge
 from m2clip.profiles import Profile
+from m2clip.report import facts, grid
 from m2clip.report.differences import between, in_steps, paper
+from m2clip.report.grid import Column, Grid
 from m2clip.report.numbers import MISSING, Number, Source, Text
 
 FOLDER = Path("experiments/published")
@@ -29,6 +30,20 @@ GROUPS = {
     "peft_unimodal": "PEFT, unimodal visual framework, frozen CLIP",
     "peft_multimodal": "PEFT, multimodal framework, frozen CLIP",
 }
+PROTOCOLS = "zero_shot_protocols"
+SETS = {
+    "ucf101": "UCF101, splits, %", "hmdb51": "HMDB51, splits, %", "ucf101_full": "UCF101, all videos, %",
+    "hmdb51_full": "HMDB51, all videos, %", "k600": "K600, %",
+}  # fmt: skip
+WORDS = {
+    "measured_by": "Measured by", "prompt": "Prompt", "names": "Names of labels",
+    "weights_averaged": "Weights averaged", "splits": "Test splits", "views": "Views", "source": "Source",
+}  # fmt: skip
+NOTE = (
+    "Published by others, on the real datasets, by models of ViT-B/16 trained on K400 or, frozen CLIP, on no "
+    "video; nothing here is measured by this repository. What a source does not say is left empty; "
+    "experiments/published/README.md says which methods stand here. The same frozen CLIP has two numbers."
+)
 ALONE: dict[str, Any] = {"decoder": {"heads": ["contrastive"]}}
 COMPONENTS: dict[str, dict[str, Any]] = {
     "clip_zero_shot": {"method": "clip", "train": {"steps": 0}},
@@ -42,14 +57,20 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 class Line:
     """One line of a file: its cells, and how its config differs from the paper's model; None: not M2-CLIP.
 
-    place: the line in the file, of which the first is the header's. Its cell `row` names the row that
-    measures the method here.
+    place: the line in the file, of which the first is the header's. accuracy: the column of its top-1. Its
+    cell `row` names the row that measures the method here.
     """
 
     file: Path
     place: int
     cells: Mapping[str, str]
     over: Mapping[str, Any] | None
+    accuracy: str
+
+    @property
+    def top1(self) -> Number | None:
+        """Its accuracy."""
+        return self.number(self.accuracy)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -63,12 +84,10 @@ class Line:
 
     def number(self, key: str, digits: int = 1) -> Number | None:
         """A cell with its standard deviation, where the paper prints one."""
-        found = self.value(key)
+        found, spread = self.value(key), f"{key}_std"
         if found is None:
             return None
-        return Number(
-            value=found, std=self.value(f"{key}_std"), digits=digits, sources=self.sources(key, f"{key}_std")
-        )
+        return Number(value=found, std=self.value(spread), digits=digits, sources=self.sources(key, spread))
 
     def text(self, key: str, words: str | None = None) -> Text | None:
         """A cell as it is printed, or other words for it; None where it is empty."""
@@ -112,14 +131,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Published:
-    """A table of the paper: its lines, the column of its accuracy, the line from which steps are counted.
+    """A table of the paper: its lines and the line from which steps are counted.
 
     listed: whether it also has other methods, so that its lines stand in the table as rows.
     """
 
     name: str
     lines: tuple[Line, ...]
-    accuracy: str
     listed: bool
 
     @cached_property
@@ -151,13 +169,13 @@ class Published:
 
     def step(self, line: Line | None) -> Number | None:
         """Points from the reference line; of M2-CLIP's lines alone."""
-        if self.reference is None or line is None or line.over is None:
+        both = (line, self.reference) if line and line.over is not None else ()
+        found = [number for one in both if one and (number := one.top1)]
+        if len(found) < 2:
             return None
-        ours, theirs = line.value(self.accuracy), self.reference.value(self.accuracy)
-        if ours is None or theirs is None:
-            return None
-        sources = (*line.sources(self.accuracy), *self.reference.sources(self.accuracy))
-        return Number(value=ours - theirs, signed=True, is_reference=line is self.reference, sources=sources)
+        sources = (*found[0].sources, *found[1].sources)
+        apart, is_reference = found[0].value - found[1].value, line is self.reference
+        return Number(value=apart, signed=True, is_reference=is_reference, sources=sources)
 
 
 def read(name: str) -> Published:
@@ -169,12 +187,22 @@ def read(name: str) -> Published:
     path = FOLDER / f"{name}.csv"
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; git has it")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = [
-            Line(path, place, cells, _over(name, cells))
-            for place, cells in enumerate(csv.DictReader(file), start=2)
-        ]
-    return Published(name, tuple(lines), LISTED.get(name, "k400_top1"), name in LISTED)
+    told = enumerate(facts.lines(path), start=2)
+    top1 = LISTED.get(name, "k400_top1")
+    lines = tuple(Line(path, place, cells, _over(name, cells), top1) for place, cells in told)
+    return Published(name, lines, name in LISTED)
+
+
+def protocols() -> Grid:
+    """Zero-shot numbers of others by protocol: the same model by another protocol has another number."""
+    columns = [Column("method", "Published method", text=True)]
+    columns += [Column(key, header, endings=("", "_std")) for key, header in SETS.items()]
+    columns += [Column(key, header, text=True) for key, header in WORDS.items()]
+    lines = (
+        (line.text("method"), *map(line.number, SETS), *map(line.text, WORDS))
+        for line in read(PROTOCOLS).lines
+    )
+    return grid.plain("protocols", "Published zero-shot numbers by protocol", columns, lines, [NOTE])
 
 
 def first_lines(name: str) -> dict[str, Line]:
@@ -194,17 +222,8 @@ def _over(name: str, cells: Mapping[str, str]) -> dict[str, Any] | None:
     elif name == "fig4c_decoder":
         over = {"decoder": {"heads": cells["heads"].split("+")}}
     elif name == "fig4a_ted_adapter":
-        over = {"adapters": {"visual": _visual(cells)}}
+        front, back, te, td = (cells[key] == "true" for key in ("layers_1_5", "layers_6_12", "te", "td"))
+        layers = "all" if front and back else "front" if front else "back"
+        visual = {"layers": layers, "temporal_enhancement": te, "temporal_difference": td}
+        over = {"adapters": {"visual": {**visual, "fusion": cells["fusion"] or "parallel"}}}
     return {**over, "data": data}
-
-
-def _visual(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Ticks of Fig. 4a as settings."""
-    keys = ("layers_1_5", "layers_6_12", "te", "td")
-    front, back, enhancement, difference = (cells[key] == "true" for key in keys)
-    return {
-        "layers": "all" if front and back else "front" if front else "back",
-        "temporal_enhancement": enhancement,
-        "temporal_difference": difference,
-        "fusion": cells["fusion"] or "parallel",
-    }

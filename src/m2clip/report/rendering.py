@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from m2clip.report import grid
 from m2clip.report.grid import Grid
 from m2clip.report.numbers import NEAR_CHANCE
-from m2clip.report.parts import Heading, Picture, Points
+from m2clip.report.parts import Points
 
 HERE = Path(__file__).parent / "templates"
 LATEX = {
@@ -33,16 +33,6 @@ LATEX = {
     "✓": r"$\checkmark$",
     "✗": r"$\times$",
 }
-TESTS: dict[str, Callable[[Any], bool]] = {
-    name: lambda part, kind=kind: isinstance(part, kind)  # type: ignore[misc]
-    for name, kind in {
-        "words": str,
-        "points": Points,
-        "heading": Heading,
-        "table": Grid,
-        "picture": Picture,
-    }.items()
-}
 
 
 def markdown(text: object) -> str:
@@ -53,6 +43,10 @@ def markdown(text: object) -> str:
 def latex(text: object) -> str:
     """Text that LaTeX prints as it is."""
     return "".join(LATEX.get(character, character) for character in str(text))
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda part: isinstance(part, kind)
 
 
 @cache
@@ -71,7 +65,7 @@ def _environment(tex: bool) -> Environment:
         "md": markdown, "tex": latex, "shown": grid.shown, "order": grid.order, "sources": grid.sources,
         "file": lambda name: (HERE / name).read_text(encoding="utf-8"),
     }  # fmt: skip
-    made.tests |= TESTS
+    made.tests |= {"words": _is(str), "points": _is(Points), "table": _is(Grid)}
     return made
 
 

@@ -7,7 +7,7 @@ answered otherwise, as often for the better as for the worse.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class Compared:
     key: RunKey
     verdict: str
     flips: tuple[Flips, ...] = ()
-    processors: tuple[str, str] = ("", "")
+    processors: tuple[str, ...] = ("", "")
     files: tuple[str, ...] = ()
 
 
@@ -75,28 +75,24 @@ def compare(keys: Sequence[RunKey], commit: str, points: float) -> list[Compared
 
 
 def _compared(key: RunKey, commit: str) -> Compared:
-    told = content(commit, key.provenance)
-    if told is None or (before := content(commit, key.outcomes)) is None:
+    def same(*files: Path) -> bool:
+        return all(content(commit, file) == (file.read_bytes() if file.exists() else None) for file in files)
+
+    told, before = content(commit, key.provenance), content(commit, key.outcomes)
+    if told is None or before is None:
         return Compared(key, NEW)
-    evaluated = content(commit, key.evaluation_provenance)
-    if (told, evaluated) == (_read(key.provenance), _read(key.evaluation_provenance)):
+    if same(key.provenance, key.evaluation_provenance):
         return Compared(key, UNTOUCHED)
     then, now = json.loads(told), json.loads(key.provenance.read_bytes())
     if then.get("config_sha") != now.get("config_sha"):
         return Compared(key, OTHER_CONFIG)
     processors = tuple(str(get_path(one, "machine", "processor")) for one in (then, now))
     files = (key.history, key.metrics, key.outcomes, key.label_features, key.confusion)
-    changed = tuple(path.name for path in files if _read(path) != content(commit, path))
-    if not changed:
-        return Compared(key, SAME, (), (processors[0], processors[1]))
+    if not (changed := tuple(path.name for path in files if not same(path))):
+        return Compared(key, SAME, (), processors)
     flips = _flips(json.loads(before), json.loads(key.outcomes.read_bytes()))
     alike = processors[0] == processors[1] and then.get("versions") == now.get("versions")
-    verdict = DIFFERENT if flips is None or alike else WITHIN
-    return Compared(key, verdict, flips or (), (processors[0], processors[1]), changed)
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    return Compared(key, DIFFERENT if flips is None or alike else WITHIN, flips or (), processors, changed)
 
 
 def _flips(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Flips, ...] | None:
@@ -118,9 +114,8 @@ def _flips(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Flips, ..
     return tuple(found)
 
 
-def lines(found: Iterable[Compared], commit: str) -> Iterator[str]:
+def lines(found: Sequence[Compared], commit: str) -> Iterator[str]:
     """What a person reads: each run whose bits differ, and how many came to which verdict."""
-    found = list(found)
     for one in found:
         if one.verdict in (WITHIN, DIFFERENT):
             then, now = one.processors

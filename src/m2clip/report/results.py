@@ -13,12 +13,12 @@ from m2clip.config import Backbone
 from m2clip.experiment import MAIN
 from m2clip.parsing import build
 from m2clip.profiles import Profile
-from m2clip.report import TABLES, accuracy, facts, published
+from m2clip.report import TABLES, accuracy, declared, facts, published
 from m2clip.report.accuracy import Verbs
 from m2clip.report.columns import COLUMNS, UNSEEN
 from m2clip.report.correlation import Correlations, compare
-from m2clip.report.declared import Declared, Spec
-from m2clip.report.differences import difference
+from m2clip.report.declared import Spec
+from m2clip.report.differences import ELSEWHERE, difference
 from m2clip.report.facts import AS_PUBLISHED, Parameters
 from m2clip.report.facts import Line as Facts
 from m2clip.report.names import DATASETS, Names
@@ -33,7 +33,7 @@ class Results:
     """The rows that were asked for, by name, and what their numbers are read beside.
 
     sheets: facts of every dataset, None where no data sheet has been drawn. complexity: parameters and
-    multiply-adds at full size. tables: as declared, those that were asked for. labels: of rows that have one.
+    multiply-adds at full size. tables: as declared, those that were asked for.
     """
 
     profile: Profile
@@ -42,12 +42,18 @@ class Results:
     sheets: Mapping[str, Facts | None]
     complexity: Parameters
     tables: Mapping[str, Spec]
-    labels: Mapping[str, str]
 
     @cached_property
     def places(self) -> dict[str, "TableRows"]:
         """The rows of every table."""
         return {name: _of_table(self, name, spec) for name, spec in self.tables.items()}
+
+    @cached_property
+    def explored(self) -> list[str]:
+        """How `main` differs from the paper's model, but for its dataset; no step is counted from it then."""
+        main = self.rows.get(MAIN)
+        differs = difference(main.config, self.profile) if main and main.config else []
+        return [text for text in differs if text.partition("=")[0] not in ELSEWHERE]
 
     def title(self, row: Row) -> str:
         """What a row is called where nothing beside it names its dataset."""
@@ -56,8 +62,8 @@ class Results:
     def chance(self, dataset: str | None) -> Number | None:
         """Percent of a guess among the labels of a dataset, from its data sheet."""
         labels = facts.classes(self.sheets.get(dataset or ""))
-        sheet = facts.sheets(self.profile.name) / f"{dataset}.csv"
-        return Number(value=100 / labels, sources=(Source(sheet, "line 2, labels"),)) if labels else None
+        source = Source(facts.sheet(self.profile.name, dataset or ""), "line 2, labels")
+        return Number(value=100 / labels, sources=(source,)) if labels else None
 
     def unlearned(self, row: Row | None) -> bool:
         """Whether a trained row is within ten points of chance on its own set."""
@@ -86,13 +92,7 @@ class Results:
     ) -> Number | None:
         """Top-1 of a row less that of the reference, in points; None of rows that were trained on others.
 
-        Marked where either of the two has not learned its labels.
-
-        Args:
-            row: as run here.
-            reference: from which the step is counted.
-            dataset: tested on; None is their own.
-            verbs: of a zero-shot set, the labels that count.
+        Marked where either of the two has not learned its labels. dataset: tested on; None is their own.
         """
         if reference is None or row.dataset is None or row.dataset != reference.dataset:
             return None
@@ -129,6 +129,11 @@ class TableRows:
     published: Published | None
     references: tuple[Row, ...]
 
+    @property
+    def listed(self) -> bool:
+        """Whether lines of the paper are lines of the table, those of other methods among them."""
+        return bool(self.published and self.published.listed)
+
     @cached_property
     def correlations(self) -> Correlations | None:
         """Of the labels of its rows."""
@@ -138,11 +143,15 @@ class TableRows:
         """The row on the same dataset from which its step is counted."""
         return next((other for other in self.references if other.dataset == row.dataset), None)
 
-    def declared_reference(self, step: Number | None) -> Number | None:
-        """A step; of the reference itself, from the place that declares it."""
-        if step is None or not step.is_reference:
-            return step
-        return step.of([Source(TABLES, f"tables.{self.name}.reference")])
+    def step(self, row: Row, dataset: str | None = None, verbs: Verbs = "all") -> Number | None:
+        """From the reference; that of the reference itself is read from the place that declares it."""
+        found = self.results.step(row, self.reference(row), dataset, verbs)
+        source = Source(TABLES, f"tables.{self.name}.reference")
+        return found.of([source]) if found and found.is_reference else found
+
+    def printed(self, line: Line | None) -> Number | None:
+        """The paper's own step of a line."""
+        return self.published.step(line) if self.published else None
 
     def line(self, row: Row) -> Line | None:
         """What the paper printed of a row with this config, if it did."""
@@ -154,7 +163,7 @@ class TableRows:
         Of the paper's ablations, whose lines are rows of M2-CLIP, each row beside its line.
         """
         lines = {row.name: self.line(row) for row in self.rows}
-        if not self.published or not self.published.listed:
+        if not self.published or not self.listed:
             yield from ((lines[row.name], row) for row in self.rows)
             return
         own: dict[int, Row] = {}
@@ -175,9 +184,9 @@ class TableRows:
         """Where its label stands: in the table, in all tables, else told by how its config differs."""
         if row.name in self.spec.labels:
             return (Source(TABLES, f"tables.{self.name}.labels.{row.name}"),)
-        declared = experiment.declared().get(row.name)
-        if declared and declared.label:
-            return (Source(*declared.label_at),)
+        entry = experiment.declared().get(row.name)
+        if entry and entry.label:
+            return (Source(*entry.label_at),)
         return (Source(row.runs[0].key.train_config if row.config else TABLES),)
 
 
@@ -188,34 +197,27 @@ def _of_table(results: Results, name: str, spec: Spec) -> TableRows:
     if "dataset" not in spec.columns:
         order = [*DATASETS, None]
         rows.sort(key=lambda row: order.index(row.dataset))
-    references = (row for row in rows if row.name in spec.reference and _is_model(row, results.profile))
+    counted_from = set(spec.reference) - ({MAIN} if results.explored else set())
     return TableRows(
-        name=name, spec=spec, rows=tuple(rows), results=results, references=tuple(references),
+        name=name, spec=spec, rows=tuple(rows), results=results,
+        references=tuple(row for row in rows if row.name in counted_from),
         published=published.read(spec.published) if spec.published else None,
     )  # fmt: skip
 
 
-def _is_model(row: Row, profile: Profile) -> bool:
-    """Whether steps may be counted from it: what is explored on `main` is not what the paper counts from."""
-    if row.name != MAIN or row.config is None:
-        return True
-    return all(text.startswith("data.dataset=") for text in difference(row.config, profile))
-
-
-def read(profile: Profile, asked: Declared, more: Iterable[str] = ()) -> Results:
+def read(profile: Profile, asked: Mapping[str, Spec], more: Iterable[str] = ()) -> Results:
     """What the rows of the asked tables, and more, gave under a profile, whether or not they were run."""
-    seeds = profiles.seeds(profile)
-    names = dict.fromkeys((*asked.rows(), *more))
+    seeds, labels = profiles.seeds(profile), experiment.labels()
+    names = dict.fromkeys((*declared.shown(asked), *more))
     found = Results(
         profile=profile,
-        rows={name: read_row(profile, name, seeds, asked.labels.get(name)) for name in names},
+        rows={name: read_row(profile, name, seeds, labels.get(name)) for name in names},
         names=Names(tuple(profile.synthetic)),
         sheets={dataset: facts.read_facts(profile.name, dataset) for dataset in profiles.DATASETS},
         complexity=facts.read_parameters(),
         tables={},
-        labels=asked.labels,
     )
-    return replace(found, tables=_as_shown(asked.tables, found))
+    return replace(found, tables=_as_shown(asked, found))
 
 
 def _as_shown(tables: Mapping[str, Spec], results: Results) -> dict[str, Spec]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from m2clip import runs
 from m2clip.config import Run
@@ -31,6 +31,11 @@ class SeedRun:
     history: list[LogLine] | None
     provenance: Nested | None
 
+    @property
+    def dataset(self) -> str | None:
+        """What it was trained or tested on, by its metrics."""
+        return get_path(self.metrics, "supervised", "dataset")
+
     @cached_property
     def confusion(self) -> "pd.DataFrame | None":
         """Counts, true label by predicted label."""
@@ -49,12 +54,6 @@ class SeedRun:
 
         there = self.metrics and self.key.label_features.exists()
         return np.load(self.key.label_features).astype(float) if there else None
-
-    def hits(self) -> list[int] | None:
-        """Of each test video, in the manifest's order, whether the supervised prediction is right."""
-        supervised = get_path(self.metrics, "supervised") or {}
-        bits = get_path(self.outcomes, str(supervised.get("dataset")), "hits", str(supervised.get("head")))
-        return [int(bit) for bit in bits] if bits else None
 
 
 @dataclass(frozen=True)
@@ -98,13 +97,6 @@ class Row:
             return found and replace(found, std=None)
         return found.marked(marks(len(there), len(self.runs)))
 
-    def hits(self) -> list[float] | None:
-        """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
-        seeds = [run.hits() for run in self.measured]
-        if not seeds or not all(seeds):
-            return None
-        return [fmean(bits) for bits in zip(*(hits for hits in seeds if hits), strict=True)]
-
     def sources(self, *keys: str) -> list[Source]:
         """Keys of metrics.json, of every evaluated run."""
         return [Source(run.key.metrics, key, run.key) for run in self.measured for key in keys]
@@ -141,7 +133,7 @@ def marks(count: int, asked: int) -> str:
     return (ONE_SEED if count == 1 else "") + (FEWER_SEEDS if count < asked else "")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether it is a number that can be shown: not missing, not NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -157,11 +149,7 @@ def get_path(nested: Nested | None, *path: str) -> Any:
 def read(profile: Profile, name: str, seeds: Iterable[int], text: str | None = None) -> Row:
     """A declared row of a profile, whether or not its runs exist.
 
-    Args:
-        profile: by which it was resolved.
-        name: of the row.
-        seeds: that were asked for.
-        text: its label; without one it is called by how it differs from the paper's model.
+    Without a label (`text`) it is called by how it differs from the paper's model.
     """
     keys = runs.declared(profile.name, [name], seeds)
     train = runs.read_config(keys[0].train_config)
@@ -175,13 +163,10 @@ def read(profile: Profile, name: str, seeds: Iterable[int], text: str | None = N
         SeedRun(key, runs.read_metrics(key), runs.read_history(key), runs.read_provenance(key))
         for key in keys
     ]
-    stale = tuple(run.key for run in found if _is_stale(run, train))
+    sha = runs.digest(train) if train else None
+    stale = tuple(
+        run.key for run in found if sha and get_path(run.provenance, "config_sha") not in (None, sha)
+    )
     gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
     kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
     return Row(name, text or (label(config, profile) if config else name), config, kept, stale)
-
-
-def _is_stale(run: SeedRun, train: Nested | None) -> bool:
-    """Whether the files are of another config than the one that is declared now."""
-    made_by = get_path(run.provenance, "config_sha")
-    return made_by is not None and train is not None and made_by != runs.digest(train)

@@ -7,9 +7,8 @@ is the same on each machine and in each order.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,16 +20,14 @@ SIDES = ((-1, "greater"), (1, "less"))  # of a margin, and where of it the diffe
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """From low to high, both within."""
 
     low: float
     high: float
 
 
-@dataclass(frozen=True)
-class Test:
+class Test(NamedTuple):
     """What a difference from zero is judged by.
 
     p: that there is none, two-sided; beside a floor below zero, that the difference is neither below zero nor
@@ -57,9 +54,9 @@ def of_seeds(values: Sequence[float], margin: float) -> Test | None:
     if len(set(values)) < 2:
         return None
     found = ttest_1samp(values, 0)
-    ends = found.confidence_interval(LEVEL)
     apart = [ttest_1samp(values, side * margin, alternative=to).pvalue for side, to in SIDES]
-    return Test(Interval(float(ends.low), float(ends.high)), float(found.pvalue), float(max(apart)))
+    ends = Interval(*map(float, found.confidence_interval(LEVEL)))
+    return Test(ends, float(found.pvalue), float(max(apart)))
 
 
 def needed(values: Array, members: Array, margin: float, level: float) -> tuple[int | None, int | None]:
@@ -84,10 +81,11 @@ def needed(values: Array, members: Array, margin: float, level: float) -> tuple[
     videos, seeds = int(members.any(axis=0).sum()), len(values)
     error = max(size / norm.ppf(1 - level / 2), (margin - size) / norm.ppf(LEVEL)) ** 2
     by_videos, by_seeds = float(drawn.var()), float(of_seed.var(ddof=1)) / seeds
-    found = []
-    for count, own, other in ((videos, by_videos, by_seeds), (seeds, by_seeds, by_videos)):
-        found.append(max(count + 1, math.ceil(count * own / (error - other))) if error > other else None)
-    return found[0], found[1]
+
+    def least(count: int, own: float, other: float) -> int | None:
+        return max(count + 1, math.ceil(count * own / (error - other))) if error > other else None
+
+    return least(videos, by_videos, by_seeds), least(seeds, by_seeds, by_videos)
 
 
 def over_videos(values: Array, members: Array) -> Interval | None:
@@ -109,26 +107,20 @@ def draws(values: Array, members: Array) -> Array | None:
     Videos are drawn; of several seeds, seeds too, each independently (a pigeonhole bootstrap). Few seeds
     drawn with replacement spread less than seeds do, by (R - 1) / R in their variance, so the distance of
     each seed from the mean is enlarged by that much. What neither videos nor seeds explain is counted for
-    both, so the interval is rather too wide than too narrow.
-
-    Args:
-        values: (R, N), of each of R seeds a number for each video.
-        members: (S, N), as over_videos has it.
+    both, so the interval is rather too wide than too narrow. values: (R, N), of each of R seeds a number
+    for each video. members: (S, N), as over_videos has it.
     """
     inside = members.any(axis=0)
     if inside.sum() < 2:
         return None
-    within = np.ascontiguousarray(members[:, inside])
-    chosen = np.ascontiguousarray(values[:, inside])
     drawn = _drawn if len(values) == 1 else _drawn_twice
-    return drawn(chosen.tobytes(), within.tobytes(), len(values), len(members))
+    return drawn(values[:, inside].tobytes(), members[:, inside].tobytes(), len(values), len(members))
 
 
-def interval(drawn: Array, level: float = LEVEL) -> Interval:
+def interval(drawn: Array) -> Interval:
     """Percentiles of what a bootstrap drew."""
-    tail = (1 - level) / 2
-    low, high = np.percentile(drawn, (100 * tail, 100 * (1 - tail)))
-    return Interval(float(low), float(high))
+    tail = (1 - LEVEL) / 2
+    return Interval(*map(float, np.percentile(drawn, (100 * tail, 100 * (1 - tail)))))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -67,8 +67,8 @@ def answers(config: Run) -> dict[str, bool]:
     return found
 
 
-def tick(row: Row, key: str) -> Text | None:
-    """The answer for a row."""
+def tick(key: str, row: Row, _: object = None) -> Text | None:
+    """The answer to a question for a row, whatever table it stands in."""
     answer = answers(row.config).get(key) if row.config else None
     one = TICKS[key]
     return None if answer is None else Text(YES if answer else NO, _read(row, one.settings, one.layers))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from m2clip import experiment, profiles
 from m2clip.errors import UserError, did_you_mean
@@ -15,6 +16,8 @@ from m2clip.report.results import Results
 from m2clip.report.row import Row
 from m2clip.report.ticks import TICKS
 from m2clip.runs import RunKey
+
+T = TypeVar("T", Line, figures.Part)
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,10 @@ def _table(traced: Traced, name: str, row: str | None, column: str | None) -> It
         ours = [line.name or f'"{line.label}"' for line in table.lines]
         raise UserError(f"trace {name}: which row? it has {', '.join(ours)}")
     wanted = _columns(table, traced.results.tables[name].columns, column)
-    labels = [line.label for line in table.lines]
-    chosen = _matching(name, row, [line.name for line in table.lines], labels)
-    blocks = [group.heading for group in table.groups for _ in group.lines]
-    for at in chosen:
-        line = table.lines[at]
-        yield f"{name}, {line.label}{f' ({blocks[at]})' if blocks[at] else ''}"
-        yield from _cells(
-            traced, line, [(table.columns[place], line.cells[place]) for place in wanted], bool(column)
-        )
+    for line in _matching(name, row, table.lines):
+        yield f"{name}, {line.label}{f' ({line.block})' if line.block else ''}"
+        cells = [(table.columns[place], line.cells[place]) for place in wanted]
+        yield from _cells(traced, line, cells, bool(column))
 
 
 def _cells(traced: Traced, line: Line, cells: Sequence[tuple[Column, Cell]], missing: bool) -> Iterator[str]:
@@ -92,22 +90,25 @@ def _cells(traced: Traced, line: Line, cells: Sequence[tuple[Column, Cell]], mis
     yield from _runs(traced, behind, [own] if own else [])
 
 
-def _matching(table: str, word: str, names: Sequence[str], labels: Sequence[str]) -> list[int]:
-    """Lines of a table by a row's name, by its label, or by a part of the label of only one."""
-    if word in names and word:
-        return [names.index(word)]
+def _matching(where: str, word: str, among: Sequence[T]) -> Sequence[T]:
+    """Lines of a table or parts of a figure by a row's name, its label, or a part of only one label."""
+    if own := [one for one in among if word and one.name == word]:
+        return own[:1]
     wanted = word.casefold()
-    exact = [at for at, label in enumerate(labels) if label.casefold() == wanted]
-    found = exact or [at for at, label in enumerate(labels) if wanted in label.casefold()]
-    several = list(dict.fromkeys(labels[at] for at in found))
-    if len(several) > 1:
-        own = [", ".join(filter(None, (names[at] for at in found if labels[at] == one))) for one in several]
-        told = [f'"{one}" ({rows})' if rows else f'"{one}"' for one, rows in zip(several, own, strict=True)]
-        raise UserError(f"trace {table}: {word} may be {' or '.join(told)}; say which")
+    exact = [one for one in among if one.label.casefold() == wanted]
+    found = exact or [one for one in among if wanted in one.label.casefold()]
+    names: dict[str, list[str]] = {}
+    for one in found:
+        names.setdefault(one.label, []).extend([one.name] if one.name else [])
+    if len(names) > 1:
+        told = [f'"{label}" ({", ".join(rows)})' if rows else f'"{label}"' for label, rows in names.items()]
+        raise UserError(f"trace {where}: {word} may be {' or '.join(told)}; say which")
     if not found:
-        known = [*filter(None, names), *labels]
-        told = list(dict.fromkeys(known))
-        raise UserError(f"trace {table}: there is no row {word}{did_you_mean(word, known)}; known are {told}")
+        known = [*(one.name for one in among if one.name), *(one.label for one in among)]
+        listed = list(dict.fromkeys(known))
+        raise UserError(
+            f"trace {where}: there is no row {word}{did_you_mean(word, known)}; known are {listed}"
+        )
     return found
 
 
@@ -131,7 +132,7 @@ def _claim(traced: Traced, name: str) -> Iterator[str]:
     (table,) = (part for part in section.parts if isinstance(part, Grid))
     (line,) = (line for line in table.lines if line.name == name)
     yield f"{name}: {claim.says} ({claim.section})"
-    yield f"  {shown(table.cell(name, 'verdict'))}"
+    yield f"  {line.label}"
     cells = [pair for pair in zip(table.columns, line.cells, strict=True) if sources(pair[1])]
     yield from _cells(traced, line, cells, True)
     yield from _runs(traced, (), [traced.results.rows[row] for row in claim.rows])
@@ -139,9 +140,7 @@ def _claim(traced: Traced, name: str) -> Iterator[str]:
 
 def _figure(traced: Traced, name: str, parts: Sequence[figures.Part], row: str | None) -> Iterator[str]:
     """A figure that is drawn from files of the runs, or from the paper's tables."""
-    labels = [part.label for part in parts]
-    chosen = range(len(parts)) if row is None else _matching(name, row, [part.name for part in parts], labels)
-    there = [parts[at] for at in chosen]
+    there = parts if row is None else _matching(name, row, parts)
     for part in there:
         yield f"{name}, {part.label}{f' ({part.name})' if part.name else ''}"
         yield from (f"    from {source}" for source in part.sources)
@@ -162,8 +161,6 @@ def _runs(traced: Traced, behind: Iterable[RunKey], wanted: Sequence[Row]) -> It
         yield f"run {run.key}"
         for name, value in (*run.facts(), ("mlflow", traced.run_id(run.key, run.trained.get("config_sha")))):
             yield f"  {name:<10} {value}"
-    for row in wanted:
-        for one in row.runs:
-            if not one.metrics:
-                stale = "made with another config" if one.key in row.stale else "not run yet"
-                yield f"run {one.key}: {stale}; dvc repro evaluate@{one.key.row}-{one.key.seed}"
+    for row, key in ((one, run.key) for one in wanted for run in one.runs if not run.metrics):
+        stale = "made with another config" if key in row.stale else "not run yet"
+        yield f"run {key}: {stale}; dvc repro evaluate@{key.row}-{key.seed}"

@@ -9,10 +9,9 @@ import numpy as np
 
 from m2clip.experiment import MAIN
 from m2clip.report import accuracy, correlation, statistics
-from m2clip.report.accuracy import Difference, Verbs, Weighted
+from m2clip.report.accuracy import Difference, Weighted
 from m2clip.report.claims import Claim, Printed
-from m2clip.report.differences import ELSEWHERE, difference
-from m2clip.report.numbers import MARGIN, Number, Source
+from m2clip.report.numbers import MARGIN, Number
 from m2clip.report.results import Results
 from m2clip.report.row import Row, is_number
 from m2clip.report.statistics import Interval, Test
@@ -104,7 +103,7 @@ def _decided(one: Judged, p: float, family: int) -> Judged:
 
 def verdict(test: Test, p: float, claim: Claim) -> str:
     """By the interval, the corrected p, and what the claim asks."""
-    low, high = sorted(claim.towards * end for end in (test.interval.low, test.interval.high))
+    low, high = sorted(claim.towards * end for end in test.interval)
     if p <= ALPHA and high < 0:
         return FAILS
     if p <= ALPHA and low > _floor(claim):
@@ -119,14 +118,15 @@ def _floor(claim: Claim) -> float:
 
 def _would_decide(tested: accuracy.Tested, level: float) -> str:
     videos, seeds = statistics.needed(tested.hits, tested.members, EQUAL, level)
-    told = [f"{seeds:,} seeds"] if seeds else []
-    told += [f"{videos:,} videos"] if videos else []
+    told = [f"{count:,} {what}" for count, what in ((seeds, "seeds"), (videos, "videos")) if count]
     return f"about {' or '.join(told)} would decide" if told else "more of both seeds and videos would decide"
 
 
 def _measured(results: Results, claim: Claim) -> Judged:
     rows = [results.rows[name] for name in claim.rows]
     one = Judged(claim=claim, beside=all(map(results.is_papers, (claim.set, claim.trained_on))))
+    if claim.set not in results.names.synthetic:  # whose verbs are not known
+        claim = replace(claim, verbs="all")
     if why := _unfit(results, claim, rows):
         return replace(one, verdict=NOT_JUDGED, why=why)
     if why := _lacking(results, claim, rows):
@@ -134,40 +134,29 @@ def _measured(results: Results, claim: Claim) -> Judged:
     counted = _counted(results, claim, rows)
     if why := "; ".join(_unlearned(results, claim, row) for row, _ in counted if results.unlearned(row)):
         return replace(one, verdict=NO_RESULT, why=why)
-    verbs = _verbs(results, claim)
     if claim.statistic:
         found = _correlation(rows[0], rows[1], claim)
         test = statistics.of_seeds(found.by_seed, EQUAL / 100) if found else None
     else:
-        found = accuracy.contrast(counted, claim.set, verbs, claim.head)
+        found = accuracy.contrast(counted, claim.set, claim.verbs, claim.head)
         drawn = statistics.draws(found.tested.hits, found.tested.members) if found and found.tested else None
         test = None if drawn is None else statistics.of_draws(drawn, EQUAL, _floor(claim))
     if found is None:
-        return replace(
-            one, verdict=MISSING, why=f"{' and '.join(row.name for row, _ in counted)} share no seed"
-        )
-    if claim.best_of:
-        sizes = (number.sources for row in rows if (number := results.parameters(row)))
-        compared = accuracy.sources(rows, claim.set, verbs, claim.head)
-        chosen = (*compared, *(source for some in sizes for source in some))
-        found = replace(found, number=found.number.of(dict.fromkeys(chosen)))
+        names = " and ".join(row.name for row, _ in counted)
+        return replace(one, verdict=MISSING, why=f"{names} share no seed")
     remarks = _remarks(found, max(len(row.runs) for row, _ in counted), test or claim.statistic)
-    best = (f"the best is {counted[1][0].name}",) if claim.best_of else ()
-    return replace(one, difference=found, test=test, remarks=(*remarks, *best))
-
-
-def _verbs(results: Results, claim: Claim) -> Verbs:
-    """The labels that count: of a real set all, since their verbs are not known."""
-    return claim.verbs if claim.set in results.names.synthetic else "all"
+    if claim.best_of:
+        remarks = (*remarks, f"the best is {counted[1][0].name}")
+        sizes = (size for row in rows if (number := results.parameters(row)) for size in number.sources)
+        chosen = (*accuracy.sources(rows, claim.set, claim.verbs, claim.head), *sizes)
+        found = replace(found, number=found.number.of(dict.fromkeys(chosen)))
+    return replace(one, difference=found, test=test, remarks=remarks)
 
 
 def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
     """Why the rows are not those of which the claim speaks, where they are not."""
-    for row in rows:
-        if row.name == MAIN and row.config:
-            differs = difference(row.config, results.profile)
-            if changed := [text for text in differs if text.partition("=")[0] not in ELSEWHERE]:
-                return f"{MAIN} is explored: {'; '.join(changed)}"
+    if MAIN in claim.rows and results.explored:
+        return f"{MAIN} is explored: {'; '.join(results.explored)}"
     named = results.names.dataset
     return "; ".join(
         f"{row.name} is on {named(row.dataset)}, not on {named(claim.trained_on)}"
@@ -184,9 +173,8 @@ def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
         features = [run.label_features for row in rows for run in row.measured]
         counts = {0 if one is None else len(one) for one in features}
         return "" if len(counts) == 1 and min(counts) > 1 else "label features of the same labels"
-    verbs = _verbs(results, claim)
-    if missing := [row.name for row in rows if not _accuracies(results, row, claim)]:
-        kind = "" if verbs == "all" else f", {verbs} verbs,"
+    if missing := [row.name for row in rows if not _accuracies(row, claim)]:
+        kind = "" if claim.verbs == "all" else f", {claim.verbs} verbs,"
         return f"{results.names.dataset(claim.set)}{kind} of {', '.join(missing)}"
     if not claim.best_of:
         return ""
@@ -195,11 +183,11 @@ def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
     return "" if _rivals(results, rows) else f"a rival with as many trainable parameters as {rows[0].name}"
 
 
-def _accuracies(results: Results, row: Row, claim: Claim) -> list[float]:
+def _accuracies(row: Row, claim: Claim) -> list[float]:
     """Of each run on the claim's set; nothing where one has none."""
-    verbs = _verbs(results, claim)
-    found = [accuracy.top1(run, claim.set, row.dataset, verbs, claim.head) for run in row.measured]
-    return [float(number) for number in found if number is not None] if all(map(is_number, found)) else []
+    found = [accuracy.top1(run, claim.set, claim.verbs, claim.head) for run in row.measured]
+    there = list(filter(is_number, found))
+    return there if len(there) == len(found) else []
 
 
 def _rivals(results: Results, rows: Sequence[Row]) -> list[Row]:
@@ -219,7 +207,7 @@ def _counted(results: Results, claim: Claim, rows: Sequence[Row]) -> Weighted:
         return list(zip(rows, map(float, np.ptp(counts) * apart / (apart @ apart)), strict=True))
     other = rows[1]
     if claim.best_of:
-        other = max(_rivals(results, rows), key=lambda row: fmean(_accuracies(results, row, claim)))
+        other = max(_rivals(results, rows), key=lambda row: fmean(_accuracies(row, claim)))
     return [(rows[0], 1.0), (other, -1.0)]
 
 
@@ -243,15 +231,12 @@ def _unlearned(results: Results, claim: Claim, row: Row) -> str:
 
 def _correlation(better: Row, worse: Row, claim: Claim) -> Difference | None:
     """The claim's statistic of the labels of Figure 2b, which the worse row chooses over its seeds."""
-    whole, pairs = correlation.matrix(worse), accuracy.by_seed([better, worse])
-    if whole is None or not pairs:
+    chosen, pairs, apart = correlation.compare([worse]), accuracy.by_seed([better, worse]), {}
+    if chosen is None or not pairs:
         return None
-    chosen = np.ix_(ids := correlation.most_alike(whole), ids)
-    of, apart = correlation.STATISTICS[claim.statistic].of, {}
     for seed, runs in pairs.items():
-        maps = [one for run in runs if (one := correlation.of_run(run)) is not None]
-        ours, theirs = (of(correlation.off_diagonal(one[chosen])) for one in maps)
+        ours, theirs = chosen.of_runs(runs, claim.statistic)
         apart[seed] = ours - theirs
     number = Number(value=fmean(apart.values()), digits=3, signed=True)
-    made_of: list[Source] = list(correlation.sources([better, worse]))
-    return Difference(number.of(made_of), tuple(apart), tuple(apart.values()))
+    found = number.of(correlation.sources([better, worse]))
+    return Difference(found, tuple(apart), tuple(apart.values()))

@@ -15,6 +15,7 @@ from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos
 from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
+from m2clip.data.video import versions
 from m2clip.errors import UserError, guarded
 from m2clip.evaluation.recognition import Scores, class_accuracy, confusion, score, top
 from m2clip.evaluation.trained import TrainedRun, open_trained
@@ -56,7 +57,9 @@ def main() -> None:
         _write_json(folder / key.outcomes.name, _outcomes(tables), indent=1)
         _write_json(folder / key.metrics.name, metrics, indent=2)
         path = folder / key.evaluation_provenance.name
-        provenance.write_provenance(path, device, source, {"inputs": content["inputs"]})
+        asked = run.config.data.decoder
+        about = {"inputs": content["inputs"], "decoder": {"asked": asked} | versions(asked)}
+        provenance.write_provenance(path, device, source, about)
     finish(key)
     print(
         ", ".join(
@@ -142,7 +145,7 @@ def _views(run: TrainedRun, config: Evaluate, data: Manifest, split: str | None)
     sampled = replace(run.config.data, frames=config.frames or run.config.data.frames)
     return TestVideos(
         data, split, sampled, pixels_of(run.model), clips=config.clips, crops=config.crops,
-        cache=FrameCache(paths.frames(), data),
+        cache=FrameCache(paths.frames(), data, sampled.decoder),
     )  # fmt: skip
 
 

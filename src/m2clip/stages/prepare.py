@@ -1,7 +1,8 @@
 """`prepare PROFILE DATASET`: videos and annotations -> manifest; generated profiles make the videos first.
 
-Videos of a real dataset stay where the environment says they lie: they are no deps and no outs. What DVC
-tracks is the manifest, with their digests, and the summary, with those of the annotations.
+Videos of a real dataset stay where the environment says they lie: they are no deps and no outs, and nor are
+copies that the profile asks for (`prepare.transcode`). What DVC tracks is the manifest, with their digests,
+and the summary, with those of the annotations.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from m2clip import experiment, paths, profiles, synthetic
 from m2clip.data import annotations, dataset_root
 from m2clip.data.build_manifest import Real, leave_out, prepare, select
+from m2clip.data.transcoding import Copies
 from m2clip.errors import UserError, guarded
 from m2clip.names import arguments
 from m2clip.synthetic.sets import generate
@@ -75,9 +77,14 @@ def _real(name: str, dataset: str, profile: profiles.Profile) -> Path:
         where = beside if lists else variable
         named = f" (the folder is named by {where})" if str(lists or videos) in str(error) else ""
         raise UserError(f"{dataset}: {error}{named}") from None
+    copies = None
+    if to := profile.prepare.transcode:
+        folder = dataset_root.copies(dataset, videos)
+        copies = Copies(folder=folder, short_side=to.short_side, keyframes=to.keyframes)
     kept = paths.root() / ".work" / "prepare"
     copy = hashlib.sha256(str(videos.resolve()).encode()).hexdigest()[:8]
-    real = Real(name=dataset, place=f"${variable}", log=kept / f"{dataset}-{copy}.jsonl")
+    place, log = f"${variable}{dataset_root.COPIES if copies else ''}", kept / f"{dataset}-{copy}.jsonl"
+    real = Real(name=dataset, place=place, log=log, copies=copies)
     work = Path(os.path.relpath(kept / name / dataset))
     prepare(found, work, paths.cores(), profile.prepare.max_invalid, real)
     return work

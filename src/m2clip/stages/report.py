@@ -17,7 +17,6 @@ from m2clip.report import (
     declared,
     dvc_plots,
     grid,
-    history,
     levels,
     pages,
     provenance,
@@ -54,11 +53,11 @@ def main() -> None:
         _write(folder / "tables" / f"{table.key}.md", render("table.md.j2", alone=table))
         _write(folder / "tables" / f"{table.key}.csv", grid.csv_text(table))
         _write(folder / "tables" / f"{table.key}.tex", render("table.tex.j2", table=table))
-    drawn = list(pages.of_tables(found, made, figures.draw(found, folder / "figures")))
+    drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = provenance.all_made(found.rows.values(), profile)
-    of_claims = claims_section.section(judged, found, runs.values(), history.last_change(claims.CLAIMS))
+    of_claims = claims_section.section(judged, found, runs.values(), claims.CLAIMS)
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)
     more = [levels.informative(found, shown)] if profile.synthetic else []

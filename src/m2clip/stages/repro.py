@@ -31,7 +31,7 @@ from m2clip.profiles import Profile
 from m2clip.report import declared
 from m2clip.report.figures import temporal_difference
 from m2clip.runs import RunKey
-from m2clip.stages import pipelines, warm
+from m2clip.stages import kept_lock, pipelines, warm
 from m2clip.training import launch
 
 LOGS = Path(".work/logs")
@@ -114,10 +114,11 @@ def _changed(profile: str) -> set[str]:
     command = [*DVC, "status", "--json", str(at / pipelines.DVC_YAML), str(pipelines.COMPLEXITY)]
     status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if status.returncode == 0:
+        kept_lock.keep(at / "dvc.lock")
         return set(json.loads(status.stdout))
     for lock in (at / "dvc.lock", pipelines.COMPLEXITY.with_suffix(".lock")):
         if str(lock) in status.stderr:
-            raise UserError(f"{lock}: is broken (a kill, a full disk?); `git restore {lock}` mends it")
+            raise UserError(f"{lock}: is broken (a kill, a full disk?); `{kept_lock.remedy(lock)}` mends it")
     raise UserError(f"dvc status: {status.stderr.strip().splitlines()[-1]}")
 
 
@@ -164,6 +165,7 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
         for done, future in enumerate(as_completed(running), 1):
             key, code = running[future], future.result()
             failed += [key] if code else []
+            kept_lock.keep(pipelines.folder(key.profile) / "dvc.lock")
             left = (time.monotonic() - began) / done * (len(waiting) - done) / 60
             said = "failed" if code else "done"
             print(f"{done} of {len(waiting)} rows: {key} {said}, about {left:.0f} min left", flush=True)

@@ -72,7 +72,7 @@ def _write(folder: Path, profile: str, configs: dict[str, Run], pins: dict[str, 
 def _check_reporting() -> None:
     """Read all that the report will, so that no mistake in it shows only after training."""
     known = experiment.rows()
-    shown = declared.read(profiles.params().get("tables"), known).rows()
+    shown = declared.shown(declared.read(profiles.params().get("tables"), known))
     if unseen := [row for row in known if row not in shown]:
         print(f"{TABLES}: no table that {profiles.PARAMS} asks for shows {', '.join(unseen)}")
     claims.read(known)

@@ -49,12 +49,14 @@ def main() -> None:
     line = data_sheet.facts(dataset, data)
     if summary := _summary(profile.name, dataset):
         line["class_ids"] = summary["class_ids"]
+        if "copies" in summary:
+            line["size"] += ", of copies"
     line.to_csv(folder / f"{dataset}.csv", index=False, lineterminator="\n")
     others = [other for other in TRAINING if other not in (dataset, *profile.left_out)]
     shared = _overlap(profile.name, data.labels, others)
     shared.to_csv(folder / f"{dataset}_overlap.csv", index=False, lineterminator="\n")
     classes = _classes(profile, dataset, data)
-    classes.to_csv(facts.classes_file(profile.name, dataset), index=False, lineterminator="\n")
+    classes.to_csv(folder / f"{dataset}_classes.csv", index=False, lineterminator="\n")
     print(
         f"{folder / dataset}.png: {len(shown)} videos; {len(shared)} labels are in {' or '.join(others)} too"
     )

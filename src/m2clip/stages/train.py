@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
-from m2clip import backbones, closure, paths, provenance, runs
+from m2clip import backbones, closure, paths, provenance, runs, shortcuts
 from m2clip.config import Run
 from m2clip.data import manifest, sentences
 from m2clip.data.dataset import TrainVideos
 from m2clip.data.frame_cache import FrameCache
 from m2clip.data.manifest import Manifest
-from m2clip.data.video import decoder
+from m2clip.data.video import AUTO, decoder, versions
 from m2clip.errors import UserError, guarded
 from m2clip.files import read_yaml
 from m2clip.models.factory import build_model, device_name, pixels_of
@@ -40,12 +40,14 @@ def main() -> None:
     dataset = _dataset(key, config, content["inputs"])
     fabric = open_fabric(device_name(), config)
     model, _ = build_model(config, dataset.labels, key.seed, str(fabric.device))
-    checkpoints = checkpoint_folder(paths.root(), _decides(content, key.seed, named(fabric)))
+    checkpoints = checkpoint_folder(
+        paths.root(), _decides(content, key.seed, named(fabric), config.data.decoder)
+    )
     trained = Trained([], (), 0)
     tags = {"commit": source["commit"], "command": source["command"], "device": named(fabric)}
     with live(key, content, tags) if fabric.is_global_zero else nullcontext() as run:
         if config.train.steps:
-            cache = FrameCache(paths.frames(), dataset)
+            cache = FrameCache(paths.frames(), dataset, config.data.decoder)
             videos = TrainVideos(dataset, "train", config.data, pixels_of(model), key.seed, cache=cache)
             log = run.log if run else ignore
             trained = train(model, videos, config, key.seed, checkpoints, log, fabric)
@@ -57,6 +59,7 @@ def main() -> None:
         "inputs": content["inputs"],
         "processes": fabric.world_size,
         "precision": config.train.precision,
+        "decoder": {"asked": config.data.decoder} | versions(config.data.decoder),
         "dropped_videos": list(trained.dropped),
         "resumed_at_step": trained.resumed,
     }
@@ -83,11 +86,12 @@ def _dataset(key: runs.RunKey, config: Run, inputs: dict[str, str]) -> Manifest:
     return dataset
 
 
-def _decides(content: dict[str, Any], seed: int, device: str) -> list[str]:
+def _decides(content: dict[str, Any], seed: int, device: str, asked: str = AUTO) -> list[str]:
     """Everything that decides the bits; the config has the digests of code and inputs."""
-    packages = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
-    versions = [version(name) for name in packages]
-    return [yaml.safe_dump(content), str(seed), device, *versions, decoder()]
+    names = ("torch", "torchvision", "numpy", "open_clip_torch", "lightning-fabric")
+    plain = [shortcuts.VARIABLE] if shortcuts.off() else []
+    packages = [version(name) for name in names]
+    return [yaml.safe_dump(content), str(seed), device, *packages, decoder(asked), *plain]
 
 
 if __name__ == "__main__":

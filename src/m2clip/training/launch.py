@@ -8,11 +8,13 @@ import logging
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable
 
 from m2clip.errors import UserError
 
 VARIABLE = "M2CLIP_LAUNCH"
+NOTICED = 3.0  # seconds in which torchrun has noticed that a process died; it looks ten times a second
 
 
 def launched() -> bool:
@@ -40,12 +42,17 @@ def relaunch(module: str) -> None:
 
 
 def report_first_error(main: Callable[[], None]) -> Callable[[], None]:
-    """`main` for one of several processes: the first that fails says why, and the others end silently."""
+    """`main` for one of several processes: the first that fails says why, and the others end silently.
+
+    One that cannot reach another waits a little: where that one was killed, torchrun says so and ends all.
+    """
 
     def run() -> None:
         try:
             main()
-        except (Exception, KeyboardInterrupt):
+        except (Exception, KeyboardInterrupt) as error:
+            if launched() and isinstance(error, RuntimeError):  # as those of gloo and NCCL are
+                time.sleep(NOTICED)
             if launched() and not _first_to_fail():
                 sys.exit(1)
             raise
@@ -66,14 +73,22 @@ def _first_to_fail() -> bool:
 
 
 def main() -> None:
-    """torchrun; a process that a signal ended is named, since it could not say so."""
+    """torchrun; a process that a signal ended is named, since it could not say so.
+
+    On one machine nothing of it, and nothing of gloo, can be reached from another.
+    """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    from m2clip.training import loopback
+
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    arguments = run.parse_args(sys.argv[1:])
+    if loopback.choose(arguments) and sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     try:
-        run.run(run.parse_args(sys.argv[1:]))
+        run.run(arguments)
     except SignalException:
         sys.exit(130)
     except ChildFailedError as error:

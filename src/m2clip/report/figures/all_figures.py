@@ -2,8 +2,8 @@
 
 TABLE: the table of experiments/tables.yaml below which it stands.
 CAPTION: what one has to know to read it.
-frame(results): what is drawn as a data frame, with `row`, `label` and a tuple of `sources` in every line.
-    Or frames(results, rows): several, by the name of their files.
+frame(place): of the table's rows what is drawn as a data frame, with `row`, `label` and a tuple of `sources`
+    in every line. Or frames(place): several, by the name of their files.
 NEEDS: columns of it; where no line has all of them there is nothing to draw.
 draw(frame): a figure of Matplotlib.
 alt(frame): the same in words, for who does not see it.
@@ -14,41 +14,24 @@ The CSV, the text and the trace come from the frame. A new figure is a new modul
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from m2clip.experiment import MAIN
 from m2clip.report.numbers import Source
-from m2clip.report.results import Results
+from m2clip.report.parts import Picture
+from m2clip.report.results import Results, TableRows
 from m2clip.report.row import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PICTURE = "temporal_difference"  # the name of what another stage draws, of `main` alone
 WIDE = 100 / 25.4  # inches above which a figure is wider than a column of a paper
 SEEDS = "Error bars: standard deviation over seeds; of one seed and of CLIP 95 % over the test videos."
 ONE_SEED = "One seed; error bars: 95 % interval over the test videos."
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure by the name of its files, and the table below which it stands.
-
-    caption: None where nothing could be drawn; why then says so. alt: what it shows, for who does not see it.
-    wide: whether it is wider than a column.
-    """
-
-    name: str
-    table: str
-    caption: str | None
-    alt: str = ""
-    why: str = ""
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +52,12 @@ def modules() -> dict[str, ModuleType]:
     return {name: module for name, module in found.items() if hasattr(module, "TABLE")}
 
 
-def draw(results: Results, folder: Path) -> list[Figure]:
+def draw(results: Results, folder: Path) -> list[Picture]:
     """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder."""
     return [
         _drawn(name, frame, module, folder)
         for key, module in _asked(results).items()
-        for name, frame in _frames(key, module, results, results.places[module.TABLE].rows)
+        for name, frame in _frames(key, module, results.places[module.TABLE]).items()
     ]
 
 
@@ -98,28 +81,25 @@ def parts(name: str, results: Results) -> list[Part]:
     kind, _, row = name.partition("-")
     for key, module in _asked(results).items():
         if key == name or (key == kind and hasattr(module, "frames")):
-            rows = [results.rows[row]] if row in results.rows else results.places[module.TABLE].rows
-            frame = dict(_frames(key, module, results, rows)).get(name)
+            place = results.places[module.TABLE]
+            place = replace(place, rows=(results.rows[row],)) if row in results.rows else place
+            frame = _frames(key, module, place).get(name)
             return [] if frame is None or frame.empty else list(_parts(frame, results))
     return []
 
 
-def _frames(
-    key: str, module: ModuleType, results: Results, rows: Sequence[Row]
-) -> Iterator[tuple[str, "pd.DataFrame"]]:
+def _frames(key: str, module: ModuleType, place: TableRows) -> dict[str, pd.DataFrame]:
     """The frames of a module by the names of their files."""
-    if hasattr(module, "frames"):
-        yield from module.frames(results, rows).items()
-    else:
-        yield key, module.frame(results)
+    return module.frames(place) if hasattr(module, "frames") else {key: module.frame(place)}
 
 
-def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -> Figure:
+def _drawn(name: str, frame: pd.DataFrame, module: ModuleType, folder: Path) -> Picture:
     """Light and dark; nothing but the reason where the frame is empty."""
     from m2clip.report.figures import style
 
+    file = Path("figures") / f"{name}.png"
     if frame.empty or frame.dropna(subset=module.NEEDS).empty:
-        return Figure(name, module.TABLE, None, why=getattr(module, "EMPTY", "has no run yet"))
+        return Picture(file=file, table=module.TABLE, why=getattr(module, "EMPTY", "has no run yet"))
     folder.mkdir(parents=True, exist_ok=True)
     written = frame.assign(sources=["; ".join(map(str, sources)) for sources in frame["sources"]])
     written.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.4f")
@@ -130,10 +110,11 @@ def _drawn(name: str, frame: "pd.DataFrame", module: ModuleType, folder: Path) -
             wide = figure.get_figwidth() > WIDE
     over = [SEEDS if frame["seeds"].max() > 1 else ONE_SEED] if "seeds" in frame else []
     of = [f"{frame['title'].iloc[0]}."] if hasattr(module, "frames") else []
-    return Figure(name, module.TABLE, " ".join([*of, module.CAPTION, *over]), module.alt(frame), wide=wide)
+    caption = " ".join([*of, module.CAPTION, *over])
+    return Picture(file=file, table=module.TABLE, caption=caption, alt=module.alt(frame), wide=wide)
 
 
-def _parts(frame: "pd.DataFrame", results: Results) -> Iterator[Part]:
+def _parts(frame: pd.DataFrame, results: Results) -> Iterator[Part]:
     """Of each row that a figure shows all of its sources, each once."""
     for (name, label), lines in frame.groupby(["row", "label"], sort=False):
         sources = dict.fromkeys(source for given in lines["sources"] for source in given)

@@ -13,13 +13,13 @@ from m2clip.report.row import Row
 
 def of(row: Row, *numbers: Number | None) -> dict[str, Any]:
     """Which row a line is of, its evaluated seeds, and the files that its numbers were read from."""
-    sources = (source for number in numbers if number for source in number.sources)
-    return {
-        "row": row.name,
-        "label": row.label,
-        "seeds": len(row.measured),
-        "sources": tuple(dict.fromkeys(sources)),
-    }
+    sources = dict.fromkeys(source for number in numbers if number for source in number.sources)
+    return {"row": row.name, "label": row.label, "seeds": len(row.measured), "sources": tuple(sources)}
+
+
+def each(lines: pd.DataFrame, **of: Any) -> pd.DataFrame:
+    """Lines of a frame with what all of them are of in front, such as a row's name and sources."""
+    return pd.DataFrame({name: [value] * len(lines) for name, value in of.items()}, lines.index).join(lines)
 
 
 def value(number: Number | None) -> float:

@@ -1,5 +1,8 @@
 """Figure 1: zero-shot against supervised top-1, a circle's area by the number of trainable parameters."""
 
+from itertools import product
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
@@ -13,8 +16,7 @@ from m2clip.report.figures import cells, style
 from m2clip.report.figures.gains import CLIP
 from m2clip.report.figures.labels import label_points
 from m2clip.report.figures.style import COLUMN, GREY, MM, PAGE, PINK
-from m2clip.report.results import Results
-from m2clip.report.row import Row
+from m2clip.report.results import TableRows
 
 TABLE = "fig1"
 CAPTION = (
@@ -31,29 +33,24 @@ FAR = 0.5  # of the height of all others, below which a circle is an arrow
 LARGE = 60.0  # millions of parameters from which circles are drawn smaller
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each zero-shot set and row on the dataset of the first row."""
-    shown = results.places[TABLE].rows
-    lines = []
-    for dataset in SETS:
-        for row in (row for row in shown if row.dataset == shown[0].dataset and _reads_text(row)):
-            x, y, count = results.top1(row), results.top1(row, dataset), results.parameters(row)
-            lines.append(
-                {
-                    "zero_shot_set": results.names.dataset(dataset),
-                    "trained_on": results.names.dataset(row.dataset or ""),
-                    **cells.of(row, x, y, count),
-                    **cells.top1(x, row, row.dataset, "supervised"),
-                    **cells.top1(y, row, dataset, "zero_shot"),
-                    "parameters_m": cells.value(count),
-                }
-            )
+    results, lines = place.results, []
+    there = [row for row in place.rows if row.dataset == place.rows[0].dataset]
+    able = [row for row in there if row.config is None or row.config.options.zero_shot]
+    for dataset, row in product(SETS, able):  # the table says why the others cannot
+        x, y, count = results.top1(row), results.top1(row, dataset), results.parameters(row)
+        lines.append(
+            {
+                "zero_shot_set": results.names.dataset(dataset),
+                "trained_on": results.names.dataset(row.dataset or ""),
+                **cells.of(row, x, y, count),
+                **cells.top1(x, row, row.dataset, "supervised"),
+                **cells.top1(y, row, dataset, "zero_shot"),
+                "parameters_m": cells.value(count),
+            }
+        )
     return pd.DataFrame(lines)
-
-
-def _reads_text(row: Row) -> bool:
-    """Whether it can do zero-shot; the table says why the others cannot."""
-    return row.config is None or row.config.options.zero_shot
 
 
 def alt(frame: pd.DataFrame) -> str:
@@ -66,15 +63,14 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """A panel for each zero-shot set, one below the other; the names stand at the circles."""
-    sets = list(dict.fromkeys(frame["zero_shot_set"]))
+    count = frame["zero_shot_set"].nunique()
     scale, sizes = (1.0, (15, 150)) if frame["parameters_m"].max() > LARGE else (3.0, (5, 15))
     frame = frame.assign(area=(scale * frame["parameters_m"]).clip(lower=SMALLEST))
     width, tall = (COLUMN, 54) if frame["label"].nunique() <= FEW else (PAGE, 74)
-    size = (width, (14 + tall * len(sets)) * MM)
-    figure, axes = plt.subplots(len(sets), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+    size = (width, (14 + tall * count) * MM)
+    figure, axes = plt.subplots(count, 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
     panels = []
-    for ax, name in zip(axes.flat, sets, strict=True):
-        part = frame[frame["zero_shot_set"] == name]
+    for ax, (name, part) in zip(axes.flat, frame.groupby("zero_shot_set", sort=False), strict=True):
         missing = part.loc[part[NEEDS].isna().any(axis=1), "label"]
         words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", 44) if len(missing) else ""
         ax.text(0.02, 0.02, words, transform=ax.transAxes)
@@ -83,12 +79,8 @@ def draw(frame: pd.DataFrame) -> Figure:
         ax.margins(0.06, 0.15)
         panels.append((ax, *_circles(ax, part.dropna(subset=NEEDS))))
     axes[-1, 0].set_xlabel(f"supervised top-1 on {frame['trained_on'].iloc[0]}, %")
-    handles = [
-        Line2D(
-            [], [], marker="o", linestyle="", color=GREY, markersize=(scale * one) ** 0.5, label=f"{one} M"
-        )
-        for one in sizes
-    ]
+    circle: dict[str, Any] = {"marker": "o", "linestyle": "", "color": GREY}
+    handles = [Line2D([], [], markersize=(scale * one) ** 0.5, label=f"{one} M", **circle) for one in sizes]
     figure.legend(
         handles=handles, title="trainable parameters", loc="outside upper right", ncols=len(sizes),
         handletextpad=0.4, columnspacing=1.2, alignment="right", borderaxespad=0.1,
@@ -109,12 +101,11 @@ def _circles(ax: Axes, part: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.flo
     part, far = _without_far(part.sort_values("area", ascending=False))
     own = {label: PINK for row, label in zip(part["row"], part["label"], strict=True) if row == MAIN}
     colours = [(own | style.LABELS).get(label, GREY) for label in part["label"]]
-    rings = str(plt.rcParams["axes.facecolor"]), str(plt.rcParams["text.color"])
+    rings = style.ground(), style.ink()
     x, y = part["supervised"], part["zero_shot"]
-    reach = [style.whiskers(part[name], part[f"{name}_low"], part[f"{name}_high"]) for name in NEEDS[:2]]
     bars = ax.errorbar(
-        x, y, reach[1], reach[0], fmt="none", elinewidth=0.4, alpha=0.6, zorder=1,
-        ecolor=colours,  # type: ignore[arg-type]
+        x, y, style.reach(part, "zero_shot"), style.reach(part, "supervised"), fmt="none", elinewidth=0.4,
+        alpha=0.6, zorder=1, ecolor=colours,  # type: ignore[arg-type]
     )  # fmt: skip
     ax.scatter(
         x, y, s=part["area"], color=colours, linewidth=0.5, zorder=2,

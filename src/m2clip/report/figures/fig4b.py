@@ -1,5 +1,7 @@
 """Figure 4b: top-1, supervised and zero-shot on UCF101, against the number of text adapters."""
 
+from itertools import product
+
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from m2clip.experiment import MAIN
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import BLUE, COLUMN, GREEN, MM
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 from m2clip.report.ticks import text_adapters
 
 TABLE, NEEDS = "fig4b", ["top1"]
@@ -16,32 +18,30 @@ CAPTION = "The two panels have scales of their own, neither of which begins at z
 UNSEEN = "ucf101"
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each of the two sets and row on the dataset of the first row."""
-    shown = results.places[TABLE].rows
+    shown, results = place.rows, place.results
     own = next((row.dataset for row in shown if row.dataset), None)
     lines = []
-    for dataset, kind in ((own, "supervised"), (UNSEEN, "zero-shot")):
-        for row in (row for row in shown if row.dataset == own):
-            number, count = results.top1(row, dataset), text_adapters(row)
-            lines.append(
-                {
-                    "panel": f"{kind} {results.names.dataset(dataset or '')}",
-                    **cells.of(row, number, count),
-                    "text_adapters": cells.value(count),
-                    **cells.top1(number, row, dataset),
-                    "explored": row.name == MAIN and results.places[TABLE].reference(row) is None,
-                }
-            )
+    panels = ((own, "supervised"), (UNSEEN, "zero-shot"))
+    for (dataset, kind), row in product(panels, (row for row in shown if row.dataset == own)):
+        number, count = results.top1(row, dataset), text_adapters(row)
+        lines.append(
+            {
+                "panel": f"{kind} {results.names.dataset(dataset or '')}",
+                **cells.of(row, number, count),
+                "text_adapters": cells.value(count),
+                **cells.top1(number, row, dataset),
+                "explored": row.name == MAIN and place.reference(row) is None,
+            }
+        )
     return pd.DataFrame(lines)
 
 
 def alt(frame: pd.DataFrame) -> str:
     """Both panels."""
-    told = cells.listed(
-        frame.sort_values("text_adapters"), "{top1:.1f} % with {text_adapters:.0f}", by="panel"
-    )
-    return f"Top-1 by the number of text adapters. {told}"
+    words, ordered = "{top1:.1f} % with {text_adapters:.0f}", frame.sort_values("text_adapters")
+    return f"Top-1 by the number of text adapters. {cells.listed(ordered, words, by='panel')}"
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -68,8 +68,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 
 def _line(ax: Axes, part: pd.DataFrame, fmt: str, colour: str, label: str | None = None) -> None:
-    reach = style.whiskers(part["top1"], part["top1_low"], part["top1_high"])
     ax.errorbar(
-        part["text_adapters"], part["top1"], yerr=reach, fmt=fmt, color=colour, markersize=3.2,
-        linewidth=0.9, elinewidth=0.7, label=label,
+        part["text_adapters"], part["top1"], yerr=style.reach(part, "top1"), fmt=fmt, color=colour,
+        markersize=3.2, linewidth=0.9, elinewidth=0.7, label=label,
     )  # fmt: skip

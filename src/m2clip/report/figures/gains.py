@@ -1,17 +1,15 @@
 """Figures `gains-<row>`: of every label the share recognised by CLIP, and by a row trained on its dataset."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from m2clip.report.figures import style
+from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.style import COLUMN, MM
-from m2clip.report.results import Results
-from m2clip.report.row import Row
+from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "main", ["trained"]
 CAPTION = (
@@ -22,35 +20,29 @@ MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that nothing is trained of
 
 
-def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+def frames(place: TableRows) -> dict[str, pd.DataFrame]:
     """Of each trained row beside CLIP on its dataset a line for each label, the largest gain first."""
-    found = {}
-    for row in rows:
+    results, found = place.results, {}
+    for row in place.rows:
         configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
         clip = next((one for one, config in configs if config and config.method == CLIP), None)
         after, before = (counts(one) if one else None for one in (row, clip))
         if not row.trained or clip is None or after is None or before is None:
             continue
-        of: dict[str, Any] = {
-            "row": row.name,
-            "label": row.label,
-            "title": results.title(row),
-            "clip_label": clip.label,
-        }
-        of |= {"sources": sources(row, clip)}
         both = pd.DataFrame({"clip": recalls(before), "trained": recalls(after)}).dropna().sort_index()
-        lines = [{**of, "class": label, **both.loc[label].to_dict()} for label in both.index]
-        gains = pd.DataFrame(lines).assign(points=lambda frame: frame["trained"] - frame["clip"])
-        gains = gains.sort_values("points", ascending=False, kind="stable", ignore_index=True)
-        found[f"gains-{row.name}"] = gains
+        both = both.assign(points=both["trained"] - both["clip"]).rename_axis("class").reset_index()
+        gains = both.sort_values("points", ascending=False, kind="stable", ignore_index=True)
+        found[f"gains-{row.name}"] = cells.each(
+            gains, row=row.name, label=row.label, title=results.title(row), clip_label=clip.label,
+            sources=sources(row, clip),
+        )  # fmt: skip
     return found
 
 
-def recalls(matrix: pd.DataFrame) -> dict[str, float]:
-    """Percent right by true label; a label without a test video has none."""
+def recalls(matrix: pd.DataFrame) -> pd.Series:
+    """Percent right by true label; of a label without a test video not a number."""
     values = matrix.to_numpy(float)
-    right = zip(matrix.index, values.diagonal(), values.sum(axis=1), strict=True)
-    return {str(label): 100 * hits / total for label, hits, total in right if total}
+    return 100 * pd.Series(values.diagonal(), matrix.index.astype(str)) / values.sum(axis=1)
 
 
 def alt(frame: pd.DataFrame) -> str:
@@ -69,7 +61,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     part = frame if len(frame) <= MOST else pd.concat([frame[: MOST // 2], frame[-(MOST // 2) :]])
     places = range(len(part))
     clip, row = part["clip_label"].iloc[0], part["label"].iloc[0]
-    palette, ground = style.colours([clip, row]), str(plt.rcParams["axes.facecolor"])
+    palette, ground = style.colours([clip, row]), style.ground()
     figure, ax = plt.subplots(figsize=(COLUMN, (20 + 2.9 * len(part)) * MM), layout="constrained")
     ax.hlines(places, part["clip"], part["trained"], color=style.GREY, linewidth=0.8, alpha=0.6)
     common: dict[str, Any] = {"linestyle": "", "clip_on": False, "zorder": 3}

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -101,6 +102,16 @@ def say(ax: Axes, words: str) -> None:
 def whiskers(value: Any, low: Any, high: Any) -> Any:
     """What Matplotlib draws as error bars, (2, N): below, above; nothing where there is no interval."""
     return np.nan_to_num(np.abs(np.array([value - low, high - value], float)).reshape(2, -1))
+
+
+def reach(frame: pd.DataFrame, name: str) -> Any:
+    """Error bars of a column, which end where `<name>_low` and `<name>_high` say."""
+    return whiskers(frame[name], frame[f"{name}_low"], frame[f"{name}_high"])
+
+
+def ground() -> str:
+    """The colour behind a figure."""
+    return str(mpl.rcParams["axes.facecolor"])
 
 
 def place(figure: Figure, left: float, top: float, width: float, height: float | None = None) -> Axes:
