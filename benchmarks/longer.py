@@ -12,18 +12,16 @@ from pathlib import Path
 
 import torch
 from recipe import append, measure
-from sweep import RESULTS
 
 from m2clip import backbones, experiment, profiles
-
-FACTORS = (1 / 3, 1, 3)
+from m2clip.report.longer import FACTORS, FOLDER
 
 
 def main() -> None:
     """Run what is missing, and record each."""
     torch.set_num_threads(1)
     profile, *rows = sys.argv[1:]
-    base, records = profiles.read(profile), RESULTS / f"longer_{profile}.csv"
+    base, records = profiles.read(profile), FOLDER / f"{profile}.csv"
     for row in rows:
         config = experiment.resolve(row, base)
         same = {"row": row, "backbone": backbones.digest(config.backbone)[:12], "lr": str(config.train.lr)}

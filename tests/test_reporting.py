@@ -17,11 +17,11 @@ import report_files as fake
 from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.parsing import build
-from m2clip.report import columns, declared, levels, results
+from m2clip.report import columns, declared, levels, longer, results
 from m2clip.report.declared import Spec
 from m2clip.report.differences import difference, label
 from m2clip.report.figures.style import wrapped
-from m2clip.report.grid import Column, Grid, Line, csv_text, shown
+from m2clip.report.grid import Column, Grid, Line, csv_text, shown, sources
 from m2clip.report.names import Names
 from m2clip.report.numbers import Number
 from m2clip.report.rendering import latex, markdown, render
@@ -415,6 +415,31 @@ def test_convergence(slope, verdict):
     assert found.verdict.startswith(verdict)
     assert found.last - found.before == pytest.approx(20 * slope, abs=0.011)
     assert levels.ending(history[:4]) is None
+
+
+def test_whether_more_steps_give_more_is_of_what_was_tried_with_the_present_recipe():
+    fake.run("main", top1=50.0)
+    fake.run("te", {"adapters": {"visual": {"temporal_difference": False}}}, top1=40.0)
+    found = results_of(["main", "te"])
+    assert longer.table(found, list(found.rows.values())) is None
+    longer.FOLDER.mkdir(parents=True)
+    train = found.rows["main"].config.train
+    steps, lr = train.steps, train.lr
+    lines = [
+        f"main,{lr},{round(steps / 3)},40.0,", f"main,{lr},{steps},50.5,60.0", f"main,{lr},{3 * steps},52.4,",
+        f"te,{lr},{steps},,30.0", f"te,{lr},{3 * steps},,32.0", f"te,{2 * lr},{3 * steps},,99.0",
+    ]  # fmt: skip
+    head = "row,lr,steps,validation_vc,validation_eq11"
+    (longer.FOLDER / "fake.csv").write_text("\n".join([head, *lines]) + "\n")
+    table = longer.table(found, list(found.rows.values()))
+    told = {line.name: [shown(cell) for cell in line.cells[1:]] for line in table.lines}
+    assert told == {
+        "main": [f"{steps:,}", "40.0", "50.5", "52.4", "+1.9", "yes"],
+        "te": [f"{steps:,}", "—", "30.0", "32.0", "+2.0", "no"],
+    }
+    assert [source.key for source in sources(table.lines[0].cells[5])] == [
+        "line 3, validation_vc", "line 4, validation_vc",
+    ]  # fmt: skip
 
 
 def test_chance_is_a_matter_of_how_many_videos_were_tested():

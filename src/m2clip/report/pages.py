@@ -175,15 +175,16 @@ RECIPES = {  # headers of what ran, and whether they are of words
 }  # fmt: skip
 
 
-def ran(results: Results, made: Mapping[RunKey, Made], converged: Grid) -> Section:
-    """Every row: what it was trained with, for how long, of which commit, and how its loss ended."""
+def ran(results: Results, made: Mapping[RunKey, Made], *more: Grid | None) -> Section:
+    """Every row: what it was trained with, for how long, of which commit; then more tables of this."""
     rows = shown_rows(results)
     columns = [Column(_slug(header), header, text) for header, text in RECIPES.items()]
     lines = [_recipe(row, results, [made[run.key] for run in row.measured]) for row in rows]
     recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
     changed = any(get_path(run.provenance, "dirty") for row in rows for run in row.measured)
     notes = ((CHANGED,) if changed else ()) + tuple(_apart(results, made))
-    return Section(key="ran", title="What ran", menu=RUNS, parts=(recipes, Points(notes), converged))
+    tables = tuple(table for table in more if table)
+    return Section(key="ran", title="What ran", menu=RUNS, parts=(recipes, Points(notes), *tables))
 
 
 def _recipe(row: Row, results: Results, runs: Sequence[Made]) -> list[Cell]:

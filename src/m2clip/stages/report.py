@@ -18,6 +18,7 @@ from m2clip.report import (
     dvc_plots,
     grid,
     levels,
+    longer,
     pages,
     provenance,
     results,
@@ -69,7 +70,8 @@ def main() -> None:
             *pages.opening(drawn, claims_section.first_screen(judged, found)), of_claims,
             audit.section(found, differences), _pictures(profile.name, folder),
             Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
-            pages.ran(found, runs, levels.converged(found, shown)), pages.data(found, more),
+            pages.ran(found, runs, longer.table(found, shown), levels.converged(found, shown)),
+            pages.data(found, more),
         ),
         behind=tuple(provenance.all_behind(found, runs.values(), pages.datasets(found))),
     )  # fmt: skip
