@@ -44,6 +44,7 @@ def main() -> None:
             "processor": provenance.processor(),
             "cores": paths.cores(),
             "commit": (provenance.commit() or "")[:12],
+            "note": "",  # by hand: what else ran meanwhile
         }  # fmt: skip
         new = not RESULTS.exists()
         with RESULTS.open("a", encoding="utf-8", newline="") as file:

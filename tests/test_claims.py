@@ -159,7 +159,7 @@ def test_the_paper_s_numbers_are_those_of_the_published_files():
             if row.startswith("st-adapter"):
                 lines = (cells for cells in table.lines if cells.cells["method"] == "ST-Adapter")
                 line = next(line for line in lines if line.cells["frames"] == "8")
-            assert line.value(table.accuracy) == number, (name, row)
+            assert line.value(line.accuracy) == number, (name, row)
             checked += 1
         towards = 1 if claim.direction == "higher" else -1
         assert claim.published.difference * towards > 0, name
@@ -431,7 +431,7 @@ def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path)
         return subprocess.run(["git", *me, *words], check=True, capture_output=True, text=True).stdout.strip()
 
     file = Path("rule.yaml")
-    assert "git does not tell" in history.last_change(file).told([])[0]
+    assert "git does not tell" in history.told(file, [])[0]
     git("init", "-q")
     commits = []
     for content in ("a", "b", None):
@@ -441,13 +441,13 @@ def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path)
         git("commit", "-q", "--allow-empty", "-m", "x")
         commits.append(git("rev-parse", "HEAD"))
     before, rule, after = commits
-    since, made_at = history.last_change(file).told([before, rule, after, f"{after}-dirty", "0" * 40, None])
+    since, made_at = history.told(file, [before, rule, after, f"{after}-dirty", "0" * 40, None])
     assert since.startswith(f"rule.yaml was last changed in commit {rule[:12]} of 20")
     assert made_at.startswith("The 6 runs of these rows were trained at the commits ")
     assert f"{after[:12]} with changes (1)" in made_at and "unknown (1)" in made_at
     assert made_at.endswith(" By git's history 3 of them had that change.")
     file.write_text("c")
-    since, made_at = history.last_change(file).told([after])
+    since, made_at = history.told(file, [after])
     assert since.endswith("and has changes on top that are not committed.") and "after that" not in made_at
 
 

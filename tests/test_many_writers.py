@@ -7,8 +7,11 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import shutil
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -36,7 +39,7 @@ key = RunKey("many", sys.argv[1], 0)
 with live.live(key, yaml.safe_load(key.train_config.read_text())) as run:
     for step in range(10, 70, 10):
         run.log(step, {"loss": 1 / step, "contrastive": 1 / step, "lr": 0.001})
-        time.sleep(0.5)
+        time.sleep(float(sys.argv[2]))
 live.finish(key)
 """
 
@@ -71,14 +74,14 @@ def answers(url, process):
 
 
 @contextlib.contextmanager
-def running(*command):
+def running(*command, end=signal.SIGTERM):
     """A program that is ended, with all that it started, at the end."""
     process = subprocess.Popen(command, start_new_session=True)
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
+            os.killpg(process.pid, end)
         process.wait()
 
 
@@ -88,18 +91,18 @@ def sqlite(folder):
 
 
 @contextlib.contextmanager
-def server(folder):
-    port = free_port()
+def serving(folder, port, end=signal.SIGTERM):
+    """MLflow's own server at a port of loopback; its database stays in the folder."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/server.db",
-        "--artifacts-destination",
-        str(folder),
-    ]
-    with running(*command) as process:
+    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db"]
+    command += ["--artifacts-destination", str(folder)]
+    with running(*command, end=end) as process:
         answers(f"http://127.0.0.1:{port}/health", process)
         yield f"http://127.0.0.1:{port}"
+
+
+def server(folder):
+    return serving(folder, free_port())
 
 
 @contextlib.contextmanager
@@ -118,7 +121,8 @@ def postgresql(folder):
         initdb = [*as_user, str(found[-1].with_name("initdb")), "-D", str(place / "db"), "-A", "trust"]
         subprocess.run(initdb, check=True, capture_output=True, cwd="/")
         options = ["-c", "listen_addresses=127.0.0.1", "-k", str(place), "-p", str(port)]
-        with running(*as_user, str(found[-1]), "-D", str(place / "db"), *options):
+        # SIGINT ends it without waiting for those that are connected.
+        with running(*as_user, str(found[-1]), "-D", str(place / "db"), *options, end=signal.SIGINT):
             create = [str(found[-1].with_name("createdb")), "-h", "127.0.0.1", "-p", str(port)]
             for _ in range(120):
                 if not subprocess.run(
@@ -131,6 +135,26 @@ def postgresql(folder):
         shutil.rmtree(place)
 
 
+def start(keys, pause=0.5):
+    """A process a key, which waits so many seconds after each log step."""
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, key.row, str(pause)], stderr=subprocess.PIPE, text=True
+        )
+        for key in keys
+    ]
+
+
+def complete(opened, keys):
+    """Assert that a store has one run of each key, and all of it once."""
+    assert sorted(run.data.tags["run_key"] for run in opened.runs()) == sorted(map(str, keys))
+    for run in opened.runs():
+        points = opened.client.get_metric_history(run.info.run_id, "train/loss")
+        assert sorted(point.step for point in points) == [10, 20, 30, 40, 50, 60]
+        assert run.info.status == "FINISHED" and run.data.metrics["supervised/top1"] == 81.235
+        assert {each.path for each in opened.client.list_artifacts(run.info.run_id)} >= {"metrics.json"}
+
+
 @pytest.mark.parametrize("store", [sqlite, server, postgresql], ids=lambda each: each.__name__)
 def test_eight_writers_at_once(here, monkeypatch, store):
     keys = [RunKey("many", f"row-{number}", 0) for number in range(8)]
@@ -138,22 +162,54 @@ def test_eight_writers_at_once(here, monkeypatch, store):
         write(key)
     with store(here) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        writers = [
-            subprocess.Popen([sys.executable, "-c", WRITER, key.row], stderr=subprocess.PIPE, text=True)
-            for key in keys
-        ]
+        writers = start(keys)
         assert [writer.communicate(timeout=1200)[1] for writer in writers] == [""] * 8
         opened = Store("many")
-        assert sorted(run.data.tags["run_key"] for run in opened.runs()) == sorted(map(str, keys))
-        for run in opened.runs():
-            points = opened.client.get_metric_history(run.info.run_id, "train/loss")
-            assert sorted(point.step for point in points) == [10, 20, 30, 40, 50, 60]
-            assert run.info.status == "FINISHED" and run.data.metrics["supervised/top1"] == 81.235
-            assert {each.path for each in opened.client.list_artifacts(run.info.run_id)} >= {"metrics.json"}
+        complete(opened, keys)
         assert sync("many").unchanged == 8
         for run in opened.runs()[:4]:
             opened.discard(run)
         assert (sync("many").new, sync("many").unchanged) == (4, 8)
+
+
+def rows(folder):
+    """How much a server's database holds of runs and their curves."""
+    with contextlib.closing(sqlite3.connect(folder / "server.db", timeout=60)) as database:
+        return sum(
+            database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("runs", "metrics")
+        )
+
+
+def test_a_server_is_killed_and_comes_back_while_eight_write(here, monkeypatch, record_property):
+    """A writer says one line at most of its training and one of its evaluation, both of which end as ever."""
+    keys, port, draw = (
+        [RunKey("many", f"row-{number}", 0) for number in range(8)],
+        free_port(),
+        random.Random(0),
+    )
+    for key in keys:
+        write(key)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    writers, written = [], 0
+    for kills in range(1, 5):
+        with serving(here, port, end=signal.SIGKILL):
+            writers = writers or start(keys, pause=10)
+            while rows(here) == written:
+                assert any(writer.poll() is None for writer in writers), f"all have ended before kill {kills}"
+                time.sleep(0.02)
+            time.sleep(draw.random())
+            written = rows(here)
+        record_property("tries", kills)
+    with serving(here, port):
+        said = [writer.communicate(timeout=1200)[1].splitlines() for writer in writers]
+        assert [writer.returncode for writer in writers] == [0] * 8
+        assert all(
+            len(lines) <= 2 and all("is not all in MLflow (" in line for line in lines) for lines in said
+        )
+        assert any(said)
+        sync("many")
+        complete(Store("many"), keys)
+        assert sync("many").unchanged == 8
 
 
 def test_two_rebuild_one_store_at_once(here):

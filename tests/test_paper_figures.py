@@ -56,6 +56,10 @@ def read(*more):
     return results.read(profiles.read(made.PROFILE), asked, ["main", *more])
 
 
+def frame_of(figure, found):
+    return figure.frame(found.places[figure.TABLE])
+
+
 def by_row(frame, **where):
     """Lines of a frame by row, of those that are as asked."""
     for column, value in where.items():
@@ -70,7 +74,7 @@ def test_the_same_bytes_each_time():
     for folder in map(Path, ("one", "two")):
         for key in ("fig1", "fig4b"):
             module = all_figures.modules()[key]
-            all_figures._drawn(key, module.frame(found), module, folder)
+            all_figures._drawn(key, frame_of(module, found), module, folder)
         contents.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert len(contents[0]) == 8
     assert contents[0] == contents[1]
@@ -90,7 +94,7 @@ def test_without_a_run_there_is_what_the_paper_printed():
 def test_circles_are_the_tables_numbers_and_a_missing_run_has_none():
     run(("clip", "main", "ted"))
     found = read()
-    frame = fig1.frame(found)
+    frame = frame_of(fig1, found)
     assert list(dict.fromkeys(frame["zero_shot_set"])) == ["Synth-UCF101", "Synth-HMDB51"]
     assert set(frame["trained_on"]) == {"Synth-K400"}
     there = by_row(frame, zero_shot_set="Synth-HMDB51")
@@ -132,7 +136,7 @@ def test_a_circle_far_below_many_others_is_an_arrow_with_its_number():
 
 
 def test_published_circles_are_the_papers_alone():
-    frame = fig1_published.frame(read())
+    frame = frame_of(fig1_published, read())
     line = frame[(frame["label"] == "M2-CLIP") & frame["zero_shot_set"].str.startswith("UCF101")].iloc[0]
     assert (line["supervised"], line["zero_shot"], line["parameters_m"]) == (83.4, 78.7, 16)
     assert {source.file.parent.name for sources in frame["sources"] for source in sources} == {"published"}
@@ -143,7 +147,7 @@ def test_published_circles_are_the_papers_alone():
 def test_a_bar_or_a_word_for_every_method():
     run(("st-adapter", "main", "ssv2"))
     found = read()
-    frame = fig2a.frame(found)
+    frame = frame_of(fig2a, found)
     assert len(frame) == 3 * 4
     words = {(one.label, one.group): one.missing for one in frame.itertuples()}
     assert words["ST-Adapter", "zero-shot Synth-UCF101"] == "none"
@@ -156,11 +160,11 @@ def test_a_bar_or_a_word_for_every_method():
 
 def test_error_bars_say_what_they_are():
     run(("main", "text-0"))
-    one = all_figures._drawn("fig4b", fig4b.frame(read()), fig4b, Path("figures"))
+    one = all_figures._drawn("fig4b", frame_of(fig4b, read()), fig4b, Path("figures"))
     assert one.caption.endswith(all_figures.ONE_SEED)
     made.edit("params.yaml", lambda content: content.update(seeds=[0, 1]))
     run(("main", "text-0"), seeds=(0, 1))
-    frame = fig4b.frame(read())
+    frame = frame_of(fig4b, read())
     assert all_figures._drawn("fig4b", frame, fig4b, Path("figures")).caption.endswith(all_figures.SEEDS)
     line = by_row(frame, panel="supervised Synth-K400").loc["main"]
     std = read().top1(read().rows["main"]).std
@@ -169,7 +173,7 @@ def test_error_bars_say_what_they_are():
 
 def test_the_number_of_text_adapters():
     run(("main", "text-0", "text-all"))
-    frame = by_row(fig4b.frame(read()), panel="supervised Synth-K400")
+    frame = by_row(frame_of(fig4b, read()), panel="supervised Synth-K400")
     counts = dict(frame["text_adapters"])
     assert (counts["text-0"], counts["main"], counts["text-2"]) == (0, 1, 2)
     assert frame["top1"].notna().to_dict() == {
@@ -182,7 +186,7 @@ def test_the_number_of_text_adapters():
 def test_published_and_measured_steps_share_no_axes(figure):
     run(experiment.rows())
     found = read()
-    frame, place = figure.frame(found), found.places[figure.TABLE]
+    frame, place = frame_of(figure, found), found.places[figure.TABLE]
     published = frame[frame["published"]]
     assert set(published["panel"]) == {"Published K400"}
     assert set(frame[~frame["published"]]["panel"]) == {
@@ -239,10 +243,12 @@ def test_a_row_of_ones_own_is_a_step():
     made.edit("experiments/tables.yaml", lambda content: content["tables"]["fig4a"]["rows"].append("zz-thin"))
     run(("main", "zz-thin"))
     found = read()
-    line = by_row(fig4a.frame(found), panel="Measured Synth-K400").loc["zz-thin"]
+    line = by_row(frame_of(fig4a, found), panel="Measured Synth-K400").loc["zz-thin"]
     assert line["label"] == "M2-CLIP, adapters.visual.bottleneck=0.25"
     assert line["step"] == found.step(found.rows["zz-thin"], found.rows["main"]).value
-    assert by_row(fig4a.frame(found), published=True)["step"].isna()["zz-thin"], "the paper has no such row"
+    assert by_row(frame_of(fig4a, found), published=True)["step"].isna()["zz-thin"], (
+        "the paper has no such row"
+    )
 
 
 def test_pairs_are_those_of_the_reference_on_the_dataset_with_pairs(monkeypatch):
@@ -250,7 +256,7 @@ def test_pairs_are_those_of_the_reference_on_the_dataset_with_pairs(monkeypatch)
     monkeypatch.setattr(made, "LABELS", [one, other])
     run(("main", "te-ssv2", "ssv2", "site-both-ssv2"))
     found = read()
-    frame = fig4a_reversed.frame(found)
+    frame = frame_of(fig4a_reversed, found)
     assert list(frame[frame["part"] == "by row"].dropna(subset=["right"])["row"]) == [
         "te-ssv2", "ssv2", "site-both-ssv2",
     ]  # fmt: skip
@@ -260,13 +266,13 @@ def test_pairs_are_those_of_the_reference_on_the_dataset_with_pairs(monkeypatch)
     place = found.places["fig4a"]
     alone = dataclasses.replace(place, references=())
     monkeypatch.setitem(found.places, "fig4a", alone)
-    assert fig4a_reversed.frame(found)["row"].iloc[-1] == "site-both-ssv2", "without a reference the last"
+    assert frame_of(fig4a_reversed, found)["row"].iloc[-1] == "site-both-ssv2", "without a reference the last"
 
 
 def test_confusion_counts_the_rows_of_the_table(monkeypatch):
     run(("main", "clip", "te"))
     found = read()
-    frames = confusion.frames(found, found.places["main"].rows)
+    frames = confusion.frames(found.places["main"])
     assert list(frames) == ["confusion-main"], "clip is not trained, ssv2 not run"
     frame = frames["confusion-main"]
     assert (frame["percent"] == 100).all() and (frame["true"] == frame["predicted"]).all()
@@ -276,7 +282,7 @@ def test_confusion_counts_the_rows_of_the_table(monkeypatch):
 
 def test_curves_have_every_log_line_and_a_row_without_a_run_says_so():
     run(("main",))
-    frame = curves.frame(read())
+    frame = frame_of(curves, read())
     assert list(dict.fromkeys(frame["title"])) == ["M2-CLIP on Synth-K400", "M2-CLIP on Synth-SSv2"]
     there = frame.dropna(subset=["loss"])
     assert (there["row"] == "main").all() and len(there) == 4 * 20
@@ -287,7 +293,7 @@ def test_curves_have_every_log_line_and_a_row_without_a_run_says_so():
 
 def test_no_line_of_a_head_hides_another():
     run(("contrastive", "cmc", "main"))
-    frame = fig4c_heads.frame(read())
+    frame = frame_of(fig4c_heads, read())
     assert set(frame[frame["head"] == "CMC"]["row"]) == {"cmc", "main"}
     with style.paper():
         lines = [line for line in fig4c_heads.draw(frame).axes[0].lines if len(line.get_xdata())]
@@ -335,7 +341,7 @@ def test_what_a_figure_is_made_of():
 
 def test_the_csv_is_the_frame():
     run(("main", "text-0"))
-    frame = fig4b.frame(read())
+    frame = frame_of(fig4b, read())
     all_figures._drawn("fig4b", frame, fig4b, Path("figures"))
     written = pd.read_csv("figures/fig4b.csv")
     assert list(written.columns) == list(frame.columns)
@@ -386,7 +392,7 @@ def test_the_most_alike_labels_are_chosen_once():
     plain = [np.array([[np.corrcoef(a, b)[0, 1] for b in one] for a in one]) for one in features]
     means = (plain[0].sum(axis=1) - 1) / (len(made.LABELS) - 1)
     order = list(np.argsort(-means))
-    frame = fig2b.frame(found)
+    frame = frame_of(fig2b, found)
     for row, whole in zip(chosen, plain, strict=True):
         lines = frame[frame["row"] == row.name]
         assert list(dict.fromkeys(lines["one"])) == [made.LABELS[at] for at in order]
@@ -405,7 +411,7 @@ def test_the_most_alike_labels_are_chosen_once():
 
 def test_a_map_without_a_run_says_so():
     run(("st-adapter-text-ssv2",))
-    frame = fig2b.frame(read())
+    frame = frame_of(fig2b, read())
     with style.paper():
         axes = fig2b.draw(frame).axes
     assert [text.get_text() for text in axes[1].texts] == ["no run yet"]

@@ -153,7 +153,7 @@ def test_gains_are_differences_of_recall_from_the_largest():
     clip = of_counts([[0, 4, 0], [1, 3, 0], [0, 0, 0]], "clip")
     row = of_counts([[1, 2, 1], [0, 4, 0], [0, 0, 0]], "m2clip")
     results = SimpleNamespace(rows={"clip": clip, "m2clip": row}, title=lambda one: one.label)
-    frames = gains.frames(results, [clip, row])
+    frames = gains.frames(SimpleNamespace(results=results, rows=[clip, row]))
     assert list(frames) == ["gains-m2clip"]
     found = frames["gains-m2clip"][["class", "clip", "trained", "points"]].to_numpy().tolist()
     assert found == [["b", 0.0, 25.0, 25.0], ["a", 75.0, 100.0, 25.0]][::-1]

@@ -114,7 +114,9 @@ def test_other_curves_other_configs_other_videos_and_new_runs_are_told_apart(com
     again("te")
     key = RunKey(made.PROFILE, "te", 0)
     np.save(key.label_features, np.load(key.label_features) + 1)
-    assert compared()[1][-1].startswith("Runs against those of HEAD: 1 within")
+    told, summed = compared()[1]
+    assert told.endswith("no video is answered otherwise; other bytes in label_features.npy"), told
+    assert summed.startswith("Runs against those of HEAD: 1 within")
     told = json.loads(key.provenance.read_text()) | {"config_sha": "another"}
     key.provenance.write_text(json.dumps(told))
     again("clip", [0])
@@ -125,7 +127,7 @@ def test_other_curves_other_configs_other_videos_and_new_runs_are_told_apart(com
     made.run("main", made.resolve()["main"], 1)
     made.from_where("main", made.resolve()["main"], 1)
     code, out = compared()
-    assert code == 1 and out[0].endswith("no video that both were asked")
+    assert code == 1 and "other videos or heads were asked; other bytes in outcomes.json" in out[0]
     assert out[1] == (
         "Runs against those of HEAD: 1 different, 1 not run again, 1 not in the commit, 1 of another config."
     )

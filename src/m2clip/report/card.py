@@ -72,9 +72,5 @@ def _cells(numbers: Values, views: str) -> list[Cell]:
     top1, top5 = (numbers.get(key) for key in ("top1", "top5"))
     first = None if top1 is None else str(Number(value=float(top1), std=numbers.get("top1_std")))
     splits = f" over {len(numbers.get('splits', {}))} splits" if "top1_std" in numbers else ""
-    return [
-        Number(value=numbers["videos"]) if "videos" in numbers else None,
-        views,
-        first and first + splits,
-        None if top5 is None else Number(value=float(top5)),
-    ]
+    videos = Number(value=numbers["videos"]) if "videos" in numbers else None
+    return [videos, views, first and first + splits, None if top5 is None else Number(value=float(top5))]

@@ -6,13 +6,13 @@ Where no row has three seeds there are no verdicts: each difference stands with 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import pandas as pd
 
-from m2clip.report import claims, grid, published, verdicts
+from m2clip.report import claims, grid, history, published, verdicts
 from m2clip.report.claims import Claim
 from m2clip.report.grid import Cell, Column, Line
-from m2clip.report.history import Changed
 from m2clip.report.numbers import Number, Source, Text, signed
 from m2clip.report.parts import Part, Points, Section
 from m2clip.report.provenance import Made
@@ -87,35 +87,25 @@ def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
 
 def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
     """What was found, in sentences, and each claim with its difference in a line."""
-    kept = [COLUMNS.index(column) for column in COLUMNS if column.key in FIRST]
-    lines = [_cells(one, results) for one in judged]
-    table = grid.plain(
-        "verdicts", "Claims of the paper", [COLUMNS[at] for at in kept],
-        [[line[at] for at in kept] for line in lines],
-    )  # fmt: skip
-    return (Points(sentences(judged, results)), table)
+    table = grid.plain("verdicts", "Claims of the paper", COLUMNS, [_cells(one, results) for one in judged])
+    return (Points(sentences(judged, results)), table.only(FIRST))
 
 
 def section(
-    judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), changed: Changed | None = None
+    judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), rule: Path | None = None
 ) -> Section:
-    """The rule, when it was fixed, and a table for each figure or table of the paper."""
-    rule = claims.rule() if _is_judged(judged) else (TOO_FEW,)
-    told = {one.claim.name: _cells(one, results) for one in judged}
-    kept = [
-        at for at, column in enumerate(COLUMNS)
-        if column.key not in OF_SEEDS or any(cells[at] is not None for cells in told.values())
-    ]  # fmt: skip
-    columns = tuple(COLUMNS[at] for at in kept)
+    """How verdicts come about, when the file of that rule was fixed, and a table for each of the paper's."""
+    first = claims.rule() if _is_judged(judged) else (TOO_FEW,)
+    empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
+    shown = [column.key for column in COLUMNS if column.key not in empty]
     behind = {row for one in judged for row in one.claim.rows}
-    when = changed.told(one.commits[0] for one in made if one.key.row in behind) if changed else ()
-    parts: list[Part] = [Points((*rule, *when))]
+    commits = (one.commits[0] for one in made if one.key.row in behind)
+    parts: list[Part] = [Points((*first, *(history.told(rule, commits) if rule else ())))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)
-        names = [one.claim.name for one in group]
-        lines = [Line(tuple(told[name][at] for at in kept), name) for name in names]
+        lines = [Line(_cells(one, results), one.claim.name) for one in group]
         notes = [one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED]
-        parts.append(grid.plain(f"claims-{at}", title, columns, lines, notes))
+        parts.append(grid.plain(f"claims-{at}", title, COLUMNS, lines, notes).only(shown))
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
 
 
@@ -170,9 +160,9 @@ def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
     table, found = published.read(claim.published.file), list[Source]()
     for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):
         own = table.line(name, results.rows[name].config, results.profile)
-        lines = (line for line in (own, *table.lines) if line and line.value(table.accuracy) == number)
+        lines = (line for line in (own, *table.lines) if line and line.value(line.accuracy) == number)
         line = next(lines, None)
-        found += line.sources(table.accuracy) if line else [Source(published.FOLDER / f"{table.name}.csv")]
+        found += line.sources(line.accuracy) if line else [Source(published.FOLDER / f"{table.name}.csv")]
     return tuple(found)
 
 

@@ -118,9 +118,9 @@ def _zero_shot(dataset: str) -> dict[str, Column]:
 def _less(of: str, row: Row, place: "TableRows") -> Number | None:
     """Our number less the paper's, where data and backbone are the paper's."""
     ours, line = place.results.top1(row, None if of == "top1" else of), place.line(row)
-    if not place.published or not line or not ours or not place.is_papers(row, of):
+    if not line or not ours or not place.is_papers(row, of):
         return None
-    theirs = line.number(place.published.accuracy if of == "top1" else of)
+    theirs = line.top1 if of == "top1" else line.number(of)
     if theirs is None:
         return None
     apart = replace(ours, value=ours.value - theirs.value, signed=True)
@@ -168,9 +168,6 @@ def _published() -> Iterator[Column]:
     def column(key: str, header: str, printed: Print, **given: Any) -> Column:
         return Column(f"published_{key}", f"Published {header}", printed=printed, **given)
 
-    def of_table(read: Callable[[Published, Line], Number | None]) -> Print:
-        return lambda line, place: read(place.published, line) if place.published else None
-
     def tick(key: str) -> Print:
         return lambda line, _: line.text(key, words.get(line.cells.get(key, "")))
 
@@ -180,14 +177,13 @@ def _published() -> Iterator[Column]:
     yield column("pretraining", "pre-training", lambda line, _: line.text("pretraining"), text=True)
     yield column("parameters", "trainable parameters, M", number("tunable_params_m", 0))
     yield column("views", "frames × crops × clips", lambda line, _: line.views())
-    top1 = of_table(lambda found, line: line.number(found.accuracy))
-    yield column("top1", "on {published}, top-1, %", top1)
+    yield column("top1", "on {published}, top-1, %", lambda line, _: line.top1)
     yield column("top5", "top-5, %", number("top5"))
     yield column("gmacs", "GFLOPs a view", number("gflops_per_view", 0))
     yield column("zero_shot", "zero-shot", tick("zero_shot"))
     yield column("tuned_clip", "CLIP finetuned", tick("clip_finetuned"))
     how = "the number less that of the paper's reference line"
-    yield column("step", "on {published}, step, points", of_table(Published.step), how=how)
+    yield column("step", "on {published}, step, points", lambda line, place: place.printed(line), how=how)
     for name in UNSEEN:
         yield column(name, f"{DATASETS[name]}, top-1, %", number(name), endings=SPREAD)
 

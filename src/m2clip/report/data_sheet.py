@@ -8,7 +8,6 @@ from m2clip.data.manifest import VALID, Manifest
 from m2clip.report.figures.contact_sheet import Strip
 
 LABELS, FRAMES = 8, 6
-FIRST = ("train", "validation")  # of the splits
 
 
 def test_split(manifest: Manifest) -> str:
@@ -37,7 +36,7 @@ def facts(dataset: str, manifest: Manifest) -> pd.DataFrame:
     """One line: videos by split, labels, frames, frame rates, sizes, duration, share that is invalid."""
     table = manifest.table
     valid = table[table["status"] == VALID]
-    splits = sorted(manifest.splits(), key=lambda split: (*(split != name for name in FIRST), split))
+    splits = sorted(manifest.splits(), key=lambda split: (split != "train", split != "validation", split))
     pairs = sorted(set(zip(valid["width"], valid["height"], strict=True)))
     sizes = [f"{width}×{height}" for width, height in pairs]
     rates = dict.fromkeys(f"{rate:g}" for rate in (valid["fps"].min(), valid["fps"].max()))

@@ -3,9 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Self
 
 from m2clip.report.numbers import MARKS, MISSING, NOT_RUN, Number, Source, Text
 
@@ -58,6 +59,12 @@ class Grid:
     def blocks(self) -> list[tuple[str, list[Line]]]:
         """The headings, each with the lines below it; of a table without blocks one empty heading."""
         return [(heading, list(lines)) for heading, lines in groupby(self.lines, lambda line: line.block)]
+
+    def only(self, keys: Collection[str]) -> Self:
+        """With the columns of these keys alone."""
+        kept = [at for at, column in enumerate(self.columns) if column.key in keys]
+        lines = tuple(replace(line, cells=tuple(line.cells[at] for at in kept)) for line in self.lines)
+        return replace(self, columns=tuple(self.columns[at] for at in kept), lines=lines)
 
     def cells(self) -> Iterator[tuple[Line, Column, Cell]]:
         """Every cell that is there, line by line."""

@@ -3,58 +3,35 @@
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 SHORT = 12  # letters of a commit
 DIRTY = "-dirty"
 
 
-@dataclass(frozen=True)
-class Changed:
-    """The last commit that changed a file, and its day; both None where git does not tell.
+def told(file: Path, runs: Iterable[str | None]) -> tuple[str, ...]:
+    """When a file changed last, of which commits runs are, and how many had it as it is.
 
-    edited: the file is not as that commit has it.
+    Of a shallow clone git does not tell.
+
+    Args:
+        file: such as the one with the rule.
+        runs: of each run the commit that it was trained at; with changes on top it ends in `-dirty`.
     """
-
-    file: Path
-    commit: str | None
-    day: str | None
-    edited: bool
-
-    def told(self, runs: Iterable[str | None]) -> tuple[str, ...]:
-        """When the file changed last, of which commits runs are, and how many had it as it is.
-
-        Args:
-            runs: of each run the commit that it was trained at; with changes on top it ends in `-dirty`.
-        """
-        commits = Counter(commit or "unknown" for commit in runs)
-        if self.commit is None:
-            since = f"When {self.file.name} was last changed is not known here: git does not tell."
-        else:
-            edited = ", and has changes on top that are not committed" if self.edited else ""
-            since = (
-                f"{self.file.name} was last changed in commit {self.commit[:SHORT]} of {self.day}{edited}."
-            )
-        if not commits:
-            return (since,)
-        listed = ", ".join(f"{short(commit)} ({count})" for commit, count in commits.most_common())
-        made = f"The {commits.total()} runs of these rows were trained at the commits {listed}."
-        if self.commit is None or self.edited:
-            return (since, made)
-        after = sum(count for commit, count in commits.items() if _contains(commit, self.commit))
-        return (
-            since,
-            f"{made} By git's history {after} of them had that change.",
-        )
-
-
-def last_change(file: Path) -> Changed:
-    """Ask git; a shallow clone does not know."""
     shallow = _git("rev-parse", "--is-shallow-repository")
-    told = _git("log", "-1", "--format=%H %cs", "--", str(file)) if shallow == "false" else None
-    commit, _, day = (told or "").partition(" ")
-    return Changed(file, commit or None, day or None, bool(_git("status", "--porcelain", "--", str(file))))
+    last = _git("log", "-1", "--format=%H %cs", "--", str(file)) if shallow == "false" else None
+    edited = _git("status", "--porcelain", "--", str(file))
+    commits = Counter(commit or "unknown" for commit in runs)
+    listed = ", ".join(f"{short(commit)} ({count})" for commit, count in commits.most_common())
+    made = f"The {commits.total()} runs of these rows were trained at the commits {listed}."
+    since = f"When {file.name} was last changed is not known here: git does not tell."
+    if last:
+        commit, _, day = last.partition(" ")
+        on_top = ", and has changes on top that are not committed" if edited else ""
+        since = f"{file.name} was last changed in commit {short(commit)} of {day}{on_top}."
+        after = sum(count for later, count in commits.items() if _contains(later, commit))
+        made += "" if edited else f" By git's history {after} of them had that change."
+    return (since, made) if commits else (since,)
 
 
 def content(commit: str, path: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Literal
 from m2clip.files import read_mapping
 from m2clip.parsing import build
 from m2clip.profiles import world_of
-from m2clip.report import facts, grid
+from m2clip.report import accuracy, facts, grid
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.numbers import MARGIN, Number, Source, Text
 from m2clip.report.results import Results
@@ -138,10 +138,12 @@ def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
 
 def _apart(row: Row | None, than: Row | None) -> Measured | None:
     """By the same videos, paired."""
-    first, second = (one.hits() if one else None for one in (row, than))
-    if first is None or second is None:
+    if row is None or than is None or row.dataset is None:
         return None
-    gaps = [100 * (one - theirs) for one, theirs in zip(first, second, strict=True)]
+    found = accuracy.outcomes([(row, 1.0), (than, -1.0)], row.dataset)
+    if found is None:
+        return None
+    gaps = found.hits.mean(axis=0).tolist()
     gap, error = fmean(gaps), math.sqrt(variance(gaps) / len(gaps))
     return (abs(gap) / error if error else math.inf if gap else 0.0), f"{gap:+.1f} ± {error:.1f} points"
 

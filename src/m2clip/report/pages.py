@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from m2clip.experiment import MAIN
-from m2clip.report import declared, facts, grid, history, overlap, protocols, published
+from m2clip.report import declared, facts, grid, history, overlap, published
 from m2clip.report.columns import views
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.names import DATASETS
@@ -139,7 +139,7 @@ def of_tables(tables: Sequence[Grid], figures: Sequence[Picture]) -> Iterator[Se
         own = (one for one in figures if one.table == table.key)
         parts = [table, *(f"The figure {one.name} {one.why}." if one.why else one for one in own)]
         parts += [part for part in (_printed(table.key), UNPRINTED.get(table.key)) if part]
-        parts += [protocols.table()] if table.key == "table3" else []
+        parts += [published.protocols()] if table.key == "table3" else []
         files = tuple(Path("tables") / f"{table.key}.{ending}" for ending in ("md", "csv", "tex"))
         menu = next((title for start, title in MENU.items() if table.key.startswith(start)), "More tables")
         yield Section(key=f"of-{table.key}", title=table.title, parts=tuple(parts), files=files, menu=menu)
@@ -189,18 +189,17 @@ def ran(results: Results, made: Mapping[RunKey, Made], *more: Grid | None) -> Se
 
 def _recipe(row: Row, results: Results, runs: Sequence[Made]) -> list[Cell]:
     """What a row was trained with; nothing but the temperature where nothing is trained."""
-    numbers = [MISSING] * 4
+    steps, batch, lr, temperature = ["0" if row.config else MISSING, *[MISSING] * 3]
     if row.config:
         train, tau = row.config.train, row.config.backbone.temperature
-        numbers[:3] = ["0", MISSING, MISSING]
+        temperature = "CLIP's" if tau is None else f"{tau:g}"
         if train.steps:
-            numbers[:3] = [f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"]
-        numbers[3] = "CLIP's" if tau is None else f"{tau:g}"
+            steps, batch, lr = f"{train.steps:,}", f"{train.batch:,}", f"{train.lr:g}"
     seconds = (run.trained.get("seconds") for run in runs)
     commits = (history.short(run.commits[0]) or MISSING for run in runs)
     return [
         row.label, results.names.dataset(row.dataset) if row.dataset else None,
-        ", ".join(str(run.key.seed) for run in runs), *numbers, views(row),
+        ", ".join(str(run.key.seed) for run in runs), steps, batch, lr, temperature, views(row),
         ", ".join(f"{one / 60:.1f}" if is_number(one) else MISSING for one in seconds),
         ", ".join(dict.fromkeys(commits)), ", ".join(dict.fromkeys(ORIGIN[run.here] for run in runs)),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from m2clip import runs
 from m2clip.profiles import Profile
 from m2clip.provenance import processor
-from m2clip.report import facts, protocols, published
+from m2clip.report import facts, published
 from m2clip.report.differences import difference
 from m2clip.report.grid import Cell, Column, Grid, Line, comma_separated, shown, sources
 from m2clip.report.numbers import Source
@@ -154,7 +154,7 @@ def all_behind(results: Results, made: Iterable[Made], datasets: Iterable[str]) 
         yield Behind(key, f"Run {run.key}: {run.label}", (*told, mlflow))
     for file in sorted(published.FOLDER.glob("*.csv")):
         by, origin = "the paper", "the paper, transcribed"
-        if file.stem == protocols.NAME:
+        if file.stem == published.PROTOCOLS:
             by, origin = "others", "what its column `source` names"
         yield _of_file(file, f"Published by {by}: {file.stem}", "From", origin)
     counts = "the stage complexity: ViT-B/16 with the 400 labels of K400, no weights needed"

@@ -1,4 +1,4 @@
-"""The paper's numbers, from experiments/published, and which config each of its M2-CLIP lines was run with.
+"""Published numbers, and which config each line of the paper's own method was run with.
 
 A line's number is shown for the row whose config is the line's, whatever the row is called: a row that a
 person has changed stands beside no number of the paper.
@@ -15,8 +15,9 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.parsing import merge
 from m2clip.profiles import Profile
-from m2clip.report import facts
+from m2clip.report import facts, grid
 from m2clip.report.differences import between, in_steps, paper
+from m2clip.report.grid import Column, Grid
 from m2clip.report.numbers import MISSING, Number, Source, Text
 
 FOLDER = Path("experiments/published")
@@ -29,6 +30,20 @@ GROUPS = {
     "peft_unimodal": "PEFT, unimodal visual framework, frozen CLIP",
     "peft_multimodal": "PEFT, multimodal framework, frozen CLIP",
 }
+PROTOCOLS = "zero_shot_protocols"
+SETS = {
+    "ucf101": "UCF101, splits, %", "hmdb51": "HMDB51, splits, %", "ucf101_full": "UCF101, all videos, %",
+    "hmdb51_full": "HMDB51, all videos, %", "k600": "K600, %",
+}  # fmt: skip
+WORDS = {
+    "measured_by": "Measured by", "prompt": "Prompt", "names": "Names of labels",
+    "weights_averaged": "Weights averaged", "splits": "Test splits", "views": "Views", "source": "Source",
+}  # fmt: skip
+NOTE = (
+    "Published by others, on the real datasets, by models of ViT-B/16 trained on K400 or, frozen CLIP, on no "
+    "video; nothing here is measured by this repository. What a source does not say is left empty; "
+    "experiments/published/README.md says which methods stand here. The same frozen CLIP has two numbers."
+)
 ALONE: dict[str, Any] = {"decoder": {"heads": ["contrastive"]}}
 COMPONENTS: dict[str, dict[str, Any]] = {
     "clip_zero_shot": {"method": "clip", "train": {"steps": 0}},
@@ -42,14 +57,20 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 class Line:
     """One line of a file: its cells, and how its config differs from the paper's model; None: not M2-CLIP.
 
-    place: the line in the file, of which the first is the header's. Its cell `row` names the row that
-    measures the method here.
+    place: the line in the file, of which the first is the header's. accuracy: the column of its top-1. Its
+    cell `row` names the row that measures the method here.
     """
 
     file: Path
     place: int
     cells: Mapping[str, str]
     over: Mapping[str, Any] | None
+    accuracy: str
+
+    @property
+    def top1(self) -> Number | None:
+        """Its accuracy."""
+        return self.number(self.accuracy)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -110,14 +131,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Published:
-    """A table of the paper: its lines, the column of its accuracy, the line from which steps are counted.
+    """A table of the paper: its lines and the line from which steps are counted.
 
     listed: whether it also has other methods, so that its lines stand in the table as rows.
     """
 
     name: str
     lines: tuple[Line, ...]
-    accuracy: str
     listed: bool
 
     @cached_property
@@ -150,7 +170,7 @@ class Published:
     def step(self, line: Line | None) -> Number | None:
         """Points from the reference line; of M2-CLIP's lines alone."""
         both = (line, self.reference) if line and line.over is not None else ()
-        found = [number for one in both if one and (number := one.number(self.accuracy))]
+        found = [number for one in both if one and (number := one.top1)]
         if len(found) < 2:
             return None
         sources = (*found[0].sources, *found[1].sources)
@@ -168,8 +188,21 @@ def read(name: str) -> Published:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; git has it")
     told = enumerate(facts.lines(path), start=2)
-    lines = tuple(Line(path, place, cells, _over(name, cells)) for place, cells in told)
-    return Published(name, lines, LISTED.get(name, "k400_top1"), name in LISTED)
+    top1 = LISTED.get(name, "k400_top1")
+    lines = tuple(Line(path, place, cells, _over(name, cells), top1) for place, cells in told)
+    return Published(name, lines, name in LISTED)
+
+
+def protocols() -> Grid:
+    """Zero-shot numbers of others by protocol: the same model by another protocol has another number."""
+    columns = [Column("method", "Published method", text=True)]
+    columns += [Column(key, header, endings=("", "_std")) for key, header in SETS.items()]
+    columns += [Column(key, header, text=True) for key, header in WORDS.items()]
+    lines = (
+        (line.text("method"), *map(line.number, SETS), *map(line.text, WORDS))
+        for line in read(PROTOCOLS).lines
+    )
+    return grid.plain("protocols", "Published zero-shot numbers by protocol", columns, lines, [NOTE])
 
 
 def first_lines(name: str) -> dict[str, Line]:

@@ -44,12 +44,16 @@ class Flips:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run with its verdict, and where its bits differ, the videos that do. processors: before and now."""
+    """A run with its verdict, and where its bits differ, in which files and of which videos.
+
+    processors: before and now.
+    """
 
     key: RunKey
     verdict: str
     flips: tuple[Flips, ...] = ()
     processors: tuple[str, ...] = ("", "")
+    files: tuple[str, ...] = ()
 
 
 def compare(keys: Sequence[RunKey], commit: str, points: float) -> list[Compared]:
@@ -83,11 +87,12 @@ def _compared(key: RunKey, commit: str) -> Compared:
     if then.get("config_sha") != now.get("config_sha"):
         return Compared(key, OTHER_CONFIG)
     processors = tuple(str(get_path(one, "machine", "processor")) for one in (then, now))
-    if same(key.history, key.metrics, key.outcomes, key.label_features, key.confusion):
+    files = (key.history, key.metrics, key.outcomes, key.label_features, key.confusion)
+    if not (changed := tuple(path.name for path in files if not same(path))):
         return Compared(key, SAME, (), processors)
     flips = _flips(json.loads(before), json.loads(key.outcomes.read_bytes()))
     alike = processors[0] == processors[1] and then.get("versions") == now.get("versions")
-    return Compared(key, DIFFERENT if flips is None or alike else WITHIN, flips or (), processors)
+    return Compared(key, DIFFERENT if flips is None or alike else WITHIN, flips or (), processors, changed)
 
 
 def _flips(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Flips, ...] | None:
@@ -116,7 +121,10 @@ def lines(found: Sequence[Compared], commit: str) -> Iterator[str]:
             then, now = one.processors
             where = f"{then}, now {now}" if then != now else f"both on {now}"
             changed = "; ".join(str(flips) for flips in one.flips if flips.gained + flips.lost)
-            yield f"{one.key}: {one.verdict}, {where}: {changed or 'no video that both were asked'}"
+            if not changed:
+                asked = "no video is answered otherwise" if one.flips else "other videos or heads were asked"
+                changed = f"{asked}; other bytes in {', '.join(one.files)}"
+            yield f"{one.key}: {one.verdict}, {where}: {changed}"
     counts = Counter(one.verdict for one in found)
     told = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
     yield f"Runs against those of {commit}: {', '.join(told) or 'none here'}."

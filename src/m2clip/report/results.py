@@ -149,6 +149,10 @@ class TableRows:
         source = Source(TABLES, f"tables.{self.name}.reference")
         return found.of([source]) if found and found.is_reference else found
 
+    def printed(self, line: Line | None) -> Number | None:
+        """The paper's own step of a line."""
+        return self.published.step(line) if self.published else None
+
     def line(self, row: Row) -> Line | None:
         """What the paper printed of a row with this config, if it did."""
         return self.published.line(row.name, row.config, self.results.profile) if self.published else None

@@ -55,12 +55,6 @@ class SeedRun:
         there = self.metrics and self.key.label_features.exists()
         return np.load(self.key.label_features).astype(float) if there else None
 
-    def hits(self) -> list[int] | None:
-        """Of each test video, in the manifest's order, whether the supervised prediction is right."""
-        head = get_path(self.metrics, "supervised", "head")
-        bits = get_path(self.outcomes, str(self.dataset), "hits", str(head))
-        return [int(bit) for bit in bits] if bits else None
-
 
 @dataclass(frozen=True)
 class Row:
@@ -102,13 +96,6 @@ class Row:
         if found is None or not self.trained:
             return found and replace(found, std=None)
         return found.marked(marks(len(there), len(self.runs)))
-
-    def hits(self) -> list[float] | None:
-        """Of each test video, the share of the evaluated seeds that get it right; None of nothing."""
-        seeds = [run.hits() for run in self.measured]
-        if not seeds or not all(seeds):
-            return None
-        return [fmean(bits) for bits in zip(*(hits for hits in seeds if hits), strict=True)]
 
     def sources(self, *keys: str) -> list[Source]:
         """Keys of metrics.json, of every evaluated run."""
@@ -176,9 +163,10 @@ def read(profile: Profile, name: str, seeds: Iterable[int], text: str | None = N
         SeedRun(key, runs.read_metrics(key), runs.read_history(key), runs.read_provenance(key))
         for key in keys
     ]
-    made_by = {run.key: get_path(run.provenance, "config_sha") for run in found}
-    declared = (None, runs.digest(train)) if train else made_by.values()
-    stale = tuple(key for key, sha in made_by.items() if sha not in declared)
+    sha = runs.digest(train) if train else None
+    stale = tuple(
+        run.key for run in found if sha and get_path(run.provenance, "config_sha") not in (None, sha)
+    )
     gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
     kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
     return Row(name, text or (label(config, profile) if config else name), config, kept, stale)

@@ -17,7 +17,6 @@ from m2clip.report import (
     declared,
     dvc_plots,
     grid,
-    history,
     levels,
     longer,
     pages,
@@ -59,7 +58,7 @@ def main() -> None:
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     runs = provenance.all_made(found.rows.values(), profile)
-    of_claims = claims_section.section(judged, found, runs.values(), history.last_change(claims.CLAIMS))
+    of_claims = claims_section.section(judged, found, runs.values(), claims.CLAIMS)
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)
     more = [levels.informative(found, shown)] if profile.synthetic else []

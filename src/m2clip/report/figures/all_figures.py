@@ -2,8 +2,8 @@
 
 TABLE: the table of experiments/tables.yaml below which it stands.
 CAPTION: what one has to know to read it.
-frame(results): what is drawn as a data frame, with `row`, `label` and a tuple of `sources` in every line.
-    Or frames(results, rows): several, by the name of their files.
+frame(place): of the table's rows what is drawn as a data frame, with `row`, `label` and a tuple of `sources`
+    in every line. Or frames(place): several, by the name of their files.
 NEEDS: columns of it; where no line has all of them there is nothing to draw.
 draw(frame): a figure of Matplotlib.
 alt(frame): the same in words, for who does not see it.
@@ -14,8 +14,8 @@ The CSV, the text and the trace come from the frame. A new figure is a new modul
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +25,7 @@ import pandas as pd
 from m2clip.experiment import MAIN
 from m2clip.report.numbers import Source
 from m2clip.report.parts import Picture
-from m2clip.report.results import Results
+from m2clip.report.results import Results, TableRows
 from m2clip.report.row import Row
 
 PICTURE = "temporal_difference"  # the name of what another stage draws, of `main` alone
@@ -57,7 +57,7 @@ def draw(results: Results, folder: Path) -> list[Picture]:
     return [
         _drawn(name, frame, module, folder)
         for key, module in _asked(results).items()
-        for name, frame in _frames(key, module, results, results.places[module.TABLE].rows).items()
+        for name, frame in _frames(key, module, results.places[module.TABLE]).items()
     ]
 
 
@@ -81,15 +81,16 @@ def parts(name: str, results: Results) -> list[Part]:
     kind, _, row = name.partition("-")
     for key, module in _asked(results).items():
         if key == name or (key == kind and hasattr(module, "frames")):
-            rows = [results.rows[row]] if row in results.rows else results.places[module.TABLE].rows
-            frame = _frames(key, module, results, rows).get(name)
+            place = results.places[module.TABLE]
+            place = replace(place, rows=(results.rows[row],)) if row in results.rows else place
+            frame = _frames(key, module, place).get(name)
             return [] if frame is None or frame.empty else list(_parts(frame, results))
     return []
 
 
-def _frames(key: str, module: ModuleType, results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+def _frames(key: str, module: ModuleType, place: TableRows) -> dict[str, pd.DataFrame]:
     """The frames of a module by the names of their files."""
-    return module.frames(results, rows) if hasattr(module, "frames") else {key: module.frame(results)}
+    return module.frames(place) if hasattr(module, "frames") else {key: module.frame(place)}
 
 
 def _drawn(name: str, frame: pd.DataFrame, module: ModuleType, folder: Path) -> Picture:

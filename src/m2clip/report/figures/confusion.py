@@ -1,7 +1,6 @@
 """Figures `confusion-<row>`: which label is taken for which, of a trained row, over all its seeds."""
 
 import math
-from collections.abc import Sequence
 from functools import reduce
 
 import pandas as pd
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM, SEQUENTIAL
 from m2clip.report.numbers import Source
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 from m2clip.report.row import Row
 
 TABLE, NEEDS = "main", ["percent"]
@@ -26,23 +25,23 @@ CELL, LETTER = 2.9 * MM, 1.45 * MM  # of a label, so that its name fits
 HEAD, FOOT, RIGHT = 6 * MM, 9 * MM, 17 * MM  # title above, numbers below, scale beside
 
 
-def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+def frames(place: TableRows) -> dict[str, pd.DataFrame]:
     """Of each trained row a line for each label and what it is taken for, where that is not never."""
     found = {}
-    for row in rows:
+    for row in place.rows:
         if row.trained and (matrix := counts(row)) is not None:
-            found[f"confusion-{row.name}"] = _frame(results, row, matrix)
+            found[f"confusion-{row.name}"] = _frame(row, matrix, place.results.title(row))
     return found
 
 
-def _frame(results: Results, row: Row, matrix: pd.DataFrame) -> pd.DataFrame:
+def _frame(row: Row, matrix: pd.DataFrame, title: str) -> pd.DataFrame:
     whole = matrix.to_numpy(float)
     percent = shares(matrix).rename_axis(index="true", columns="predicted").stack(future_stack=True)
     lines = pd.DataFrame({"percent": percent}).reset_index()
     return cells.each(
         lines[(lines["percent"] != 0) | (lines["true"] == lines["predicted"])], row=row.name, label=row.label,
-        title=results.title(row), videos=int(whole.sum()),
-        right=100 * whole.trace() / max(1.0, whole.sum()), sources=sources(row),
+        title=title, videos=int(whole.sum()), right=100 * whole.trace() / max(1.0, whole.sum()),
+        sources=sources(row),
     )  # fmt: skip
 
 

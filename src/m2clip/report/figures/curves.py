@@ -12,7 +12,7 @@ from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, HEADS, MM
 from m2clip.report.names import HEADS as HEAD_NAMES
 from m2clip.report.numbers import Source
-from m2clip.report.results import Results
+from m2clip.report.results import Results, TableRows
 from m2clip.report.row import Row
 
 TABLE, NEEDS = "main", ["loss"]
@@ -23,12 +23,12 @@ CAPTION = (
 SMOOTH = 0.1  # share of the log lines in a running mean
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each trained row, seed, log line and head; one without numbers for a row without a run."""
-    return history(results, [row for row in results.places[TABLE].rows if row.trained])
+    return history([row for row in place.rows if row.trained], place.results)
 
 
-def history(results: Results, rows: Sequence[Row]) -> pd.DataFrame:
+def history(rows: Sequence[Row], results: Results) -> pd.DataFrame:
     """What the training of rows logged: title, seed, step, head and its loss before the weight.
 
     smooth: a running mean over the log lines of the mean over seeds.

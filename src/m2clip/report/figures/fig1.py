@@ -16,7 +16,7 @@ from m2clip.report.figures import cells, style
 from m2clip.report.figures.gains import CLIP
 from m2clip.report.figures.labels import label_points
 from m2clip.report.figures.style import COLUMN, GREY, MM, PAGE, PINK
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 
 TABLE = "fig1"
 CAPTION = (
@@ -33,11 +33,10 @@ FAR = 0.5  # of the height of all others, below which a circle is an arrow
 LARGE = 60.0  # millions of parameters from which circles are drawn smaller
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each zero-shot set and row on the dataset of the first row."""
-    shown = results.places[TABLE].rows
-    lines = []
-    there = [row for row in shown if row.dataset == shown[0].dataset]
+    results, lines = place.results, []
+    there = [row for row in place.rows if row.dataset == place.rows[0].dataset]
     able = [row for row in there if row.config is None or row.config.options.zero_shot]
     for dataset, row in product(SETS, able):  # the table says why the others cannot
         x, y, count = results.top1(row), results.top1(row, dataset), results.parameters(row)

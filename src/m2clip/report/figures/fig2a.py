@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "fig2a", ["top1"]
 CAPTION = (
@@ -21,12 +21,12 @@ GROUPS = (("k400", False), ("ssv2", False), ("ucf101", True), ("hmdb51", True))
 HATCHES = ("", "////", "....", "xxxx", "----", "||||")  # read in grey
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each bar: of the method under a label its row on the dataset, or zero-shot from K400.
 
     missing: `none` where the method has no such number, `no run yet`, or nothing.
     """
-    shown = results.places[TABLE].rows
+    shown, results = place.rows, place.results
     lines: list[dict[str, Any]] = []
     for label in dict.fromkeys(row.label for row in shown):
         for dataset, unseen in GROUPS:

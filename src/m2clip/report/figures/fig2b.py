@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from m2clip.report.correlation import sources
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, DIVERGING, MM
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "fig2b", ["correlation"]
 MADE = {"mean": "correlation", "mean_size": "correlation_size", "largest_size": "correlation_largest"}
@@ -25,9 +25,8 @@ CAPTION = (
 )
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each row and pair of labels, and of the row what is made of all pairs of two labels."""
-    place = results.places[TABLE]
     found, lines = place.correlations, []
     for row in place.rows:
         whole = found.maps.get(row.name) if found else None

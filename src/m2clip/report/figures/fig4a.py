@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM
 from m2clip.report.numbers import Number, signed
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 from m2clip.report.row import Row
 
 TABLE, NEEDS = "fig4a", ["step"]
@@ -27,15 +27,15 @@ LINE = 6.2 * MM  # height of a row
 FAR = 2.0  # times the others that a step has to be to be left out of the scale
 
 
-def frame(results: Results, table: str = TABLE) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each row that the paper has, and one for each row that is measured here.
 
     A row that the paper does not have as it is configured has no step of the paper's.
     """
-    place, ours, theirs = results.places[table], [], []
+    results, ours, theirs = place.results, [], []
     for row in place.rows:
         if row.dataset == "k400":
-            step = place.published.step(place.line(row)) if place.published else None
+            step = place.printed(place.line(row))
             theirs.append({"panel": "Published K400", **_line(row, step), "published": True})
         panel = f"Measured {results.names.dataset(row.dataset or '')}"
         step = results.step(row, place.reference(row))

@@ -15,7 +15,7 @@ from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.fig4a import heights
 from m2clip.report.figures.style import BLUE, COLUMN, MM, ORANGE
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 from m2clip.report.row import Row
 from m2clip.synthetic.worlds import EVERY_PAIR
 
@@ -31,12 +31,12 @@ PARTS = {"right": BLUE, "reverse": ORANGE, "other": "#c8c8c8"}
 WORDS = {"right": "right", "reverse": "taken for its reverse", "other": "taken for another"}
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each row on the dataset with pairs, then one for each pair of one row."""
-    there = [row for row in results.places[TABLE].rows if row.dataset == DATASET]
+    there = [row for row in place.rows if row.dataset == DATASET]
     lines = [_line(row, "by row", row.label, EVERY_PAIR) for row in there]
     found = [row for row, line in zip(there, lines, strict=True) if not math.isnan(line["right"])]
-    references = [one for row in found if (one := results.places[TABLE].reference(row)) in found]
+    references = [one for row in found if (one := place.reference(row)) in found]
     for one in [*references, *found[::-1]][:1]:
         pairs = [_line(one, f"{one.label}, by pair", f"{a} /\n{b}", [(a, b)]) for a, b in EVERY_PAIR]
         lines += [line for line in pairs if not math.isnan(line["right"])]
@@ -52,9 +52,7 @@ def _line(row: Row, part: str, name: str, pairs: Sequence[tuple[str, str]]) -> d
 def shares(matrix: pd.DataFrame, pairs: Sequence[tuple[str, str]] = EVERY_PAIR) -> dict[str, float]:
     """Percent of the videos whose label is one of a pair: right, taken for the reverse, for another label.
 
-    Args:
-        matrix: counts, true label by predicted label.
-        pairs: of labels, each the other's reverse.
+    matrix: counts, true label by predicted label. pairs: of labels, each the other's reverse.
     """
     place = {str(label): at for at, label in enumerate(matrix.index)}
     there = [(place[one], place[other]) for one, other in pairs if one in place and other in place]

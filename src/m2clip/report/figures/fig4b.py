@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from m2clip.experiment import MAIN
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import BLUE, COLUMN, GREEN, MM
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 from m2clip.report.ticks import text_adapters
 
 TABLE, NEEDS = "fig4b", ["top1"]
@@ -18,9 +18,9 @@ CAPTION = "The two panels have scales of their own, neither of which begins at z
 UNSEEN = "ucf101"
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """A line for each of the two sets and row on the dataset of the first row."""
-    shown = results.places[TABLE].rows
+    shown, results = place.rows, place.results
     own = next((row.dataset for row in shown if row.dataset), None)
     lines = []
     panels = ((own, "supervised"), (UNSEEN, "zero-shot"))
@@ -32,7 +32,7 @@ def frame(results: Results) -> pd.DataFrame:
                 **cells.of(row, number, count),
                 "text_adapters": cells.value(count),
                 **cells.top1(number, row, dataset),
-                "explored": row.name == MAIN and results.places[TABLE].reference(row) is None,
+                "explored": row.name == MAIN and place.reference(row) is None,
             }
         )
     return pd.DataFrame(lines)

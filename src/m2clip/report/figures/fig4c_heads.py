@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.curves import SMOOTH, finished, history, panels
 from m2clip.report.figures.style import HEADS
-from m2clip.report.results import Results
+from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "fig4c", ["loss"]
 CAPTION = (
@@ -18,10 +18,10 @@ CAPTION = (
 WIDTHS = (2.4, 0.6)  # points, of the first row of the table and of the last
 
 
-def frame(results: Results) -> pd.DataFrame:
+def frame(place: TableRows) -> pd.DataFrame:
     """As of `curves`, of the trained rows on the dataset of the first of them."""
-    trained = [row for row in results.places[TABLE].rows if row.trained]
-    return history(results, [row for row in trained if row.dataset == trained[0].dataset])
+    trained = [row for row in place.rows if row.trained]
+    return history([row for row in trained if row.dataset == trained[0].dataset], place.results)
 
 
 def alt(frame: pd.DataFrame) -> str:

@@ -1,6 +1,5 @@
 """Figures `gains-<row>`: of every label the share recognised by CLIP, and by a row trained on its dataset."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,8 +9,7 @@ from matplotlib.figure import Figure
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.style import COLUMN, MM
-from m2clip.report.results import Results
-from m2clip.report.row import Row
+from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "main", ["trained"]
 CAPTION = (
@@ -22,10 +20,10 @@ MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that nothing is trained of
 
 
-def frames(results: Results, rows: Sequence[Row]) -> dict[str, pd.DataFrame]:
+def frames(place: TableRows) -> dict[str, pd.DataFrame]:
     """Of each trained row beside CLIP on its dataset a line for each label, the largest gain first."""
-    found = {}
-    for row in rows:
+    results, found = place.results, {}
+    for row in place.rows:
         configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
         clip = next((one for one, config in configs if config and config.method == CLIP), None)
         after, before = (counts(one) if one else None for one in (row, clip))

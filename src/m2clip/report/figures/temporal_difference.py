@@ -50,16 +50,10 @@ def folder(profile: str) -> Path:
 
 
 def describe(strips: Sequence[Strip], about: str) -> Picture:
-    """Caption and alternative text.
-
-    Args:
-        strips: what is drawn.
-        about: the row, its dataset and split, as in `M2-CLIP on K400, test split`.
-    """
-    most = [1 + int(strip.norms.mean((1, 2)).argmax()) for strip in strips]
+    """Caption and alternative text; about: the row, as in `M2-CLIP on K400, test split`."""
     told = "; ".join(
-        f"{strip.label} {strip.norms.mean():.2f}, most in frame {at}"
-        for strip, at in zip(strips, most, strict=True)
+        f"{strip.label} {strip.norms.mean():.2f}, most in frame {1 + strip.norms.mean((1, 2)).argmax()}"
+        for strip in strips
     )
     return Picture(
         f"Where the TED-Adapters see change from frame to frame, {about}: the length of what the temporal "
