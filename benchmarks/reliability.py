@@ -25,6 +25,7 @@ from m2clip.files import read_json
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "reliability.json"
+FUZZ = HERE / "results" / "fuzz.json"  # of fuzz.py, which is run by hand
 PAGE = Path("reports/reliability.md")
 TESTS = Path("tests")
 FILES = (
@@ -78,6 +79,7 @@ def page() -> None:
         files=files,
         runs=sorted(runs),
         held=sum(line["survived"] == line["tried"] for line in lines),
+        fuzz=read_json(FUZZ) if FUZZ.exists() else [],
     )
     with paths.written_anew(PAGE) as part:
         part.write_text(rendered, encoding="utf-8")

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "RELIABILITY"
+LONG = (  # the marks of a form of a test that takes more than some minutes
+    pytest.mark.slow,
+    pytest.mark.skipif(VARIABLE not in os.environ, reason="long: `make reliability` tries it"),
+)
 lines = {}
 
 
