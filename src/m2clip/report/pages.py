@@ -53,7 +53,10 @@ FIRST_LINES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that the pages show. about: what kind of data it is. behind: what stands behind its numbers."""
+    """All that the pages show. about: what kind of data it is. behind: what stands behind its numbers.
+
+    card: the page that tells of the backbone; None where there is none.
+    """
 
     profile: str
     synthetic: bool
@@ -61,6 +64,7 @@ class Page:
     intro: tuple[str, ...]
     sections: tuple[Section, ...]
     behind: tuple[Behind, ...]
+    card: Path | None = None
 
     @property
     def title(self) -> str:

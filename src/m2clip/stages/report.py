@@ -62,9 +62,10 @@ def main() -> None:
     shown = pages.shown_rows(found)
     counts = complexity.table(shown, found)
     more = [levels.informative(found, shown)] if profile.synthetic else []
+    told_in, card = _card(found)
     page = pages.Page(
         profile=profile.name, synthetic=bool(profile.synthetic),
-        intro=pages.introduction(found, _card(found), runs),
+        intro=pages.introduction(found, card, runs), card=told_in,
         about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
         sections=(
             *pages.opening(drawn, claims_section.first_screen(judged, found)), of_claims,
@@ -99,8 +100,8 @@ def _pictures(profile: str, folder: Path) -> Section:
     return Section(key="pictures", title="Pictures", menu=pages.RUNS, parts=(part,))
 
 
-def _card(found: Results) -> dict[str, Any] | None:
-    """The card of the backbone in use, which each generated world has in a folder of its own."""
+def _card(found: Results) -> tuple[Path | None, dict[str, Any] | None]:
+    """The page and the numbers of the card of the backbone in use; each generated world's has its folder."""
     config = next((row.config for row in pages.shown_rows(found) if row.config), None)
     for path in sorted(CARDS.glob("**/card.json")) if config else ():
         try:
@@ -108,8 +109,8 @@ def _card(found: Results) -> dict[str, Any] | None:
         except json.JSONDecodeError as error:
             raise UserError(f"{path}: not valid JSON: {error}") from None
         if config and card.get("name") == config.backbone.name:
-            return dict(card)
-    return None
+            return path.with_name("README.md"), dict(card)
+    return None, None
 
 
 def _write(path: Path, content: str) -> None:
