@@ -113,9 +113,11 @@ def test_circles_are_the_tables_numbers_and_a_missing_run_has_none():
     assert there.loc["cmc", ["supervised", "zero_shot"]].isna().all()
     assert "Contrastive, CMC" not in fig1.alt(frame)
     with style.paper():
-        texts = [text.get_text() for text in fig1.draw(frame).axes[0].texts]
+        upper, lower = fig1.draw(frame).axes
+        texts = [text.get_text() for text in upper.texts]
         assert {"CLIP zero-shot", "M2-CLIP", "TED-Adapter alone"} <= set(texts)
-        assert any(text.startswith("no run yet: ") and "Contrastive" in text for text in texts)
+        assert upper.get_xlabel().startswith("no run yet: ") and "Contrastive" in upper.get_xlabel()
+        assert lower.get_xlabel().startswith("supervised top-1 on Synth-K400, %\nno run yet: ")
 
 
 def test_a_circle_far_below_many_others_is_an_arrow_with_its_number():

@@ -28,6 +28,7 @@ CAPTION = (
 SETS = ("ucf101", "hmdb51")
 NEEDS = ["supervised", "zero_shot", "parameters_m"]
 SMALLEST = 10.0  # square points of a circle; a million parameters is one, or three where all are small
+WIDE = 64  # letters in a line below a panel
 FEW = 8  # names that fit a column of a paper
 FAR = 0.5  # of the height of all others, below which a circle is an arrow
 LARGE = 60.0  # millions of parameters from which circles are drawn smaller
@@ -72,13 +73,14 @@ def draw(frame: pd.DataFrame) -> Figure:
     panels = []
     for ax, (name, part) in zip(axes.flat, frame.groupby("zero_shot_set", sort=False), strict=True):
         missing = part.loc[part[NEEDS].isna().any(axis=1), "label"]
-        words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", 44) if len(missing) else ""
-        ax.text(0.02, 0.02, words, transform=ax.transAxes)
+        words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", WIDE) if len(missing) else ""
+        across = f"supervised top-1 on {frame['trained_on'].iloc[0]}, %" if ax is axes[-1, 0] else ""
+        # Below the panel, where no circle can be.
+        ax.set_xlabel(f"{across}\n{words}".strip(), loc="left" if words else "center")
         ax.set_title(f"zero-shot {name}", loc="left")
         ax.set_ylabel("zero-shot top-1, %")
         ax.margins(0.06, 0.15)
         panels.append((ax, *_circles(ax, part.dropna(subset=NEEDS))))
-    axes[-1, 0].set_xlabel(f"supervised top-1 on {frame['trained_on'].iloc[0]}, %")
     circle: dict[str, Any] = {"marker": "o", "linestyle": "", "color": GREY}
     handles = [Line2D([], [], markersize=(scale * one) ** 0.5, label=f"{one} M", **circle) for one in sizes]
     figure.legend(
