@@ -21,6 +21,7 @@ from m2clip.stages.repro import DVC, ENVIRONMENT
 
 KEPT = ("main", "ssv2", "clip", "clip-ssv2")
 RESULTS = ("experiments/runs", "experiments/resolved", "dvc.lock", "pipelines/complexity/dvc.lock", "reports")
+PIPELINES, SHARED = "pipelines/", "pipelines/complexity/"  # those of other profiles are not copied
 
 
 def main() -> None:
@@ -49,7 +50,8 @@ def copy(repository: Path, folder: Path, kept: Sequence[str] = KEPT) -> None:
     if listed.returncode:
         raise UserError(f"{repository}: not a git repository, whose files could be copied")
     for name in listed.stdout.splitlines():
-        if (repository / name).is_file() and not name.startswith(RESULTS):
+        of_another = name.startswith(PIPELINES) and not name.startswith(SHARED)
+        if (repository / name).is_file() and not name.startswith(RESULTS) and not of_another:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(repository / name, folder / name, follow_symlinks=False)
     _edit(folder / "params.yaml", {"profile": "smoke", "tables": ["main"]})
