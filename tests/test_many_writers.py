@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -177,6 +178,38 @@ def rows(folder):
         return sum(
             database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("runs", "metrics")
         )
+
+
+def test_a_server_is_killed_and_comes_back_while_eight_write(here, monkeypatch, record_property):
+    """A writer says one line at most of its training and one of its evaluation, both of which end as ever."""
+    keys, port, draw = (
+        [RunKey("many", f"row-{number}", 0) for number in range(8)],
+        free_port(),
+        random.Random(0),
+    )
+    for key in keys:
+        write(key)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    writers, written = [], 0
+    for kills in range(1, 4):
+        with serving(here, port, end=signal.SIGKILL):
+            writers = writers or start(keys, pause=20)
+            while rows(here) == written:
+                assert any(writer.poll() is None for writer in writers), f"all have ended before kill {kills}"
+                time.sleep(0.02)
+            time.sleep(draw.random())
+            written = rows(here)
+        record_property("tries", kills)
+    with serving(here, port):
+        said = [writer.communicate(timeout=1200)[1].splitlines() for writer in writers]
+        assert [writer.returncode for writer in writers] == [0] * 8
+        assert all(
+            len(lines) <= 2 and all("is not all in MLflow (" in line for line in lines) for lines in said
+        )
+        assert any(said)
+        sync("many")
+        complete(Store("many"), keys)
+        assert sync("many").unchanged == 8
 
 
 def test_two_rebuild_one_store_at_once(here):

@@ -11,6 +11,7 @@ import yaml
 
 import video_files
 from m2clip import experiment, profiles
+from m2clip.stages.readme import BLOCK
 from test_pipeline import Copy
 from tiny_runs import tinted
 
@@ -59,7 +60,9 @@ def test_the_commands_of_the_page(tmp_path):
     for name in ("bin", "lib", "pyvenv.cfg"):  # so that `make` finds the environment made
         (venv / name).symlink_to(Path(sys.prefix) / name)
     (venv / ".ready").touch()
-    shutil.copytree(ROOT / "reports/embedded/tables", copy.folder / "reports/embedded/tables")
+    for table in (match[1] for match in BLOCK.finditer((ROOT / "README.md").read_text(encoding="utf-8"))):
+        (copy.folder / table).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / table, copy.folder / table)
     profile = yaml.safe_load(block("yaml"))
     smoke = yaml.safe_load((ROOT / "experiments/profiles/smoke.yaml").read_text())
     profile["backbone"] = smoke["backbone"]
