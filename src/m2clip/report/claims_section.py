@@ -37,7 +37,7 @@ COLUMNS = (
 FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")  # columns of the first screen
 OF_SEEDS = ("p", "spread")  # columns that are left out where all of their cells are empty
 BEGINNINGS = {
-    verdicts.HOLDS: "Borne out here", verdicts.FAILS: "Not borne out here",
+    verdicts.HOLDS: "Holds here", verdicts.FAILS: "Does not hold here",
     verdicts.SAME: "No difference here", verdicts.UNDECIDED: "Undecided here", "": "Of too few seeds",
     verdicts.NO_RESULT: "Without a result here", verdicts.MISSING: "Not run yet", NOT_JUDGED: "Not judged",
 }  # fmt: skip
