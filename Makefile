@@ -69,6 +69,6 @@ docs: setup      ## the pages of docs/, the report and the public functions as a
 	PYTHONPATH=src NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-backbone: setup  ## train the synthetic CLIP anew, 80 minutes on one core; PROFILE=standard: the larger world's, on a GPU
+backbone: setup  ## train the synthetic CLIP anew, about 70 minutes on one core; PROFILE=standard: the larger world's, on a GPU
 	PYTHONPATH=src python -m m2clip.stages.backbone $(PROFILE)
 	$(if $(filter-out embedded,$(PROFILE)),,dvc commit --force experiments/backbone/dvc.yaml)

@@ -419,9 +419,10 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
         for name, word in said.items()
     ]
     assert claims_section.sentences(some, found) == (
-        "Borne out here: The multi-task decoder on top of both adapters helps (by the classifier (VC), "
+        "Holds here: The multi-task decoder on top of both adapters helps (by the classifier (VC), "
         "by texts (Eq. 11)).",
-        "Not borne out here: A text adapter on top of the TED-Adapters helps (Synth-K400).",
+        "Does not hold here: A text adapter on top of the TED-Adapters helps (Synth-K400).",
+        claims_section.GENERATED,
     )
 
 

@@ -1,7 +1,7 @@
 """Typed configs: the paper's model as defaults, and one line that names the key for every mistake.
 
 A run's config is the defaults below, then the profile, then its recipe for the dataset and for the row, then
-the row (DESIGN, decision 1). Where a default is not what the released code does, the comment gives the
+the row. Where a default is not what the released code does, the comment gives the
 released value; experiments/audit.yaml says where both come from. Nothing here imports torch.
 """
 

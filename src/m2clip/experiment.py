@@ -1,4 +1,4 @@
-"""Rows: which config each line of a table is run with (DESIGN, decision 1). No torch.
+"""Rows: which config each line of a table is run with. No torch.
 
 A run's config is the code's defaults, then the profile, then the profile's recipe for the dataset and the
 row's own recipe under that profile, then the row. The row `main` takes its differences from params.yaml.

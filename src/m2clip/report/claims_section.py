@@ -37,7 +37,7 @@ COLUMNS = (
 FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")  # columns of the first screen
 OF_SEEDS = ("p", "spread")  # columns that are left out where all of their cells are empty
 BEGINNINGS = {
-    verdicts.HOLDS: "Borne out here", verdicts.FAILS: "Not borne out here",
+    verdicts.HOLDS: "Holds here", verdicts.FAILS: "Does not hold here",
     verdicts.SAME: "No difference here", verdicts.UNDECIDED: "Undecided here", "": "Of too few seeds",
     verdicts.NO_RESULT: "Without a result here", verdicts.MISSING: "Not run yet", NOT_JUDGED: "Not judged",
 }  # fmt: skip
@@ -50,19 +50,27 @@ TOO_FEW = (
 )
 
 
+GENERATED = (
+    "What generated videos cannot say: whether a difference has the same size or the same side of zero on "
+    "real videos, with a large CLIP or with hundreds of labels."
+)
+
+
 def _is_judged(judged: Iterable[Judged]) -> bool:
     return any(one.p is not None for one in judged)
 
 
 def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
     """For each verdict a sentence with the claims that have it; of too few seeds that nothing is judged."""
+    last = (GENERATED,) if results.names.synthetic else ()
     if not _is_judged(judged):
-        return (TOO_FEW, *_sides(judged, results))
-    return tuple(
+        return (TOO_FEW, *_sides(judged, results), *last)
+    said = (
         f"{begins}: {'; '.join(_said(some, results))}."
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
+    return (*said, *last)
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:

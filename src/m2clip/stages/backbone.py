@@ -2,7 +2,8 @@
 
 Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
 `make backbone PROFILE=standard`, takes a GPU or all cores, the second edition's, by `make backbone
-PROFILE=evidence`, an hour of one core. Stopped, it goes on where it was: its state lies in .work/backbone/.
+PROFILE=evidence`, about 70 minutes of one core. Stopped, it goes on where it was: its state lies in
+.work/backbone/.
 """
 
 import argparse

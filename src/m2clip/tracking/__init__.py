@@ -1,4 +1,4 @@
-"""MLflow, a mirror of the files of runs (DESIGN, decision 6). No other package imports it.
+"""MLflow, a mirror of the files of runs. No other package imports it.
 
 live     what training calls: it hands each log step to a process beside it and never waits
 writer   that process; it also completes a run after evaluation

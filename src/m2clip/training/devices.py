@@ -1,4 +1,4 @@
-"""Devices, precision and processes of a training, through Lightning Fabric (DESIGN, decision 13)."""
+"""Devices, precision and processes of a training, through Lightning Fabric."""
 
 import logging
 import os
