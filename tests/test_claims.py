@@ -22,6 +22,7 @@ from m2clip.report import (
     claims_section,
     declared,
     history,
+    longer,
     published,
     results,
     statistics,
@@ -418,12 +419,34 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
         verdicts.Judged(claim=stated[name], verdict=word, p=0.01, difference=None)
         for name, word in said.items()
     ]
-    assert claims_section.sentences(some, found) == (
+    *said, steps, world = claims_section.sentences(some, found)
+    assert steps.startswith("Whether more training steps would change a verdict was not tried for ")
+    assert world == claims_section.GENERATED
+    assert said == [
         "Holds here: The multi-task decoder on top of both adapters helps (by the classifier (VC), "
         "by texts (Eq. 11)).",
         "Does not hold here: A text adapter on top of the TED-Adapters helps (Synth-K400).",
-        claims_section.GENERATED,
-    )
+    ]
+
+
+def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried():
+    found = run(("main", "contrastive", "ted"), SEEDS)
+    assert "more steps not tried: main, contrastive" in judged(found, PAIR)[PAIR].told()
+    train = found.rows["main"].config.train
+    longer.FOLDER.mkdir(parents=True)
+    lines = [
+        f"{row},{train.lr},{factor * train.steps},{top1},"
+        for row, *both in (("main", 50.0, 51.9), ("contrastive", 50.0, 52.0))
+        for factor, top1 in zip((1, 3), both, strict=True)
+    ]
+    file = longer.FOLDER / f"{found.profile.name}.csv"
+    file.write_text("\n".join(["row,lr,steps,validation_vc,validation_eq11", *lines]) + "\n")
+    one = judged(found, PAIR)[PAIR]
+    assert "contrastive gains 2.0 points by three times the steps" in one.told()
+    assert "not tried" not in one.told() and "main gains" not in one.told()
+    said = claims_section.sentences([one], found)
+    (told,) = (words for words in said if words.startswith("Verdicts are of"))
+    assert f"{found.title(found.rows['contrastive'])} (+2.0)" in told and "M2-CLIP" not in told
 
 
 def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path):

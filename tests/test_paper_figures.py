@@ -74,7 +74,7 @@ def test_the_same_bytes_each_time():
     for folder in map(Path, ("one", "two")):
         for key in ("fig1", "fig4b"):
             module = all_figures.modules()[key]
-            all_figures._drawn(key, frame_of(module, found), module, folder)
+            all_figures._drawn(key, frame_of(module, found), module.__name__, folder)
         contents.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert len(contents[0]) == 8
     assert contents[0] == contents[1]
@@ -162,12 +162,13 @@ def test_a_bar_or_a_word_for_every_method():
 
 def test_error_bars_say_what_they_are():
     run(("main", "text-0"))
-    one = all_figures._drawn("fig4b", frame_of(fig4b, read()), fig4b, Path("figures"))
+    one = all_figures._drawn("fig4b", frame_of(fig4b, read()), fig4b.__name__, Path("figures"))
     assert one.caption.endswith(all_figures.ONE_SEED)
     made.edit("params.yaml", lambda content: content.update(seeds=[0, 1]))
     run(("main", "text-0"), seeds=(0, 1))
     frame = frame_of(fig4b, read())
-    assert all_figures._drawn("fig4b", frame, fig4b, Path("figures")).caption.endswith(all_figures.SEEDS)
+    drawn = all_figures._drawn("fig4b", frame, fig4b.__name__, Path("figures"))
+    assert drawn.caption.endswith(all_figures.SEEDS)
     line = by_row(frame, panel="supervised Synth-K400").loc["main"]
     std = read().top1(read().rows["main"]).std
     assert (line["top1"] - line["top1_low"], line["top1_high"] - line["top1"]) == pytest.approx((std, std))
@@ -344,7 +345,7 @@ def test_what_a_figure_is_made_of():
 def test_the_csv_is_the_frame():
     run(("main", "text-0"))
     frame = frame_of(fig4b, read())
-    all_figures._drawn("fig4b", frame, fig4b, Path("figures"))
+    all_figures._drawn("fig4b", frame, fig4b.__name__, Path("figures"))
     written = pd.read_csv("figures/fig4b.csv")
     assert list(written.columns) == list(frame.columns)
     assert written["top1"].to_numpy() == pytest.approx(frame["top1"].to_numpy(), abs=1e-4, nan_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from m2clip.report import claims, grid, history, published, verdicts
+from m2clip.report import claims, grid, history, longer, published, verdicts
 from m2clip.report.claims import Claim
 from m2clip.report.grid import Cell, Column, Line
 from m2clip.report.numbers import Number, Source, Text, signed
@@ -70,7 +70,23 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
-    return (*said, *last)
+    return (*said, *_of_steps(judged, results), *last)
+
+
+def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
+    """For which rows behind a verdict more steps are known to give more, and for which that was not tried."""
+    names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
+    rows = [row for name in names if (row := results.rows[name]).trained]
+    gains = {results.title(row): longer.added(results, row) for row in rows}
+    known = {title: gain for title, gain in gains.items() if gain is not None and gain >= longer.POINTS}
+    if known:
+        told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
+        yield (
+            "Verdicts are of these training steps: three times as many add "
+            f"{longer.POINTS:g} points of top-1 or more on the validation draw to {told}."
+        )
+    if untried := [title for title, gain in gains.items() if gain is None]:
+        yield f"Whether more training steps would change a verdict was not tried for {', '.join(untried)}."
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:

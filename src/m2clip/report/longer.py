@@ -1,7 +1,7 @@
 """Would more steps give more: what benchmarks/longer.py measured on the validation draw, as a table."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from m2clip.report import grid
@@ -29,38 +29,50 @@ HOW = (
 
 def table(results: Results, rows: Sequence[Row]) -> Grid | None:
     """The rows that were tried with their present steps and rate; None where none was."""
-    path = FOLDER / f"{results.profile.name}.csv"
-    if not path.exists():
-        return None
-    with path.open(encoding="utf-8", newline="") as file:
-        tried = {
-            (one["row"], int(one["steps"]), float(one["lr"])): (at, one)
-            for at, one in enumerate(csv.DictReader(file), 2)
-        }
     lines = []
     for row in rows:
-        if not row.config or not row.config.train.steps:
-            continue
-        train = row.config.train
-        found = [tried.get((row.name, round(train.steps * factor), train.lr)) for factor in FACTORS]
-        if any(found):
-            lines.append(grid.Line(_cells(results.title(row), train.steps, found, path), row.name))
+        numbers = _tried(results, row)
+        if row.config and any(numbers):
+            gain = _gain(numbers)
+            finished = None if gain is None else "yes" if gain.value < POINTS else "no"
+            steps = f"{row.config.train.steps:,}"
+            cells: tuple[Cell, ...] = (results.title(row), steps, *numbers, gain, finished)
+            lines.append(grid.Line(cells, row.name))
     title = "Would more steps give more: on the validation draw"
     return grid.plain("longer", title, COLUMNS, lines, [HOW]) if lines else None
 
 
-def _cells(
-    title: str, steps: int, found: Sequence[tuple[int, Mapping[str, str]] | None], path: Path
-) -> tuple[Cell, ...]:
-    numbers: list[Number | None] = []
-    for one in found:
-        head = "validation_vc" if one and one[1]["validation_vc"] else "validation_eq11"
-        source = (Source(path, f"line {one[0]}, {head}"),) if one else ()
-        numbers.append(Number(value=float(one[1][head]), sources=source) if one else None)
+def added(results: Results, row: Row) -> float | None:
+    """Points of top-1 that three times the steps add to a row; None where that was not tried."""
+    gain = _gain(_tried(results, row))
+    return gain.value if gain else None
+
+
+def _gain(numbers: Sequence[Number | None]) -> Number | None:
     _, own, longer = numbers
-    gain = verdict = None
-    if own and longer:
-        added = longer.value - own.value
-        gain = Number(value=added, signed=True, sources=own.sources + longer.sources)
-        verdict = "yes" if added < POINTS else "no"
-    return (title, f"{steps:,}", *numbers, gain, verdict)
+    if own is None or longer is None:
+        return None
+    sources = own.sources + longer.sources
+    return Number(value=longer.value - own.value, signed=True, sources=sources)
+
+
+def _tried(results: Results, row: Row) -> list[Number | None]:
+    """Of each factor top-1 on the validation draw, of a row with its present steps and rate."""
+    path, train = FOLDER / f"{results.profile.name}.csv", row.config.train if row.config else None
+    if train is None or not train.steps or not path.exists():
+        return [None] * len(FACTORS)
+    recorded = _read(path)
+    numbers: list[Number | None] = []
+    for factor in FACTORS:
+        at, one = recorded.get((row.name, round(train.steps * factor), train.lr), (0, {}))
+        head = "validation_vc" if one.get("validation_vc") else "validation_eq11"
+        source = Source(path, f"line {at}, {head}")
+        numbers.append(Number(value=float(one[head]), sources=(source,)) if one else None)
+    return numbers
+
+
+def _read(path: Path) -> dict[tuple[str, int, float], tuple[int, dict[str, str]]]:
+    """The lines of a file with their numbers, by row, steps and rate."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(enumerate(csv.DictReader(file), 2))
+    return {(one["row"], int(one["steps"]), float(one["lr"])): (at, one) for at, one in lines}

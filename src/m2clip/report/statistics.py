@@ -15,7 +15,6 @@ import numpy as np
 LEVEL = 0.95
 DRAWS = 9999
 SEED = 0
-AT_ONCE = 250_000  # numbers drawn at once: what fits a cache is drawn three times as fast
 SIDES = ((-1, "greater"), (1, "less"))  # of a margin, and where of it the difference has to be
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -113,8 +112,7 @@ def draws(values: Array, members: Array) -> Array | None:
     inside = members.any(axis=0)
     if inside.sum() < 2:
         return None
-    drawn = _drawn if len(values) == 1 else _drawn_twice
-    return drawn(values[:, inside].tobytes(), members[:, inside].tobytes(), len(values), len(members))
+    return _drawn(values[:, inside].tobytes(), members[:, inside].tobytes(), len(values), len(members))
 
 
 def interval(drawn: Array) -> Interval:
@@ -130,52 +128,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
 
 
-def mean_over_splits(values: Array, *members: Array, axis: int = -1) -> Array:
-    """Mean over splits of the mean over the videos of each; `axis` is that of the videos.
+def mean_over_splits(values: Array, *members: Array) -> Array:
+    """Mean over splits of the mean over the videos of each; the last axis is that of the videos.
 
     A draw from a very small set may leave a split empty; the mean is then over the others.
     """
-    if not members:  # one split that has all videos: no need to draw who is in it
-        return values.mean(axis=axis)
     with np.errstate(invalid="ignore"):
-        return np.nanmean([(values * part).sum(axis) / part.sum(axis) for part in members], axis=0)
+        return np.nanmean([(values * part).sum(-1) / part.sum(-1) for part in members], axis=0)
 
 
 @cache
 def _drawn(values: bytes, members: bytes, seeds: int, splits: int) -> Array:
-    """Of one seed. Tables, figures and claims ask for the same draws; they are drawn once."""
-    from scipy.stats import bootstrap
+    """Tables, figures and claims ask for the same draws; they are drawn once.
 
-    data = np.frombuffer(values)
-    parts = np.frombuffer(members).reshape(splits, -1) if splits > 1 else ()
-    found = bootstrap(
-        (data, *parts), mean_over_splits, paired=True, vectorized=True, method="percentile",
-        n_resamples=DRAWS, confidence_level=LEVEL, batch=max(1, AT_ONCE // len(data)),
-        rng=np.random.default_rng(SEED),
-    )  # fmt: skip
-    return np.asarray(found.bootstrap_distribution)
-
-
-@cache
-def _drawn_twice(values: bytes, members: bytes, seeds: int, splits: int) -> Array:
-    """Of several seeds: how often each video and each seed is drawn, times what they have."""
+    Videos with the same numbers in the same splits are of one kind. How many of each kind a draw has is
+    multinomial, so that kinds are drawn and not videos: there are few of them.
+    """
     data, parts = np.frombuffer(values).reshape(seeds, -1), np.frombuffer(members).reshape(splits, -1)
+    random, videos = np.random.default_rng(SEED), parts.shape[1]
     of_seed = np.array([mean_over_splits(one, *parts) for one in data])
-    data = data + (of_seed - of_seed.mean())[:, None] * (math.sqrt(seeds / (seeds - 1)) - 1)
-    videos = parts.shape[1]
-    sums = np.einsum("rn,sn->nrs", data, parts).reshape(videos, -1)
-    random, found = np.random.default_rng(SEED), []
-    for start in range(0, DRAWS, batch := max(1, AT_ONCE // videos)):
-        many = min(batch, DRAWS - start)
-        drawn_videos = _counts(random, many, videos)
-        drawn_seeds = _counts(random, many, seeds) / seeds
-        right = np.einsum("brs,br->bs", (drawn_videos @ sums).reshape(many, seeds, splits), drawn_seeds)
-        with np.errstate(invalid="ignore"):
-            found.append(np.nanmean(right / (drawn_videos @ parts.T), axis=1))
-    return np.concatenate(found)
-
-
-def _counts(random: np.random.Generator, many: int, size: int) -> Array:
-    """(many, size), how often each of `size` is drawn in as many draws with replacement."""
-    drawn = random.integers(size, size=(many, size)) + size * np.arange(many)[:, None]
-    return np.bincount(drawn.ravel(), minlength=many * size).reshape(many, size).astype(float)
+    enlarged = math.sqrt(seeds / (seeds - 1)) - 1 if seeds > 1 else 0.0
+    kinds, counts = np.unique(np.concatenate([data, parts]), axis=1, return_counts=True)
+    data, parts = kinds[:seeds] + (of_seed - of_seed.mean())[:, None] * enlarged, kinds[seeds:]
+    of_kind = random.multinomial(videos, counts / videos, size=DRAWS).astype(float)
+    drawn_seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), size=DRAWS) / seeds
+    sums = of_kind @ np.einsum("rk,sk->krs", data, parts).reshape(len(counts), -1)
+    right = np.einsum("drs,dr->ds", sums.reshape(-1, seeds, splits), drawn_seeds)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(right / (of_kind @ parts.T), axis=1)

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 import numpy as np
 
 from m2clip.experiment import MAIN
-from m2clip.report import accuracy, correlation, statistics
+from m2clip.report import accuracy, correlation, longer, statistics
 from m2clip.report.accuracy import Difference, Weighted
 from m2clip.report.claims import Claim, Printed
 from m2clip.report.numbers import MARGIN, Number
@@ -145,6 +145,8 @@ def _measured(results: Results, claim: Claim) -> Judged:
         names = " and ".join(row.name for row, _ in counted)
         return replace(one, verdict=MISSING, why=f"{names} share no seed")
     remarks = _remarks(found, max(len(row.runs) for row, _ in counted), test or claim.statistic)
+    if len(found.seeds) >= LEAST_SEEDS:
+        remarks += _of_steps(results, [row for row, _ in counted])
     if claim.best_of:
         remarks = (*remarks, f"the best is {counted[1][0].name}")
         sizes = (size for row in rows if (number := results.parameters(row)) for size in number.sources)
@@ -220,6 +222,18 @@ def _remarks(found: Difference, asked: int, judged: object) -> tuple[str, ...]:
         "no interval: no outcomes of the same videos": not judged,
     }
     return tuple(words for words, so in told.items() if so)
+
+
+def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Which trained rows are known to gain by more steps, and for which that was not tried."""
+    gains = {row.name: longer.added(results, row) for row in rows if row.trained}
+    known = [
+        f"{name} gains {gain:.1f} points by three times the steps"
+        for name, gain in gains.items()
+        if gain is not None and gain >= longer.POINTS
+    ]
+    untried = [name for name, gain in gains.items() if gain is None]
+    return (*known, *([f"more steps not tried: {', '.join(untried)}"] if untried else ()))
 
 
 def _unlearned(results: Results, claim: Claim, row: Row) -> str:

@@ -21,8 +21,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
+from joblib import Parallel, delayed
 
 from m2clip.experiment import MAIN
+from m2clip.paths import cores
 from m2clip.report.numbers import Source
 from m2clip.report.parts import Picture
 from m2clip.report.results import Results, TableRows
@@ -53,12 +55,17 @@ def modules() -> dict[str, ModuleType]:
 
 
 def draw(results: Results, folder: Path) -> list[Picture]:
-    """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder."""
-    return [
-        _drawn(name, frame, module, folder)
+    """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder.
+
+    They are drawn side by side, by forks of this process, which have imported what draws.
+    """
+    wanted = [
+        (name, frame, module.__name__)
         for key, module in _asked(results).items()
         for name, frame in _frames(key, module, results.places[module.TABLE]).items()
     ]
+    drawn = Parallel(n_jobs=cores(), backend="multiprocessing")
+    return list(drawn(delayed(_drawn)(*one, folder) for one in wanted))
 
 
 def _asked(results: Results) -> dict[str, ModuleType]:
@@ -93,9 +100,11 @@ def _frames(key: str, module: ModuleType, place: TableRows) -> dict[str, pd.Data
     return module.frames(place) if hasattr(module, "frames") else {key: module.frame(place)}
 
 
-def _drawn(name: str, frame: pd.DataFrame, module: ModuleType, folder: Path) -> Picture:
+def _drawn(name: str, frame: pd.DataFrame, drawn_by: str, folder: Path) -> Picture:
     """Light and dark; nothing but the reason where the frame is empty."""
     from m2clip.report.figures import style
+
+    module = importlib.import_module(drawn_by)
 
     file = Path("figures") / f"{name}.png"
     if frame.empty or frame.dropna(subset=module.NEEDS).empty:

@@ -38,10 +38,10 @@ def _frame(row: Row, matrix: pd.DataFrame, title: str) -> pd.DataFrame:
     whole = matrix.to_numpy(float)
     percent = shares(matrix).rename_axis(index="true", columns="predicted").stack(future_stack=True)
     lines = pd.DataFrame({"percent": percent}).reset_index()
-    seeds = max(1, sum(run.confusion is not None for run in row.runs))
+    runs = max(1, sum(run.confusion is not None for run in row.runs))
     return cells.each(
         lines[(lines["percent"] != 0) | (lines["true"] == lines["predicted"])], row=row.name, label=row.label,
-        title=title, videos=round(whole.sum() / seeds), seeds=seeds,
+        title=title, videos=round(whole.sum() / runs), runs=runs,
         right=100 * whole.trace() / max(1.0, whole.sum()), sources=sources(row),
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def shares(matrix: pd.DataFrame) -> pd.DataFrame:
 def alt(frame: pd.DataFrame) -> str:
     """How much is right, and what is most often taken for what."""
     one = frame.iloc[0]
-    seeds = f", the mean of {one['seeds']} seeds" if one["seeds"] > 1 else ""
+    seeds = f", the mean of {one['runs']} seeds" if one["runs"] > 1 else ""
     right = f"{one['right']:.1f} % of {one['videos']:,} videos are right{seeds}"
     text = f"{one['title']}. Confusion matrix: {right}."
     wrong = frame[(frame["true"] != frame["predicted"]) & (frame["predicted"] != OTHERS)]
