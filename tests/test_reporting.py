@@ -290,7 +290,7 @@ def test_the_stage_gives_the_same_bytes_without_torch(monkeypatch, tmp_path):
     figures = ("curves", "confusion-main", "confusion-fake-ssv2", "gains-main")
     assert {Path(path).name for path in first} == {
         "k400.csv", "README.md", "audit.md", "claims.md", "claims.csv", "provenance.csv", "index.html",
-        "main.json",
+        "main.json", "found.md",
         "main_curves.csv", "main_confusion.csv", "main_correlation.csv",
         *(f"main.{ending}" for ending in ("md", "csv", "tex")),
         *(f"{name}{ending}" for name in figures for ending in (".png", "-dark.png", ".pdf", ".csv")),

@@ -57,6 +57,8 @@ def main() -> None:
     drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
     judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
+    said = claims_section.first_screen(judged, found)
+    _write(folder / "tables" / "found.md", render("points.md.j2", points=said[0]))
     runs = provenance.all_made(found.rows.values(), profile)
     of_claims = claims_section.section(judged, found, runs.values(), claims.CLAIMS)
     shown = pages.shown_rows(found)
@@ -68,7 +70,7 @@ def main() -> None:
         intro=pages.introduction(found, card, runs), card=told_in,
         about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
         sections=(
-            *pages.opening(drawn, claims_section.first_screen(judged, found)), of_claims,
+            *pages.opening(drawn, said), of_claims,
             audit.section(found, differences), _pictures(profile.name, folder),
             Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
             pages.ran(found, runs, longer.table(found, shown), levels.converged(found, shown)),

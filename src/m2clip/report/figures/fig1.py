@@ -73,7 +73,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     panels = []
     for ax, (name, part) in zip(axes.flat, frame.groupby("zero_shot_set", sort=False), strict=True):
         missing = part.loc[part[NEEDS].isna().any(axis=1), "label"]
-        words = style.wrapped(f"{style.NO_RUN}: {', '.join(missing)}", WIDE) if len(missing) else ""
+        words = style.wrapped(f"{style.NO_RUN}: {'; '.join(missing)}", WIDE) if len(missing) else ""
         across = f"supervised top-1 on {frame['trained_on'].iloc[0]}, %" if ax is axes[-1, 0] else ""
         # Below the panel, where no circle can be.
         ax.set_xlabel(f"{across}\n{words}".strip(), loc="left" if words else "center")

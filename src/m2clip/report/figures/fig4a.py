@@ -93,7 +93,7 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
         )  # fmt: skip
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    if there.empty:
+    if there["reference"].astype(bool).all():  # nothing but the row that steps are from
         style.say(ax, style.NO_RUN)
         ax.set_xticks([])
         return
