@@ -1,11 +1,16 @@
 """What `repro` asks DVC for, all rows or some, and `make repro ROWS=...` of it."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import yaml
 
@@ -269,6 +274,44 @@ def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):
     dvc.fails = "report"
     with pytest.raises(SystemExit):
         dvc.call("paper", "--rows", "te")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_signal_no_further_row_begins(dvc, monkeypatch, number):
+    begun = []
+
+    def stopped(key, *_):
+        begun.append(key.row)
+        os.kill(os.getpid(), number)
+        time.sleep(0.3)
+        return 1
+
+    monkeypatch.setattr(repro, "_run", stopped)
+    handler = repro.end_all if number == signal.SIGTERM else signal.default_int_handler
+    before = signal.signal(number, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            dvc.call("paper", "1", "--rows", "clip", "main", "te")
+    finally:
+        signal.signal(number, before)
+    assert begun == ["main"]
+
+
+def test_a_sigterm_ends_what_was_started():
+    """A process below the one that gets the signal, and one below that."""
+    program = (
+        "import signal, subprocess, sys; from m2clip.stages import repro;"
+        "signal.signal(signal.SIGTERM, repro.end_all);"
+        "command = ['sh', '-c', 'sleep 60 & echo $!; wait'];"
+        "shell = subprocess.Popen(command, stdout=subprocess.PIPE, text=True);"
+        "print(shell.stdout.readline().strip(), flush=True); shell.wait()"
+    )
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    top = subprocess.Popen([sys.executable, "-c", program], text=True, **both)
+    below = psutil.Process(int(top.stdout.readline()))
+    top.terminate()
+    assert "KeyboardInterrupt" in top.communicate(timeout=30)[1]
+    assert not psutil.wait_procs([below], 10)[1]
 
 
 def test_mistakes_are_told_before_anything_is_run(dvc, capsys):

@@ -15,15 +15,18 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import cycle, islice, takewhile
 from pathlib import Path
 from queue import SimpleQueue
+
+import psutil
 
 from m2clip import experiment, paths, profiles, runs
 from m2clip.errors import UserError, guarded
@@ -162,13 +165,17 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
     forks = warm.python() if warm.POSSIBLE and not (alone or gpus) else nullcontext()
     with forks as folder, ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(_run, key, settings, folder): key for key in waiting}
-        for done, future in enumerate(as_completed(running), 1):
-            key, code = running[future], future.result()
-            failed += [key] if code else []
-            kept_lock.keep(pipelines.folder(key.profile) / "dvc.lock")
-            left = (time.monotonic() - began) / done * (len(waiting) - done) / 60
-            said = "failed" if code else "done"
-            print(f"{done} of {len(waiting)} rows: {key} {said}, about {left:.0f} min left", flush=True)
+        try:
+            for done, future in enumerate(as_completed(running), 1):
+                key, code = running[future], future.result()
+                failed += [key] if code else []
+                kept_lock.keep(pipelines.folder(key.profile) / "dvc.lock")
+                left = (time.monotonic() - began) / done * (len(waiting) - done) / 60
+                said = "failed" if code else "done"
+                print(f"{done} of {len(waiting)} rows: {key} {said}, about {left:.0f} min left", flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those that run end after their step
+            raise
     if failed:
         named = ", ".join(f"{key} ({_log(key)})" for key in failed)
         raise UserError(f"{len(failed)} of {len(waiting)} rows failed: {named}")
@@ -274,5 +281,14 @@ def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None)
     return code
 
 
+def end_all(*_: object) -> None:
+    """What SIGTERM does: all below ends, as by Ctrl-C, which a terminal sends to each by itself."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_all)
     guarded(main)
