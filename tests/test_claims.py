@@ -419,7 +419,7 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
         verdicts.Judged(claim=stated[name], verdict=word, p=0.01, difference=None)
         for name, word in said.items()
     ]
-    *said, steps, world = claims_section.sentences(some, found)
+    steps, *said, world = claims_section.sentences(some, found)
     assert steps.startswith("Whether more training steps would change a verdict was not tried for ")
     assert world == claims_section.GENERATED
     assert said == [
@@ -445,7 +445,7 @@ def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried()
     assert "contrastive gains 2.0 points by three times the steps" in one.told()
     assert "not tried" not in one.told() and "main gains" not in one.told()
     said = claims_section.sentences([one], found)
-    (told,) = (words for words in said if words.startswith("Verdicts are of"))
+    (told,) = (words for words in said if words.startswith("Not converged: "))
     assert f"{found.title(found.rows['contrastive'])} (+2.0)" in told and "M2-CLIP" not in told
 
 

@@ -61,7 +61,10 @@ def _is_judged(judged: Iterable[Judged]) -> bool:
 
 
 def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
-    """For each verdict a sentence with the claims that have it; of too few seeds that nothing is judged."""
+    """Of what training steps the verdicts are, and for each verdict a sentence with the claims that have it.
+
+    Of too few seeds, that nothing is judged.
+    """
     last = (GENERATED,) if results.names.synthetic else ()
     if not _is_judged(judged):
         return (TOO_FEW, *_sides(judged, results), *last)
@@ -70,7 +73,7 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
-    return (*said, *_of_steps(judged, results), *last)
+    return (*_of_steps(judged, results), *said, *last)
 
 
 def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
@@ -82,8 +85,9 @@ def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
     if known:
         told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
         yield (
-            "Verdicts are of these training steps: three times as many add "
-            f"{longer.POINTS:g} points of top-1 or more on the validation draw to {told}."
+            f"Not converged: three times as many training steps add {longer.POINTS:g} points of top-1 or "
+            f"more on the validation draw, with one seed, to {told}. What follows is of the present number "
+            "of steps."
         )
     if untried := [title for title, gain in gains.items() if gain is None]:
         yield f"Whether more training steps would change a verdict was not tried for {', '.join(untried)}."
