@@ -5,6 +5,7 @@
 The mutants are drawn by a seed over all places of the files that could be changed. A mutant is caught when a
 test fails or does not end in time. One line a mutant goes to --output, so that a run can be stopped and gone
 on with; the summary is printed at the end. Everything happens in a copy of src, never in the working tree.
+The column `note` is for whoever reads the survivors; it is kept when a run goes on.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+COLUMNS = ("file", "place", "line", "change", "caught", "note")
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -97,15 +99,16 @@ def main() -> None:
     chosen = random.Random(given.seed).sample(every, min(given.count, len(every)))
     done = list(csv.DictReader(given.output.open())) if given.output.exists() else []
     known = {(line["file"], int(line["place"])) for line in done}
+    chosen = [one for one in chosen if (str(one[0]), one[1]) not in known]
+    if chosen and run(given.files[0], ast.unparse(trees[given.files[0]]), given.tests, given.seconds):
+        raise SystemExit("the tests fail, or do not end in time, on the code as it is")
     for file, index in chosen:
-        if (str(file), index) in known:
-            continue
         tree = copy.deepcopy(trees[file])
         told, line = mutate(tree, index)
         caught = run(file, ast.unparse(tree), given.tests, given.seconds)
-        done.append({"file": str(file), "place": index, "line": line, "change": told, "caught": caught})
+        done.append(dict(zip(COLUMNS, (str(file), index, line, told, caught, ""), strict=True)))
         with given.output.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.DictWriter(out, list(done[-1]), lineterminator="\n")
+            writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(done)
         print(f"{file}:{line}: {told}: {'caught' if caught in (True, 'True') else 'SURVIVED'}", flush=True)

@@ -196,6 +196,7 @@ def asking(**given):
         (0.8, 0.3, 0.06, {}, "undecided"),
         (3, 1, 0.01, {"asks": "no-loss"}, "holds"),
         (0.1, 0.3, 0.01, {"asks": "no-loss"}, "holds"),
+        (0, 0.4, 0.01, {"asks": "no-loss"}, "holds"),
         (0.1, 1, 0.01, {"asks": "no-loss"}, "undecided"),
         (0.1, 0.3, 0.06, {"asks": "no-loss"}, "no difference"),
         (-0.7, 0.1, 0.01, {"asks": "no-loss"}, "does not hold"),
@@ -207,6 +208,17 @@ def test_the_rule(middle, spread, p, given, said):
     drawn = np.random.default_rng(1).normal(middle, spread, 9999)
     test = statistics.of_draws(drawn, verdicts.EQUAL)
     assert verdicts.verdict(test, p, asking(**given)) == said
+
+
+@pytest.mark.parametrize(
+    ("middle", "p", "remarks"),
+    [(3, 0.04, ()), (3, 0.06, ("decided but for Holm",)), (0.5, 0.06, ())],
+)
+def test_what_the_correction_alone_leaves_undecided_says_so(middle, p, remarks):
+    """An interval from 1 to 5 is on one side of zero, one from -1.5 to 2.5 is not, whatever p is."""
+    test = statistics.of_draws(np.random.default_rng(1).normal(middle, 1, 9999), verdicts.EQUAL)
+    found = verdicts._decided(verdicts.Judged(claim=asking(), test=test), p, 5)
+    assert (found.verdict, found.remarks) == ("holds" if p < 0.05 else "undecided", remarks)
 
 
 def test_the_rule_on_the_page_names_the_numbers_that_are_used():

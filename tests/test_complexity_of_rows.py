@@ -123,6 +123,7 @@ def test_the_stage_counts_8_16_and_32_frames():
     assert stage.FRAMES == (8, 16, 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_costs_what_is_written_out(row, table):
     expected = trainable(ROWS[row])
@@ -137,6 +138,7 @@ def test_a_row_costs_what_is_written_out(row, table):
         assert line["gmacs_text"] == f"{macs_text(ROWS[row]) / 1e9:.3f}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "frames", "counted"),
     [
@@ -149,10 +151,12 @@ def test_the_public_implementations_cost_the_same(row, frames, counted, table):
     assert round(float(table[row, frames]["gmacs_view"]), 1) == counted
 
 
+@pytest.mark.slow
 def test_st_adapters_own_parameters_are_the_published_7_11_million(table):
     assert round(int(table["st-adapter", 8]["other"]) / 1e6, 2) == 7.11
 
 
+@pytest.mark.slow
 def test_components_apart_are_the_same_counts(table):
     of_row = {}
     for row, config, cost in stage.costs(

@@ -235,6 +235,7 @@ def wheel(tmp_path_factory):
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_has_what_the_source_has_and_no_pipeline_is_needed(wheel, backbone, tmp_path):
     video = tiny_runs.prepare_videos(tmp_path / "data", count=1).folder
     with zipfile.ZipFile(wheel) as archive:

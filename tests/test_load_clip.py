@@ -70,7 +70,13 @@ def test_frames_of_every_plain_clip_are_resized_as_ours_are():
         assert {tag["interpolation"] for tag in tags.values()} <= {"bicubic"}
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-L-14-336", "ViT-B-16-plus-240"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ViT-B-32",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ViT-L-14-336", "ViT-B-16-plus-240")),
+    ],
+)
 def test_towers_of_other_shapes_are_open_clips_to_the_bit_and_take_gradients(name, tmp_path):
     patch, pixels, width, text, joint = SHAPES[name]
     whole = shape_of(Backbone(name=name))

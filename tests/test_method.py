@@ -122,6 +122,15 @@ def test_of_a_tuned_clip_the_difference_is_saved_in_half_precision_and_comes_bac
         fill(opened, Saved(tensors=tensors, about={"differences": []}), path)
 
 
+def test_state_that_torch_does_not_save_is_not_saved_here_either(make_tuned):
+    model = make_tuned()
+    model.norm.part = nn.Identity()
+    model.norm.part.register_buffer("kept", torch.ones(1))
+    model.norm.part.register_buffer("scratch", torch.ones(1), persistent=False)
+    names = {"running_mean", "running_var", "num_batches_tracked", "part.kept"}
+    assert set(model.trained_buffers()) == {f"norm.{name}" for name in names}
+
+
 def test_what_clip_was_is_remembered_as_the_file_of_weights_has_it(make_tuned, backbone):
     stored, model = load_file(backbone.pretrained), make_tuned()
     assert model.backbone

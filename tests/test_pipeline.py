@@ -183,6 +183,7 @@ def test_everything_scored_is_what_the_manifest_has(reproduced):
     assert len(numbers["zero_shot"]["ucf101"]["splits"]) == 3
 
 
+@pytest.mark.slow
 def test_a_flag_retrains_main_alone_and_the_table_says_so(reproduced):
     """As in a clone where only some rows were asked for: DVC's own flag leaves those that are not there."""
     store = reproduced.folder / RunKey("smoke", "ssv2", 0).store

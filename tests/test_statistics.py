@@ -73,6 +73,7 @@ def test_p_values_are_those_of_a_normal():
     assert statistics.of_draws(narrow, 1.0).p_same == pytest.approx(stats.norm.sf(1, 0.45, 0.3), rel=0.05)
     assert statistics.of_draws(-narrow, 1.0).p_same == statistics.of_draws(narrow, 1.0).p_same
     assert found.p_same > 0.5
+    assert statistics.of_draws(np.zeros(99), 1.0).p_same == 1 / 100, "nor is that of no difference"
 
 
 def test_that_there_is_no_loss_is_tested_against_the_loss_that_counts_as_none():

@@ -94,6 +94,7 @@ def test_the_start(make_model):
         torch.testing.assert_close(mean.video(videos).joint, frames.mean(dim=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("embedding", "trained", "frames"), [(True, 168_574_465, [8]), (False, 143_277_569, [8, 32])]
 )

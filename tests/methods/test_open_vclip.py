@@ -151,6 +151,7 @@ def test_parameters_and_multiply_adds_at_full_size_of_which_the_paper_prints_non
     assert cost.macs_view - 140.51e9 == pytest.approx(8 * 12 * 2 * of_a_frame, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_cost_of_texts_counts_every_sentence():
     """The eighth sentence has as many words as the first, so that both cost the same."""
     labels = tuple(f"label {n}" for n in range(400))

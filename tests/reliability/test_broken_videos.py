@@ -1,6 +1,5 @@
 """No file ends or holds up `prepare` or `predict`; each that is no intact video is named with a reason."""
 
-import os
 import random
 import re
 import signal
@@ -103,6 +102,11 @@ def no_process_is_left():
     [
         (CRASH, "damaged: decoding it crashes (SIGABRT)"),
         ("os._exit(3)", "damaged: decoding it crashes (exit code 3)"),
+        ("os.kill(os.getpid(), 15)", "decoding it was ended from outside (SIGTERM)"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "decoding it takes more memory than there is, or something else killed it (SIGKILL)",
+        ),
         (HANG, "decoding it takes longer than 2 seconds"),
         (FILL, "decoding it takes more than 3 GiB of memory"),
     ],
@@ -122,14 +126,16 @@ def test_a_decoder_that_dies_or_hangs_is_one_line_about_one_file(tmp_path, monke
     assert isinstance(isolated.probe(tmp_path / "c.mp4"), Probe)
 
 
-def test_a_killed_decoder_is_followed_by_another(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_decoder_that_was_killed_while_it_waited_is_followed_by_another(tmp_path, number):
+    """The next file is read as ever: it has nothing to do with that."""
     path = video_files.write(tmp_path / "a.mp4", 20)
     isolated.probe(path)
     (process,) = isolated._idle
-    os.kill(process.process.pid, signal.SIGKILL)
-    with pytest.raises(VideoError, match="killed it \\(SIGKILL\\)"):
-        isolated.probe(path)
+    process.process.send_signal(number)
+    process.process.wait(20)
     assert isolated.probe(path).frames == 20
+    assert isolated._idle != [process]
 
 
 def test_our_own_mistakes_are_not_called_a_broken_video(tmp_path):

@@ -25,6 +25,8 @@ SECONDS, SECONDS_A_MEGABYTE = 60.0, 2.0  # for a file of that size
 TIMES = {"transcode": 5.0}  # as long for what decodes a file twice and encodes it
 MEMORY = 3 << 30  # bytes that a decoder may take beyond what its libraries do
 TAKES = "decoding it takes"  # how the reason begins where a limit of this machine was reached
+ENDED = "decoding it was ended from outside"  # and where it was told to end, which says nothing of the file
+OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 PROGRAM = "import sys; sys.path[:] = {path!r}; from m2clip.data.isolated import serve; serve({end})"
 
 
@@ -124,10 +126,13 @@ def _ask(question: str, path: Path, *more: Any) -> Any:
 
 
 def _take() -> _Process:
-    try:
-        return _idle.pop()
-    except IndexError:
-        return _Process()
+    """One that waits for a question, and a new one where none does; those that have ended are left out."""
+    while _idle:
+        process = _idle.pop()
+        if process.process.poll() is None:
+            return process
+        process.end()
+    return _Process()
 
 
 @atexit.register
@@ -141,6 +146,8 @@ def _death(code: int) -> str:
     if code == -signal.SIGKILL:
         return f"{TAKES} more memory than there is, or something else killed it (SIGKILL)"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    if -code in OUTSIDE:
+        return f"{ENDED} ({name})"
     return f"damaged: decoding it crashes ({name})"
 
 

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from m2clip.data import dataset_root
-from m2clip.data.isolated import TAKES, probe, transcode
+from m2clip.data.isolated import ENDED, TAKES, probe, transcode
 from m2clip.data.transcoding import UNWRITTEN, Copies
 from m2clip.data.video import UNREAD, Probe, VideoError
 from m2clip.errors import UserError
@@ -60,7 +60,7 @@ def probe_all(
                 reason = str(outcome).removeprefix(f"{UNWRITTEN}: ")
                 raise cannot_write(copies.folder / copies.path(path), OSError(0, reason))
             done[path] = outcome
-            if not str(outcome).startswith((UNREAD, TAKES)):  # disk or machine may do better the next time
+            if not str(outcome).startswith((UNREAD, TAKES, ENDED)):  # the next time it may be read
                 _remember(file, log, keys[path] + _key_of_copy(copies, path), outcome)
     return done
 

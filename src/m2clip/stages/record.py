@@ -1,4 +1,4 @@
-"""`record [--since COMMIT] ROW...`: a change of the code that alters no result, without each row again.
+"""`record [--profile NAME] [--since COMMIT] ROW...`: code changed and no result did; not each row runs again.
 
 A row is stale as soon as code that it runs through has changed, or its config has a new key. Where such a
 change was meant to leave all numbers as they are, run some rows again and name them here:
@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument(
         "--since", metavar="COMMIT", default="HEAD", help="with the results before; default: HEAD"
     )
+    parser.add_argument("--profile", metavar="NAME", help="default: the one that params.yaml names")
     arguments = parser.parse_args()
-    base = profiles.read()
+    base = profiles.read(arguments.profile)
     named, seeds, since = arguments.rows, profiles.seeds(base), Commit(arguments.since)
     lock_file = pipelines.folder(base.name) / "dvc.lock"
     lock, before = read_yaml(lock_file), since.mapping(lock_file)
@@ -57,7 +58,7 @@ def main() -> None:
             continue
         if key.provenance.exists() and _record(key, lock, before, since):
             kept.append(key)
-        elif not key.provenance.exists() or _sha(key.provenance.read_bytes()) != _present(key):
+        elif _locked(key, lock) and not _is_present(key):
             left.append(key)
     with paths.written_anew(lock_file) as part:
         part.write_text(dumped(lock), encoding="utf-8")
@@ -90,9 +91,19 @@ def _present(key: RunKey) -> str:
     return runs.digest(read_yaml(key.train_config))
 
 
+def _is_present(key: RunKey) -> bool:
+    """Whether there is a run of the present config."""
+    return key.provenance.exists() and _sha(key.provenance.read_bytes()) == _present(key)
+
+
+def _locked(key: RunKey, lock: Nested) -> bool:
+    """Whether the row was ever run in this pipeline: of others there is nothing to record."""
+    return f"train@{key.row}-{key.seed}" in lock["stages"]
+
+
 def _compare(key: RunKey, lock: Nested, before: Nested, since: Commit) -> None:
     """Raise a UserError unless the run is of the present config and gave what is committed."""
-    if _sha(key.provenance.read_bytes()) != _present(key):
+    if not _is_present(key):
         raise UserError(f"{key.provenance}: is of another config; run `dvc repro` for the row first")
     for path in (key.history, key.metrics, key.outcomes, key.confusion, key.label_features):
         committed = since.content(path)
