@@ -1,4 +1,4 @@
-"""`record [--profile NAME] [--since COMMIT] ROW...`: code changed and no result did; not each row runs again.
+"""`record [--profile NAME] [--seed N] [--since COMMIT] ROW...`: code changed, no result did; few runs anew.
 
 A row is stale as soon as code that it runs through has changed, or its config has a new key. Where such a
 change was meant to leave all numbers as they are, run some rows again and name them here:
@@ -45,16 +45,18 @@ def main() -> None:
         "--since", metavar="COMMIT", default="HEAD", help="with the results before; default: HEAD"
     )
     parser.add_argument("--profile", metavar="NAME", help="default: the one that params.yaml names")
+    parser.add_argument("--seed", metavar="N", type=int, help="with which they have been; default: all seeds")
     arguments = parser.parse_args()
     base = profiles.read(arguments.profile)
     named, seeds, since = arguments.rows, profiles.seeds(base), Commit(arguments.since)
     lock_file = pipelines.folder(base.name) / "dvc.lock"
     lock, before = read_yaml(lock_file), since.mapping(lock_file)
-    for key in runs.declared(base.name, named, seeds):
+    again = runs.declared(base.name, named, seeds if arguments.seed is None else (arguments.seed,))
+    for key in again:
         _compare(key, lock, before, since)
     kept, left = [], []
     for key in runs.declared(base.name, pipelines.rows_of(base), seeds):
-        if key.row in named:
+        if key in again:
             continue
         if key.provenance.exists() and _record(key, lock, before, since):
             kept.append(key)
@@ -62,9 +64,9 @@ def main() -> None:
             left.append(key)
     with paths.written_anew(lock_file) as part:
         part.write_text(dumped(lock), encoding="utf-8")
-    print(f"{', '.join(named)}: as in {since.name}. Recorded: {len(kept)} runs.")
+    print(f"{', '.join(str(key) for key in again)}: as in {since.name}. Recorded: {len(kept)} runs.")
     if left:
-        print(f"To be run: {' '.join(key.row for key in left)}")
+        print(f"To be run: {' '.join(str(key) for key in left)}")
 
 
 @dataclass(frozen=True)
