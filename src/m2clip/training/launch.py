@@ -94,7 +94,8 @@ def main() -> None:
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         if failure.exitcode < 0:
-            print(f"error: process {rank} was ended by signal {-failure.exitcode}", file=sys.stderr)
+            # A process that is killed leaves its progress bar without an end of line.
+            print(f"\nerror: process {rank} was ended by signal {-failure.exitcode}", file=sys.stderr)
         sys.exit(1)
 
 
