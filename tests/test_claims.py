@@ -432,7 +432,7 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
         for name, word in said.items()
     ]
     steps, *said, world = claims_section.sentences(some, found)
-    assert steps.startswith("Whether more training steps would change a verdict was not tried for ")
+    assert steps.startswith("Three times the steps were not tried for ")
     assert world == claims_section.GENERATED
     assert said == [
         "Holds here: The multi-task decoder on top of both adapters helps (by the classifier (VC), "
@@ -454,7 +454,7 @@ def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried()
     file = longer.FOLDER / f"{found.profile.name}.csv"
     file.write_text("\n".join(["row,lr,steps,validation_vc,validation_eq11", *lines]) + "\n")
     one = judged(found, PAIR)[PAIR]
-    assert "contrastive gains 2.0 points by three times the steps" in one.told()
+    assert "contrastive gains 2.0 points of supervised top-1 by three times the steps" in one.told()
     assert "not tried" not in one.told() and "main gains" not in one.told()
     said = claims_section.sentences([one], found)
     (told,) = (words for words in said if words.startswith("Not converged: "))
@@ -481,7 +481,7 @@ def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path)
     assert since.startswith(f"rule.yaml was last changed in commit {rule[:12]} of 20")
     assert made_at.startswith("The 6 runs of these rows were trained at the commits ")
     assert f"{after[:12]} with changes (1)" in made_at and "unknown (1)" in made_at
-    assert made_at.endswith(" By git's history 3 of them had that change.")
+    assert made_at.endswith(" By git's history 3 of them were trained with that change in place.")
     file.write_text("c")
     since, made_at = history.told(file, [after])
     assert since.endswith("and has changes on top that are not committed.") and "after that" not in made_at

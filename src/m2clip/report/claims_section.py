@@ -77,7 +77,7 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
 
 
 def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """For which rows behind a verdict more steps are known to give more, and for which that was not tried."""
+    """For which rows behind a verdict more steps give more top-1, and for which they were not tried."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
     rows = [row for name in names if (row := results.rows[name]).trained]
     gains = {results.title(row): longer.added(results, row) for row in rows}
@@ -86,11 +86,11 @@ def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
         told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
         yield (
             f"Not converged: three times as many training steps add {longer.POINTS:g} points of top-1 or "
-            f"more on the validation draw, with one seed, to {told}. What follows is of the present number "
-            "of steps."
+            f"more on the validation draw, with one seed, to {told}. The verdicts are of the shorter "
+            "trainings."
         )
     if untried := [title for title, gain in gains.items() if gain is None]:
-        yield f"Whether more training steps would change a verdict was not tried for {', '.join(untried)}."
+        yield f"Three times the steps were not tried for {', '.join(untried)}."
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
