@@ -237,13 +237,32 @@ def test_what_is_decided_is_corrected_for_the_claims_of_its_section():
         assert (one.p is None) == (one.test is None)
         if one.test is None:
             continue
-        family = [other for other in everything.values() if other.claim.section == one.claim.section]
-        count = sum(other.test is not None for other in family)
+        in_section = (other for other in everything.values() if other.claim.section == one.claim.section)
+        family = [other for other in in_section if other.test is not None]
+        count = len(family)
         assert one.test.p - 1e-12 <= one.p <= min(1.0, count * one.test.p) + 1e-12, name
-        least = min(other.test.p for other in family if other.test)
+        least = min(other.test.p for other in family)
         assert one.test.p > least or one.p == pytest.approx(min(1.0, count * least)), name
+        by_seeds = [statistics.of_seeds(other.difference.by_seed, 1, floor_of(other)) for other in family]
+        (own,) = (given for given, other in zip(by_seeds, family, strict=True) if other is one)
+        assert own.p - 1e-12 <= one.p_seeds <= min(1.0, count * own.p) + 1e-12, name
+        least = min(given.p for given in by_seeds)
+        assert own.p > least or one.p_seeds == pytest.approx(min(1.0, count * least)), name
         tested += 1
     assert tested > 10
+
+
+def floor_of(one):
+    return -1.0 if one.claim.asks == "no-loss" else 0.0
+
+
+def test_the_page_names_what_is_decided_and_is_not_by_the_seeds_alone():
+    one = judged(run(("main", "contrastive"), SEEDS), PAIR)[PAIR]
+    sure, unsure = replace(one, verdict="holds", p_seeds=0.04), replace(one, verdict="holds", p_seeds=0.06)
+    undecided = replace(one, verdict="undecided", p_seeds=0.5)
+    assert claims_section._by_seeds([sure, sure, undecided]) == "at most 0.05 for 2 of the 2 that are decided"
+    told = claims_section._by_seeds([sure, unsure, undecided])
+    assert told == f"at most 0.05 for 1 of the 2 that are decided, not for {PAIR}"
 
 
 @pytest.mark.parametrize(
