@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 pip = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $1
 install = $(if $(shell command -v uv),uv pip install --quiet --python $(VENV)/bin/python $1 || )$(pip)
 
-.PHONY: help setup doctor repro compare smoke test test-all reliability lock audit bench ui docs backbone
+.PHONY: help setup doctor repro compare smoke lint test test-all reliability lock audit bench ui docs backbone
 help:            ## what there is
 	@echo "make repro gives the tables, make test tests; README.md says more."
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,14 +36,16 @@ compare: setup   ## each run against the committed one: the same bits, within wh
 smoke: setup     ## does everything work here? four rows on a tiny world, in a copy, a few minutes
 	PYTHONPATH=src python -m m2clip.stages.smoke
 
-test: setup      ## lint, types, tests
+lint: setup      ## format, lint, types, arrows between packages
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-cache > /dev/null || lint-imports --no-cache
+
+test: setup      ## the tests
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-test-all: test   ## those and the slow ones: a second clone, queues, servers
+test-all: lint test ## lint, tests and the slow ones: a second clone, queues, servers
 	pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder -m slow
 
 reliability: setup ## kills, broken videos, hostile files: what survived, and how long it took, in reports/reliability.md

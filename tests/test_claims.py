@@ -237,13 +237,32 @@ def test_what_is_decided_is_corrected_for_the_claims_of_its_section():
         assert (one.p is None) == (one.test is None)
         if one.test is None:
             continue
-        family = [other for other in everything.values() if other.claim.section == one.claim.section]
-        count = sum(other.test is not None for other in family)
+        in_section = (other for other in everything.values() if other.claim.section == one.claim.section)
+        family = [other for other in in_section if other.test is not None]
+        count = len(family)
         assert one.test.p - 1e-12 <= one.p <= min(1.0, count * one.test.p) + 1e-12, name
-        least = min(other.test.p for other in family if other.test)
+        least = min(other.test.p for other in family)
         assert one.test.p > least or one.p == pytest.approx(min(1.0, count * least)), name
+        by_seeds = [statistics.of_seeds(other.difference.by_seed, 1, floor_of(other)) for other in family]
+        (own,) = (given for given, other in zip(by_seeds, family, strict=True) if other is one)
+        assert own.p - 1e-12 <= one.p_seeds <= min(1.0, count * own.p) + 1e-12, name
+        least = min(given.p for given in by_seeds)
+        assert own.p > least or one.p_seeds == pytest.approx(min(1.0, count * least)), name
         tested += 1
     assert tested > 10
+
+
+def floor_of(one):
+    return -1.0 if one.claim.asks == "no-loss" else 0.0
+
+
+def test_the_page_names_what_is_decided_and_is_not_by_the_seeds_alone():
+    one = judged(run(("main", "contrastive"), SEEDS), PAIR)[PAIR]
+    sure, unsure = replace(one, verdict="holds", p_seeds=0.04), replace(one, verdict="holds", p_seeds=0.06)
+    undecided = replace(one, verdict="undecided", p_seeds=0.5)
+    assert claims_section._by_seeds([sure, sure, undecided]) == "at most 0.05 for 2 of the 2 that are decided"
+    told = claims_section._by_seeds([sure, unsure, undecided])
+    assert told == f"at most 0.05 for 1 of the 2 that are decided, not for {PAIR}"
 
 
 @pytest.mark.parametrize(
@@ -432,7 +451,7 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
         for name, word in said.items()
     ]
     steps, *said, world = claims_section.sentences(some, found)
-    assert steps.startswith("Whether more training steps would change a verdict was not tried for ")
+    assert steps.startswith("Three times the steps were not tried for ")
     assert world == claims_section.GENERATED
     assert said == [
         "Holds here: The multi-task decoder on top of both adapters helps (by the classifier (VC), "
@@ -454,7 +473,7 @@ def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried()
     file = longer.FOLDER / f"{found.profile.name}.csv"
     file.write_text("\n".join(["row,lr,steps,validation_vc,validation_eq11", *lines]) + "\n")
     one = judged(found, PAIR)[PAIR]
-    assert "contrastive gains 2.0 points by three times the steps" in one.told()
+    assert "contrastive gains 2.0 points of supervised top-1 by three times the steps" in one.told()
     assert "not tried" not in one.told() and "main gains" not in one.told()
     said = claims_section.sentences([one], found)
     (told,) = (words for words in said if words.startswith("Not converged: "))
@@ -481,7 +500,7 @@ def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path)
     assert since.startswith(f"rule.yaml was last changed in commit {rule[:12]} of 20")
     assert made_at.startswith("The 6 runs of these rows were trained at the commits ")
     assert f"{after[:12]} with changes (1)" in made_at and "unknown (1)" in made_at
-    assert made_at.endswith(" By git's history 3 of them had that change.")
+    assert made_at.endswith(" By git's history 3 of them were trained with that change in place.")
     file.write_text("c")
     since, made_at = history.told(file, [after])
     assert since.endswith("and has changes on top that are not committed.") and "after that" not in made_at

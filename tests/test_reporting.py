@@ -17,7 +17,7 @@ import report_files as fake
 from m2clip import experiment, profiles
 from m2clip.errors import UserError
 from m2clip.parsing import build
-from m2clip.report import columns, declared, levels, longer, results
+from m2clip.report import columns, declared, levels, longer, pages, results
 from m2clip.report.declared import Spec
 from m2clip.report.differences import difference, label
 from m2clip.report.figures.style import wrapped
@@ -353,6 +353,12 @@ def test_no_run_at_all(monkeypatch):
     assert found["reports/fake/main.json"] == b"{}\n"
 
 
+def test_of_a_row_that_is_not_run_the_seeds_are_named_once():
+    fake.run("main", seed=1)
+    (row,) = results_of(["main"], seeds=(0, 1, 2)).rows.values()
+    assert pages._not_run(row) == "fake/main/0, 2"
+
+
 def test_levels():
     fake.facts("k400", 4)
     fake.run("main", top1=50.0)
@@ -368,6 +374,12 @@ def test_levels():
     assert verdicts[f"Synth-K400, M2-CLIP: points over {clip} from 10"] == "met"
     assert not any("SSv2" in asked for asked in verdicts), "it is not generated"
     assert verdicts["Synth-K400, test videos from 1,000"] == "not met"
+    fake.resolve("te", {"adapters": {"visual": {"temporal_difference": False}}})
+    found = results_of(["clip", "main", "te"])
+    table = levels.informative(found, list(found.rows.values()))
+    told = {line.cells[0]: line.cells[1:] for line in table.lines}
+    words, met = told["Every trained row: points above chance from 10"]
+    assert (words, met) == ("at least 25.0: M2-CLIP on Synth-K400, of 1 of 2 rows", "met so far")
 
 
 def test_levels_are_those_of_the_profile_s_world():

@@ -92,6 +92,11 @@ def test_over_seeds_alone_it_is_student_s():
     assert found.p_same == pytest.approx(stats.t.cdf((middle - 0.01) / error, 2)) and found.p_same > 0.9
     near = statistics.of_seeds([0.001, 0.0012, 0.0011], 0.01)
     assert near.p_same < 0.001
+    lost = statistics.of_seeds([value - 0.15 for value in values], 0.01, floor=-0.05)
+    above, below = stats.t.sf((middle - 0.1) / error, 2), stats.t.cdf((middle - 0.15) / error, 2)
+    assert lost.p == pytest.approx(2 * min(above, below)) and above < below, (
+        "above the loss that counts as none"
+    )
     assert statistics.of_seeds([0.1], 0.01) is None and statistics.of_seeds([0.1, 0.1], 0.01) is None
 
 

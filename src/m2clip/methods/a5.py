@@ -3,7 +3,7 @@
     prompt of class c = [a_1] ... [a_k] label_c [a_i] ... [a_j]     vectors by their place in the prompt
     v = mean over T of Transformer(v_t + position_t)                no residual around it
 
-Both towers are frozen. A prompt is of 400 classes on K400, all of which a step compares.
+Both towers are frozen. A step compares its videos with the prompts of all classes, 400 on K400.
 """
 
 from collections.abc import Sequence

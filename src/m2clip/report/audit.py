@@ -151,7 +151,8 @@ def _how(results: Results) -> str:
     dataset = results.names.dataset(main.dataset) if main.dataset else NOT_MEASURED
     return (
         f"Points: the row, which has the other value alone, less {MAIN}, trained on {dataset}; in brackets "
-        "the 95 % interval over the test videos, paired; after ± the standard deviation over seeds."
+        "the 95 % interval over the test videos, paired, for these seeds alone; after ± the standard "
+        "deviation over seeds."
     )
 
 

@@ -30,12 +30,15 @@ COLUMNS = (
     Column("difference", "Here, points; of |r| itself", how=HOW),
     Column("interval", "95 % interval"),
     Column("p", "p, by Holm"),
+    Column("p_seeds", "p of the seeds alone, by Holm"),
     Column("seeds", "Seeds"),
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
+    Column("remarks", "What weakens it, or would decide it", text=True),
 )
-FIRST = ("verdict", "claim", "set", "expects", "difference", "interval")  # columns of the first screen
-OF_SEEDS = ("p", "spread")  # columns that are left out where all of their cells are empty
+# Columns of the first screen.
+FIRST = ("verdict", "claim", "set", "expects", "difference", "interval", "remarks")
+OF_SEEDS = ("p", "p_seeds", "spread")  # columns that are left out where all of their cells are empty
 BEGINNINGS = {
     verdicts.HOLDS: "Holds here", verdicts.FAILS: "Does not hold here",
     verdicts.SAME: "No difference here", verdicts.UNDECIDED: "Undecided here", "": "Of too few seeds",
@@ -49,6 +52,12 @@ TOO_FEW = (
     f"{claims.CLAIMS.name}."
 )
 
+
+ENLARGED = (
+    "What the rule leaves unsaid: few seeds drawn with replacement spread less than seeds do, so the "
+    "bootstrap enlarges the distance of each of R seeds from their mean by √(R/(R − 1)). Beside its p stands "
+    "that of Student's t over the seeds alone, which takes the test videos as given"
+)
 
 GENERATED = (
     "What generated videos cannot say: whether a difference has the same size or the same side of zero on "
@@ -77,7 +86,7 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
 
 
 def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """For which rows behind a verdict more steps are known to give more, and for which that was not tried."""
+    """For which rows behind a verdict more steps give more top-1, and for which they were not tried."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
     rows = [row for name in names if (row := results.rows[name]).trained]
     gains = {results.title(row): longer.added(results, row) for row in rows}
@@ -86,11 +95,11 @@ def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
         told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
         yield (
             f"Not converged: three times as many training steps add {longer.POINTS:g} points of top-1 or "
-            f"more on the validation draw, with one seed, to {told}. What follows is of the present number "
-            "of steps."
+            f"more on the validation draw, with one seed, to {told}. The verdicts are of the shorter "
+            "trainings."
         )
     if untried := [title for title, gain in gains.items() if gain is None]:
-        yield f"Whether more training steps would change a verdict was not tried for {', '.join(untried)}."
+        yield f"Three times the steps were not tried for {', '.join(untried)}."
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
@@ -123,7 +132,7 @@ def section(
     judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), rule: Path | None = None
 ) -> Section:
     """How verdicts come about, when the file of that rule was fixed, and a table for each of the paper's."""
-    first = claims.rule() if _is_judged(judged) else (TOO_FEW,)
+    first = (*claims.rule(), f"{ENLARGED}: {_by_seeds(judged)}.") if _is_judged(judged) else (TOO_FEW,)
     empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
     shown = [column.key for column in COLUMNS if column.key not in empty]
     behind = {row for one in judged for row in one.claim.rows}
@@ -137,6 +146,18 @@ def section(
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
 
 
+def _by_seeds(judged: Sequence[Judged]) -> str:
+    """How many of the claims that are decided are so by the seeds alone, too, and which are not."""
+    decided = [one for one in judged if one.verdict in (verdicts.HOLDS, verdicts.FAILS)]
+    apart = [one for one in decided if one.p_seeds is None or one.p_seeds > verdicts.ALPHA]
+    told = f"at most {verdicts.ALPHA} for {len(decided) - len(apart)} of the {len(decided)} that are decided"
+    return f"{told}, not for {', '.join(one.claim.name for one in apart)}" if apart else told
+
+
+def _p(p: float | None, sources: tuple[Source, ...]) -> Cell:
+    return None if p is None else Text(f"{p:.3f}" if p >= 0.001 else "< 0.001", sources)
+
+
 def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     claim, found, interval = one.claim, one.difference, one.interval
     named = {name: results.rows[name].label for name in claim.rows}
@@ -147,7 +168,7 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     digits = found.number.digits if found else 1
     ends = ", ".join(signed(end, digits) for end in interval or ())
     return (
-        one.told(),
+        f"{one.verdict}: {one.why}" if one.why else one.short(),
         f"{claim.says} ({claim.name})",
         f"{named[claim.better]}{',' if claim.asks == 'slope' else ''} {between}{over}{others}",
         f"{kind(claim, results)}, {results.names.dataset(claim.set)}",
@@ -155,10 +176,12 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
         _paper(one, results),
         replace(found.number, std=None, interval=None, marks="") if found else None,
         Text(f"[{ends}]", sources) if interval else None,
-        None if one.p is None else Text(f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001", sources),
+        _p(one.p, sources),
+        _p(one.p_seeds, sources),
         Text(str(one.seeds), sources) if found else None,
         None if one.spread is None else Number(value=one.spread, digits=digits, sources=sources),
         Number(value=found.videos, sources=sources) if found and found.videos else None,
+        "; ".join(one.remarks) or None,
     )
 
 
@@ -210,7 +233,7 @@ def _line(one: Judged) -> dict[str, object]:
         "difference": _number(found.number.value if found else None),
         "low": _number(interval.low if interval else None),
         "high": _number(interval.high if interval else None),
-        "p_holm": _number(one.p), "seeds": one.seeds or "",
+        "p_holm": _number(one.p), "p_seeds_holm": _number(one.p_seeds), "seeds": one.seeds or "",
         "by_seed": " ".join(map(_number, found.by_seed)) if found else "", "spread": _number(one.spread),
         "videos": (found.videos or "") if found else "", "verdict": one.short(),
         "remarks": one.why or "; ".join(one.remarks),

@@ -30,7 +30,7 @@ def told(file: Path, runs: Iterable[str | None]) -> tuple[str, ...]:
         on_top = ", and has changes on top that are not committed" if edited else ""
         since = f"{file.name} was last changed in commit {short(commit)} of {day}{on_top}."
         after = sum(count for later, count in commits.items() if _contains(later, commit))
-        made += "" if edited else f" By git's history {after} of them had that change."
+        made += "" if edited else f" By git's history {after} of them were trained with that change in place."
     return (since, made) if commits else (since,)
 
 

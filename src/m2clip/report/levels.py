@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, variance
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from m2clip.files import read_mapping
 from m2clip.parsing import build
@@ -19,7 +19,14 @@ from m2clip.runs import LogLine
 
 LEVELS = Path("experiments/levels.yaml")
 TENTH = 0.1
-Measured = tuple[float, str]  # a value and the words for it
+
+
+class Measured(NamedTuple):
+    """A value, the words for it, and whether rows that it is of are not run yet."""
+
+    value: float
+    words: str
+    so_far: bool = False
 
 
 WORDS = {
@@ -72,9 +79,10 @@ def informative(results: Results, rows: Sequence[Row]) -> Grid:
     lines = []
     for level in read(world):
         if not level.set or level.set in results.names.synthetic:
-            value, words = _measure(level, results, rows) or (None, None)
-            met = None if value is None else "met" if level.is_met(value) else "not met"
-            lines.append((level.asks(results), words, met))
+            found = _measure(level, results, rows)
+            met = found and ("met" if level.is_met(found.value) else "not met")
+            said = f"{met} so far" if found and found.so_far else met
+            lines.append((level.asks(results), found and found.words, said))
     columns = [Column(key, key.capitalize(), text=True) for key in ("level", "measured", "met")]
     title = "Is the synthetic world informative: the levels that it was made to reach"
     return grid.plain("informative", title, columns, lines)
@@ -90,11 +98,11 @@ def _measure(level: Level, results: Results, rows: Sequence[Row]) -> Measured | 
             lines = facts.read_classes(results.profile.name, level.set)
             labels = {line["label"]: line["verb_trained"] == "no" for line in lines}
             share = 100 * sum(labels.values()) / max(1, len(labels))
-            return (share, f"{share:.0f} % of {len(labels)}") if labels else None
+            return Measured(share, f"{share:.0f} % of {len(labels)}") if labels else None
         case "videos":
             under = ("supervised",) if row and row.dataset == level.set else ("zero_shot", level.set)
             videos = row and row.same(lambda run: get_path(run.metrics, *under, "videos"))
-            return (videos, f"{videos:,}") if videos else None
+            return Measured(videos, f"{videos:,}") if videos else None
         case "apart":
             return _apart(row, than)
     top = "top5" if level.measure == "top5" else "top1"
@@ -104,24 +112,24 @@ def _measure(level: Level, results: Results, rows: Sequence[Row]) -> Measured | 
             return _from_chance(results, row, ours.value) if row and ours else None
         case "gain":
             gain = ours.value - theirs.value if ours and theirs else None
-            return None if gain is None else (gain, f"{gain:.1f} points")
-    return (ours.value, f"{ours.value:.1f} %") if ours else None
+            return None if gain is None else Measured(gain, f"{gain:.1f} points")
+    return Measured(ours.value, f"{ours.value:.1f} %") if ours else None
 
 
 def _extreme(measure: str, results: Results, trained: Sequence[Row]) -> Measured | None:
-    """The largest top-1 of the rows, or the fewest points above chance; None unless all are there."""
+    """The largest top-1 of the rows that ran, or their fewest points above chance; None where none ran."""
     pick, word = (max, "most") if measure == "highest" else (min, "least")
     found = []
     for row in trained:
         top1, chance = row.number("supervised", "top1"), results.chance(row.dataset)
-        if top1 is None or (chance is None and measure == "above_chance"):
-            return None
-        less = chance.value if chance and measure == "above_chance" else 0
-        found.append((top1.value - less, results.title(row)))
+        if top1 and (chance or measure == "highest"):
+            less = chance.value if chance and measure == "above_chance" else 0
+            found.append((top1.value - less, results.title(row)))
     if not found:
         return None
     value, title = pick(found)
-    return value, f"at {word} {value:.1f}: {title}"
+    ran = f", of {len(found)} of {len(trained)} rows" if len(found) < len(trained) else ""
+    return Measured(value, f"at {word} {value:.1f}: {title}{ran}", bool(ran))
 
 
 def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
@@ -133,7 +141,7 @@ def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
     distance = (top1 - guessed.value) / error
     side = "above" if distance > 0 else "below"
     told = f"{top1:.1f} %, {abs(distance):.1f} standard errors {side} {guessed.value:.1f} ± {error:.2f} %"
-    return abs(distance), told
+    return Measured(abs(distance), told)
 
 
 def _apart(row: Row | None, than: Row | None) -> Measured | None:
@@ -145,7 +153,8 @@ def _apart(row: Row | None, than: Row | None) -> Measured | None:
         return None
     gaps = found.hits.mean(axis=0).tolist()
     gap, error = fmean(gaps), math.sqrt(variance(gaps) / len(gaps))
-    return (abs(gap) / error if error else math.inf if gap else 0.0), f"{gap:+.1f} ± {error:.1f} points"
+    distance = abs(gap) / error if error else math.inf if gap else 0.0
+    return Measured(distance, f"{gap:+.1f} ± {error:.1f} points")
 
 
 @dataclass(frozen=True)
@@ -199,7 +208,7 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
     """How the loss of each trained run ends; of a run near chance, that it has not learned, level or not."""
     lines = []
     for row in rows:
-        for run in row.runs if row.trained else ():
+        for run in row.measured if row.trained else ():
             found, sources = ending(run.history), (Source(run.key.history, "loss", run.key),)
             numbers: tuple[Cell, ...] = (None, None, None)
             if found:

@@ -183,7 +183,7 @@ def ran(results: Results, made: Mapping[RunKey, Made], *more: Grid | None) -> Se
     """Every row: what it was trained with, for how long, of which commit; then more tables of this."""
     rows = shown_rows(results)
     columns = [Column(_slug(header), header, text) for header, text in RECIPES.items()]
-    lines = [_recipe(row, results, [made[run.key] for run in row.measured]) for row in rows]
+    lines = [_recipe(row, results, [made[run.key] for run in row.measured]) for row in rows if row.measured]
     recipes = grid.plain("recipes", "Rows and their recipes", columns, lines)
     changed = any(get_path(run.provenance, "dirty") for row in rows for run in row.measured)
     notes = ((CHANGED,) if changed else ()) + tuple(_apart(results, made))
@@ -216,12 +216,18 @@ def _apart(results: Results, made: Mapping[RunKey, Made]) -> Iterator[str]:
     dropped = sorted({path for run in runs for path in get_path(run.provenance, "dropped_videos") or []})
     stale = "Made with another config than the declared one, so left out"
     found = {
-        "Not run yet": [str(run.key) for row in rows for run in row.runs if not run.metrics],
+        "Not run yet": [told for row in rows if (told := _not_run(row))],
         stale: [str(key) for row in rows for key in row.stale],
         f"Left out of training as unreadable, {len(dropped)} in all": dropped[:1],
         "Machine": list(dict.fromkeys(made[run.key].machine for run in runs)),
     }
     yield from (f"{name}: {'; '.join(values)}." for name, values in found.items() if values)
+
+
+def _not_run(row: Row) -> str:
+    """`fake/main/0`, `fake/main/0, 2`: the run folders of the seeds that are missing, where some are."""
+    missing = [run.key for run in row.runs if not run.metrics]
+    return ", ".join([*map(str, missing[:1]), *(str(key.seed) for key in missing[1:])])
 
 
 def data(results: Results, more: Sequence[Part] = ()) -> Section:

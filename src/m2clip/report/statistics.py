@@ -46,16 +46,19 @@ def of_draws(drawn: Array, margin: float, floor: float = 0.0) -> Test:
     return Test(interval(drawn), p, outside)
 
 
-def of_seeds(values: Sequence[float], margin: float) -> Test | None:
+def of_seeds(values: Sequence[float], margin: float, floor: float = 0.0) -> Test | None:
     """By Student's t over the difference of each seed; None of fewer than two, or where all are the same."""
     from scipy.stats import ttest_1samp
 
     if len(set(values)) < 2:
         return None
     found = ttest_1samp(values, 0)
+    either = [
+        ttest_1samp(values, end, alternative=to).pvalue for end, to in ((floor, "greater"), (0, "less"))
+    ]
     apart = [ttest_1samp(values, side * margin, alternative=to).pvalue for side, to in SIDES]
     ends = Interval(*map(float, found.confidence_interval(LEVEL)))
-    return Test(ends, float(found.pvalue), float(max(apart)))
+    return Test(ends, min(1.0, 2 * float(min(either))), float(max(apart)))
 
 
 def needed(values: Array, members: Array, margin: float, level: float) -> tuple[int | None, int | None]:

@@ -95,7 +95,7 @@ def _steps(place: TableRows) -> str:
     also = " There is no step from a row that is not the paper's here." if gone else ""
     return (
         f"Step: top-1 less that of {', '.join(labels)} on the same dataset, in points; in brackets its 95 % "
-        f"interval over the test videos, paired.{also}"
+        f"interval over the test videos, paired, for these seeds alone.{also}"
     )
 
 

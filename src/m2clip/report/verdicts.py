@@ -30,6 +30,7 @@ class Judged:
 
     verdict: empty of fewer than three seeds, and why: what is in the way of a difference. test: by which it
     is decided; None where no outcomes of the same videos were kept. p: by Holm within the claim's section.
+    p_seeds: the same of Student's t over the seeds alone; None where all of them have the same difference.
     remarks: what weakens the verdict, or would decide it. beside: whether the paper's numbers may stand
     beside it, which is only so where labels are its own.
     """
@@ -40,6 +41,7 @@ class Judged:
     difference: Difference | None = None
     test: Test | None = None
     p: float | None = None
+    p_seeds: float | None = None
     remarks: tuple[str, ...] = ()
     beside: bool = True
 
@@ -84,9 +86,21 @@ def judge(results: Results, stated: Mapping[str, Claim]) -> list[Judged]:
     decided = {}
     for family in families.values():
         corrected = statistics.holm([one.test.p for one in family if one.test])
+        by_seeds = _by_seeds(family)
         for one, p in zip(family, corrected, strict=True):
-            decided[one.claim.name] = _decided(one, p, len(family))
+            with_seeds = replace(one, p_seeds=by_seeds.get(one.claim.name))
+            decided[one.claim.name] = _decided(with_seeds, p, len(family))
     return [decided.get(one.claim.name, one) for one in measured]
+
+
+def _by_seeds(family: Sequence[Judged]) -> dict[str, float]:
+    """Of each claim that has one, p by Student's t over the seeds alone, by Holm for these claims."""
+    found = {
+        one.claim.name: test.p
+        for one in family
+        if one.difference and (test := statistics.of_seeds(one.difference.by_seed, EQUAL, _floor(one.claim)))
+    }
+    return dict(zip(found, statistics.holm(list(found.values())), strict=True))
 
 
 def _decided(one: Judged, p: float, family: int) -> Judged:
@@ -228,7 +242,7 @@ def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
     """Which trained rows are known to gain by more steps, and for which that was not tried."""
     gains = {row.name: longer.added(results, row) for row in rows if row.trained}
     known = [
-        f"{name} gains {gain:.1f} points by three times the steps"
+        f"{name} gains {gain:.1f} points of supervised top-1 by three times the steps"
         for name, gain in gains.items()
         if gain is not None and gain >= longer.POINTS
     ]

@@ -35,6 +35,7 @@ from m2clip.report import declared
 from m2clip.report.figures import temporal_difference
 from m2clip.runs import RunKey
 from m2clip.stages import kept_lock, pipelines, warm
+from m2clip.stages.time_left import time_left
 from m2clip.training import launch
 
 LOGS = Path(".work/logs")
@@ -160,6 +161,7 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
     logs = LOGS / waiting[0].profile
     print(f"To train and evaluate: {len(waiting)}, {jobs} at a time; logs in {logs}", flush=True)
     began, failed = time.monotonic(), []
+    recorded, measured = {key: _took(key) for key in waiting}, dict[RunKey, float]()
     settings = _settings(gpus, jobs)
     # Not with GPUs: a training takes long there, and no fork is to find what CUDA did before it.
     forks = warm.python() if warm.POSSIBLE and not (alone or gpus) else nullcontext()
@@ -167,10 +169,13 @@ def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
         running = {pool.submit(_run, key, settings, folder): key for key in waiting}
         try:
             for done, future in enumerate(as_completed(running), 1):
-                key, code = running[future], future.result()
+                key = running[future]
+                code, seconds = future.result()
                 failed += [key] if code else []
+                measured |= {} if code else {key: seconds}
                 kept_lock.keep(pipelines.folder(key.profile) / "dvc.lock")
-                left = (time.monotonic() - began) / done * (len(waiting) - done) / 60
+                elapsed = time.monotonic() - began
+                left = time_left(recorded, measured, min(jobs, len(waiting)), elapsed) / 60
                 said = "failed" if code else "done"
                 print(f"{done} of {len(waiting)} rows: {key} {said}, about {left:.0f} min left", flush=True)
         except BaseException:
@@ -254,11 +259,14 @@ def _log(key: RunKey) -> Path:
     return LOGS / key.profile / f"{key.row}-{key.seed}.log"
 
 
-def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None) -> int:
-    """Both stages of a run and none before them, since what several have in common is done; the exit code.
+def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None) -> tuple[int, float]:
+    """Both stages of a run and none before them, since what several have in common is done.
 
     DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
     enough; what was done until then is kept. `forks` is the folder of a `python` with its imports done.
+
+    Returns:
+        The exit code, and how many seconds it took.
     """
     command, log = [*DVC, "repro", "--single-item", *_stages(key)], _log(key)
     environment = ENVIRONMENT
@@ -266,7 +274,7 @@ def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None)
         command[0] = str(forks / "python")
         environment = ENVIRONMENT | {"PATH": f"{forks}{os.pathsep}{ENVIRONMENT['PATH']}"}
     log.parent.mkdir(parents=True, exist_ok=True)
-    mine = settings.get()
+    mine, began = settings.get(), time.monotonic()
     try:
         for _ in range(TRIES):
             with log.open("w", encoding="utf-8") as file:
@@ -278,7 +286,7 @@ def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None)
             time.sleep(1)
     finally:
         settings.put(mine)
-    return code
+    return code, time.monotonic() - began
 
 
 def end_all(*_: object) -> None:

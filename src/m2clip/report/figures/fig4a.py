@@ -20,7 +20,8 @@ TABLE, NEEDS = "fig4a", ["step"]
 CAPTION = (
     "Steps in top-1 from the row at zero: published ones as the paper prints them, the others measured here, "
     "each panel on a scale of its own; an arrow is a step far beyond all others, with its number. Error "
-    "bars: 95 % interval over the test videos, paired with the reference's. No mark: no number, or none yet."
+    "bars: 95 % interval over the test videos, paired with the reference's, for these seeds alone. No mark: "
+    "no number, or none yet."
 )
 COLUMNS = ["label", "step", "low", "high", "reference", "published"]
 LINE = 6.2 * MM  # height of a row

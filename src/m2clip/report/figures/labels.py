@@ -66,8 +66,7 @@ def _place(
         names = np.array([box for box, _ in placed.values()]).reshape(-1, 4)
         drawn = np.array([line for _, line in placed.values()]).reshape(-1, 4)
         taken = np.concatenate([np.delete(circles, at, axis=0), names])
-        crossed = _along(lines)[:, :, None]
-        through = np.all((crossed > taken[:, :2]) & (crossed < taken[:, 2:]), axis=-1).any(axis=1)
+        through = _overlaps(np.tile(_along(lines), 2), taken).any(1)
         over = _overlaps(boxes, taken).sum(1) + _overlaps(boxes, circles[at : at + 1]).sum(1)
         on_lines = _overlaps(boxes, np.tile(_along(drawn).reshape(-1, 2), 2)).any(1)
         cost = REACHES + OVER_BAR * _overlaps(boxes, bars).sum(1) + ALONG_BAR * skewed
@@ -85,6 +84,7 @@ def _along(lines: Array) -> Array:
 
 
 def _overlaps(boxes: Array, others: Array) -> NDArray[np.bool_]:
-    """(K, M): which of K boxes overlaps which of M others."""
-    a, b = boxes[:, None], others[None]
-    return np.asarray(np.all((a[..., :2] < b[..., 2:]) & (a[..., 2:] > b[..., :2]), axis=-1))
+    """(..., M): which of some boxes, (..., 4), overlaps which of M others, (M, 4); a point is a box, too."""
+    left, bottom, right, top = np.moveaxis(boxes, -1, 0)[..., None]
+    x0, y0, x1, y1 = others.T
+    return np.asarray((left < x1) & (bottom < y1) & (right > x0) & (top > y0))
