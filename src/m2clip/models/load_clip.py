@@ -80,7 +80,7 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
 
 @cache
 def _tokenizer(name: str, sizes: str) -> Any:
-    """The tokenizer of a CLIP of these sizes, once: its vocabulary takes longer to read than a tiny CLIP."""
+    """The tokenizer of a CLIP of these sizes, kept, since reading it takes longer than a tiny CLIP."""
     import open_clip
 
     return open_clip.get_tokenizer(name)
