@@ -31,7 +31,7 @@ class Printed:
 
     @property
     def difference(self) -> float:
-        """In points, without the dust of floats: the paper prints one digit."""
+        """In points, rounded to the one digit that the paper prints."""
         return round(self.better - self.worse, 1)
 
 
@@ -64,7 +64,7 @@ class Claim(Stated):
 
     @property
     def is_beyond(self) -> bool:
-        """Whether it is ours on this set, not the paper's."""
+        """Whether the paper does not make this claim on this set and we do."""
         return self.set in self.beyond
 
     @property
@@ -89,12 +89,12 @@ class Claim(Stated):
 
     @property
     def statistic(self) -> str:
-        """Of a claim on label features, which of correlation.STATISTICS; of accuracy nothing."""
+        """The key in correlation.STATISTICS of a claim about label features; empty for one about accuracy."""
         return "" if self.measure == "accuracy" else self.measure.replace("-", "_")
 
     @property
     def towards(self) -> int:
-        """The sign of the paper's side."""
+        """+1 where the claim expects a difference above zero, -1 where it expects one below."""
         return 1 if self.direction == "higher" else -1
 
 
