@@ -51,7 +51,7 @@ def score(
         the prediction.
 
     Raises:
-        UserError: when a video cannot be read or scored: no part of a test set stands for the whole.
+        UserError: when a video cannot be read or scored, since a result is of the whole test set.
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}

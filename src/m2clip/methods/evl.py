@@ -65,7 +65,7 @@ class CrossFrame(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """What time adds to the tokens of one layer of CLIP, and the query that reads them."""
+    """y_i, the tokens of one layer of CLIP with temporal information, and the query's attention to them."""
 
     def __init__(self, setup: Setup, grid: tuple[int, int], heads: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From a config to a model."""
+"""Builds the model of a config."""
 
 import importlib
 import math

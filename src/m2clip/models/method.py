@@ -164,7 +164,7 @@ class Method(nn.Module):
         return {name: step.cross_entropy(values) for name, values in logits.items()}
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """The losses weighed and added up."""
+        """The sum of the losses times their weights; here each weight is 1."""
         return torch.stack(list(losses.values())).sum()
 
     def groups(self) -> dict[str, Group]:
@@ -228,7 +228,7 @@ class Method(nn.Module):
 
 
 def mean_of_templates(features: Sequence[Tensor]) -> Tensor:
-    """One (C, E) for each template -> (C, E): the mean of unit features; of one template its own."""
+    """One (C, E) for each template -> (C, E), the mean of unit features; a single one is kept as it is."""
     if len(features) == 1:
         return features[0]
     return torch.stack([F.normalize(each, dim=-1) for each in features]).mean(dim=0)

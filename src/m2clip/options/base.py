@@ -45,7 +45,7 @@ class Options:
 
     @property
     def skips_some(self) -> bool:
-        """Whether a step may leave a trained weight without a gradient, as a part drawn at random does."""
+        """Whether a step may leave a trained weight without a gradient; DDP then looks for such weights."""
         return False
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:

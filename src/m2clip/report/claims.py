@@ -84,7 +84,7 @@ class Claim(Stated):
 
     @property
     def trained_on(self) -> str:
-        """The set of its rows: zero-shot is of models trained on K400."""
+        """The dataset that its rows are trained on: K400 for zero-shot, else `set`."""
         return "k400" if self.zero_shot else self.set
 
     @property

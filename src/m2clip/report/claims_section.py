@@ -183,7 +183,7 @@ def _paper(one: Judged, results: Results) -> Cell:
 
 
 def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
-    """The paper's two numbers: of each the line of the row's config, else the first with that number."""
+    """Sources of the paper's two numbers: the line of the row's config, else the first with that number."""
     assert claim.published is not None
     table, found = published.read(claim.published.file), list[Source]()
     for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):

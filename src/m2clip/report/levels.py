@@ -44,7 +44,7 @@ class Level:
     most: float | None = None
 
     def asks(self, results: Results) -> str:
-        """`CLIP zero-shot on Synth-K400: top-1 in percent, from 60`."""
+        """`Synth-K400, CLIP zero-shot: top-1, % from 60 to 80`."""
         row, than = (
             found.label if (found := results.rows.get(name)) else name for name in (self.row, self.than)
         )
@@ -59,7 +59,7 @@ class Level:
 
 
 def read(world: str) -> list[Level]:
-    """What is asked of a world; nothing where nothing was written down."""
+    """The levels of a world in levels.yaml; none where the file or the world's entry is missing."""
     told = read_mapping(LEVELS).get(world) if LEVELS.exists() else None
     return [
         build(Level, entry, path=f"{world}.{at}", source=str(LEVELS)) for at, entry in enumerate(told or [])
@@ -163,14 +163,14 @@ class Ending:
 
     @property
     def verdict(self) -> str:
-        """In plain words."""
+        """What the change means, in words."""
         if abs(self.change) <= self.noise:
             return "none found: less than twice its error, by the noise of the batches"
         return "still falling: more steps might give more" if self.change < 0 else "rising"
 
 
 def ending(history: Sequence[LogLine] | None) -> Ending | None:
-    """Of one run; None where it has too few log lines to tell."""
+    """How the loss of one run ends; None where it has too few log lines to tell."""
     lines = [line for line in history or [] if "loss" in line.values]
     if not lines:
         return None

@@ -142,7 +142,7 @@ class Published:
 
     @cached_property
     def reference(self) -> Line | None:
-        """Table 1, 2: 8 frames; Table 4: CLIP; Fig. 4a: the full model; Fig. 4c: contrastive alone."""
+        """Steps are from it. Tables 1, 2: 8 frames; 4: CLIP. Fig. 4a: the full model; 4c: contrastive."""
         ours = [line for line in self.lines if line.over is not None]
         if self.name == "table3_zero_shot" or not ours:
             return None
@@ -206,7 +206,7 @@ def protocols() -> Grid:
 
 
 def first_lines(name: str) -> dict[str, Line]:
-    """The first line of each method in a file that has several of some, by the method's name."""
+    """By method the first of its lines in a file; some methods have several."""
     return {line.cells["method"]: line for line in reversed(read(name).lines)}
 
 

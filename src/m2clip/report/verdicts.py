@@ -102,7 +102,7 @@ def _decided(one: Judged, p: float, family: int) -> Judged:
 
 
 def verdict(test: Test, p: float, claim: Claim) -> str:
-    """By the interval, the corrected p, and what the claim asks."""
+    """HOLDS, FAILS, SAME or UNDECIDED, by the interval, the corrected p and what the claim asks."""
     low, high = sorted(claim.towards * end for end in test.interval)
     if p <= ALPHA and high < 0:
         return FAILS
@@ -156,7 +156,7 @@ def _measured(results: Results, claim: Claim) -> Judged:
 
 
 def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
-    """Why the rows are not those of which the claim speaks, where they are not."""
+    """Why the rows are not those of which the claim speaks; empty where they are."""
     if MAIN in claim.rows and results.explored:
         return f"{MAIN} is explored: {'; '.join(results.explored)}"
     named = results.names.dataset
@@ -168,7 +168,7 @@ def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
 
 
 def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
-    """What is not there to judge it by: runs, numbers, counts of parameters."""
+    """What is missing to judge the claim: runs, numbers, counts of parameters; empty if nothing is."""
     if missing := [row.name for row in rows if row.config is None or not row.measured]:
         return ", ".join(missing)
     if claim.statistic:

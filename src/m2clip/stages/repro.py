@@ -195,7 +195,7 @@ def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
 
     Args:
         base: whose report is rendered.
-        asked: rows.
+        asked: the rows that were asked for.
         changed: stages that were out of date before. Pictures are drawn of `main`, where it is trained.
     """
     at = pipelines.folder(base.name)

@@ -1,4 +1,4 @@
-"""What a killed run needs to go on with the same bits.
+"""Checkpoints of a training, from which a killed run resumes to the same bits.
 
 Checkpoints lie outside of DVC's outs, which DVC deletes before a stage runs again. Their name is a digest
 of all that decides the result, so that a changed config never continues an old run.

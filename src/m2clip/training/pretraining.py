@@ -240,7 +240,7 @@ def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterat
 def evaluate(
     model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Pool, world: World = SMALL
 ) -> dict[str, float]:
-    """Zero-shot accuracy per kind of word on pictures never trained on, and how alike some texts are."""
+    """Zero-shot top-1 in percent by kind of word on held-out pictures; logit scale; cosines of some texts."""
     model.eval()
     device = model.logit_scale.device
     batches = (pixels(part).to(device) for part in np.array_split(held_out.images, 8))

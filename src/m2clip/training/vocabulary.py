@@ -35,7 +35,7 @@ class TokenTable:
         return tokens
 
     def complete(self, state: dict[str, Tensor], size: int) -> dict[str, Tensor]:
-        """The state of the whole model in half precision: CLIP's table, rows never used left at zero."""
+        """The model's state in half precision, its token table expanded to `size` rows, unused ones zero."""
         weights = {name: value.detach().half().contiguous() for name, value in state.items()}
         rows = weights["token_embedding.weight"]
         table = torch.zeros(size, rows.shape[1], dtype=rows.dtype)

@@ -1,4 +1,4 @@
-"""How every figure looks: a paper's sizes, one colour for a label, light and dark, the same bytes."""
+"""How every figure looks: a paper's sizes, one colour for a label, light and dark; its bytes repeat."""
 
 import io
 import re
@@ -61,7 +61,7 @@ PLAIN = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "
 
 @contextmanager
 def paper(*, dark: bool = False) -> Iterator[None]:
-    """The style of a paper, or of the page's dark version, for all that is drawn inside; closes it."""
+    """The style of a paper, or of the page's dark version, for all that is drawn inside; closes figures."""
     mpl.use("agg")
     with mpl.rc_context():
         sns.set_theme(
