@@ -70,9 +70,9 @@ def _is_judged(judged: Iterable[Judged]) -> bool:
 
 
 def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
-    """Of what training steps the verdicts are, and for each verdict a sentence with the claims that have it.
+    """Whether the rows' training had converged, then a sentence for each verdict with its claims.
 
-    Of too few seeds, that nothing is judged.
+    With too few seeds for verdicts: that nothing is judged, and on which side of zero each interval lies.
     """
     last = (GENERATED,) if results.names.synthetic else ()
     if not _is_judged(judged):
@@ -86,7 +86,7 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
 
 
 def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """For which rows behind a verdict more steps give more top-1, and for which they were not tried."""
+    """Which rows of judged claims gain accuracy by more training steps, and for which that was not tried."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
     rows = [row for name in names if (row := results.rows[name]).trained]
     gains = {results.title(row): longer.added(results, row) for row in rows}
@@ -103,7 +103,7 @@ def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """On which side of zero the intervals of too few seeds lie."""
+    """A sentence for each side of zero, with the claims whose interval lies there."""
     sides: dict[str, list[Judged]] = {"the claim's side": [], "the other side": [], "both sides": []}
     for one in judged:
         if one.interval:
@@ -123,7 +123,7 @@ def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
 
 
 def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
-    """What was found, in sentences, and each claim with its difference in a line."""
+    """What the first page shows: what was found, in sentences, and a short table of the claims."""
     table = grid.plain("verdicts", "Claims of the paper", COLUMNS, [_cells(one, results) for one in judged])
     return (Points(sentences(judged, results)), table.only(FIRST))
 
@@ -131,7 +131,7 @@ def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]
 def section(
     judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), rule: Path | None = None
 ) -> Section:
-    """How verdicts come about, when the file of that rule was fixed, and a table for each of the paper's."""
+    """The rule of the verdicts, when its file was last changed, and a table for each section of the paper."""
     first = (*claims.rule(), f"{ENLARGED}: {_by_seeds(judged)}.") if _is_judged(judged) else (TOO_FEW,)
     empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
     shown = [column.key for column in COLUMNS if column.key not in empty]
@@ -206,7 +206,7 @@ def _paper(one: Judged, results: Results) -> Cell:
 
 
 def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
-    """The paper's two numbers: of each the line of the row's config, else the first with that number."""
+    """Sources of the paper's two numbers: the line of the row's config, else the first with that number."""
     assert claim.published is not None
     table, found = published.read(claim.published.file), list[Source]()
     for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):
