@@ -82,24 +82,25 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
-    return (*_of_steps(judged, results), *said, *last)
+    return (_of_steps(judged, results), *said, *last)
 
 
-def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """Which rows of judged claims gain accuracy by more training steps, and for which that was not tried."""
+def _of_steps(judged: Sequence[Judged], results: Results) -> str:
+    """How many trained rows of judged claims were tried with more steps, and which of them gain by these."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
     rows = [row for name in names if (row := results.rows[name]).trained]
-    gains = {results.title(row): longer.added(results, row) for row in rows}
-    known = {title: gain for title, gain in gains.items() if gain is not None and gain >= longer.POINTS}
-    if known:
-        told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
-        yield (
-            f"Not converged: three times as many training steps add {longer.POINTS:g} points of top-1 or "
-            f"more on the validation draw, with one seed, to {told}. The verdicts are of the shorter "
-            "trainings."
-        )
-    if untried := [title for title, gain in gains.items() if gain is None]:
-        yield f"Three times the steps were not tried for {', '.join(untried)}."
+    gains = {results.title(row): gain for row in rows if (gain := longer.added(results, row)) is not None}
+    known = [f"{title} (+{gain:.1f})" for title, gain in gains.items() if gain >= longer.POINTS]
+    behind = f"of the {len(rows)} trained rows behind the verdicts"
+    if not gains:
+        return f"Whether they have converged is not known: none {behind} was trained for longer."
+    begins = "Not converged: " if known else "Converged, as far as that was tried: "
+    named = f"{len(known)} of them: {', '.join(known)}" if known else "none of them"
+    return (
+        f"{begins}{behind} {len(gains)} were trained three times as long, too, with one seed, which adds "
+        f"{longer.POINTS:g} points of top-1 or more on the validation draw to {named}. The verdicts are of "
+        "the shorter trainings."
+    )
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
