@@ -1,16 +1,19 @@
 """The second edition of the world: which labels there are, what is drawn, and how its levels are counted."""
 
 import pickle
+import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from m2clip import profiles
+from m2clip import profiles, synthetic
 from m2clip.seeds import generator
+from m2clip.stages import prepare
 from m2clip.synthetic import plans, sets
 from m2clip.synthetic.second import film, places, things, verbs, words
 from m2clip.synthetic.second.actions import draw_extras
@@ -270,3 +273,14 @@ def test_the_card_says_which_levels_are_met():
     assert "| k400 top-1 | 70.0 | ≥ 35 ≤ 65 | not met |" in page
     assert r"| ssv2 mean \|r\| | 0.50 | ≥ 0.4 | met |" in page and "| k400 rolling | 3.0 |  |  |" in page
     assert _levels({}) == ""
+
+
+def test_videos_of_an_earlier_second_world_are_not_gone_on_with(tmp_path, monkeypatch):
+    code = tmp_path / "synthetic"
+    shutil.copytree(Path(synthetic.__file__).parent, code)
+    monkeypatch.setattr(synthetic, "__file__", str(code / "__init__.py"))
+    before = prepare._digest({"test": 4})
+    assert prepare._digest({"test": 4}) == before != prepare._digest({"test": 5})
+    edited = code / "second" / "film.py"
+    edited.write_text(edited.read_text() + "EDITED = 1\n")
+    assert prepare._digest({"test": 4}) != before

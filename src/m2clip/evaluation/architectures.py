@@ -1,4 +1,4 @@
-"""Architectures of published lines that adapt no CLIP, counted where torchvision has the very same one.
+"""Counts of published architectures that adapt no CLIP, where torchvision has exactly the same one.
 
 Their numbers in the tables stay published: nothing here is trained. Counting them by the rule that counts our
 rows says whether the published parameters and multiply-adds were counted by the same rule.

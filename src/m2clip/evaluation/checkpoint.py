@@ -7,8 +7,9 @@
     <backbone>.json        open_clip's model config, where open_clip does not know the backbone's name
     <backbone>.*           its weights, where they are a file of up to 100 MB
 
-Other weights of a backbone are one of open_clip's, or a file: where it is said to be, else in the
-checkpoint's folder, else at the config's path from the working folder. A digest tells others from them.
+Backbone weights that are not copied come from open_clip, or from a file: the one that the caller names, else
+the one in the checkpoint's folder, else the config's path from the working folder. Their digest has to be
+that of the weights which the run was trained on.
 """
 
 import shutil
@@ -70,7 +71,7 @@ def write_checkpoint(folder: Path, saved: Saved, card: str) -> None:
 
 
 def carried(config: Mapping[str, Any]) -> Path | None:
-    """The file of a run's backbone, where it is here, small, and what the run was trained on."""
+    """The backbone's file if it goes into a checkpoint: it is here, small, and was trained on; else None."""
     backbone = build(Backbone, config["backbone"])
     file = Path(backbone.pretrained)
     if not file.is_file() or file.stat().st_size > CARRIED:
@@ -130,7 +131,7 @@ def _without_weights(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(backbone: Backbone, folder: Path, weights: Path | None) -> Backbone:
-    """The backbone with its files where they lie here."""
+    """The backbone's config with the paths that its files have on this machine."""
     named = Path(backbone.pretrained)
     is_file = bool(named.suffix) or len(named.parts) > 1
     if weights is not None and not is_file:

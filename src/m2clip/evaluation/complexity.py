@@ -111,7 +111,7 @@ def multiply_adds(compute: Callable[[], T]) -> tuple[int, T]:
 
 @contextmanager
 def _every_product_seen() -> Iterator[None]:
-    """Without the fused attention of evaluation, which the counter cannot see: it would miss a third."""
+    """Switches off PyTorch's fused attention, whose products the counter does not see, a third of all."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

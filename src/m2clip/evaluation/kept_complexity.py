@@ -1,4 +1,4 @@
-"""Complexity, counted once: a flag changes one row, and the counts of all others are there already."""
+"""A cache of the complexity counts on disk, so that a change of one row counts that row alone."""
 
 import hashlib
 import json

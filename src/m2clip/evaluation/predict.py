@@ -1,6 +1,6 @@
-"""Predictions for any videos: no manifest, no class, and a broken one is named while the rest goes on.
+"""Predictions for any video files, without manifest or class ids; a broken file is reported and skipped.
 
-Here a video is measured and wholly decoded before it is scored, since nothing else says that it is intact.
+A video is probed and decoded in full before it is scored, since no manifest says that it is intact.
 """
 
 from collections.abc import Iterator, Sequence
@@ -100,7 +100,7 @@ def _open(run: TrainedRun, file: Path, views: Evaluate) -> Sample | Broken:
         measured = probe(file)
     except VideoError as error:
         return Broken(path=str(file), reason=error.reason)
-    # A run by decord alone may be asked on a machine without it, or of a video that it gets wrong.
+    # Where the run used decord alone, this machine may lack it, or decord may decode this video wrongly.
     decoder = "auto" if run.config.data.decoder == "decord" else run.config.data.decoder
     videos = TestVideos(
         _manifest(file, measured),

@@ -51,7 +51,7 @@ def score(
         the prediction.
 
     Raises:
-        UserError: when a video cannot be read or scored: no part of a test set stands for the whole.
+        UserError: when a video cannot be read or scored, since a result is of the whole test set.
     """
     model.eval()
     scores: dict[str, list[Scores]] = {}
@@ -102,9 +102,9 @@ def probabilities(
 
 
 def ranks(scores: Scores, class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many classes score above a video's own, and as high with a lower id: (N, C), (N,) -> (N,).
+    """The rank of each video's true class among its scores, 0 for the highest: (N, C), (N,) -> (N,).
 
-    Ties go against the prediction only as far as the order of class ids does, as in argmax.
+    Of equal scores the lower class id ranks first, as in argmax.
     """
     own = scores[np.arange(len(scores)), class_ids][:, None]
     before = np.arange(scores.shape[1])[None] < class_ids[:, None]

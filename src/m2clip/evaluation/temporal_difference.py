@@ -40,7 +40,7 @@ def norms(model: Method, video: Tensor) -> Tensor | None:
 
 
 def seen(view: Tensor, pixels: Pixels) -> NDArray[np.uint8]:
-    """A normalised view (T, 3, S, S) as the pixels that it was made of, (T, S, S, 3)."""
+    """Undo the normalisation of a view: (T, 3, S, S) -> pixels 0 to 255, (T, S, S, 3)."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (pixels.mean, pixels.std))
     frames = (view * std + mean).clamp(0, 1) * 255
     return np.asarray(rearrange(frames.round().byte(), "T C H W -> T H W C").numpy())

@@ -1,4 +1,4 @@
-"""A trained run, opened again: what was trained, back in its CLIP."""
+"""Open a trained run: build its model and load what was trained."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +50,8 @@ def open_trained(path: Path, device: str, backbone: Backbone | None = None) -> T
     if content["inputs"].get("sentences") != sentences.digest(config.data):
         raise UserError(f"{path}: was trained with other sentences than {config.data.sentences} has now")
     labels = tuple(saved.about["labels"])
-    # Sizes are compared before memory is taken, whoever wrote the config; nothing is drawn on a GPU.
+    # Shapes are checked on the meta device first, so that a wrong file takes no memory. The CPU's random
+    # state is put back afterwards.
     with torch.random.fork_rng(devices=[]):
         check_fits(build_model(config, labels, saved.about["seed"], "meta")[0], saved, path)
     model, tokenizer = build_model(config, labels, saved.about["seed"], device)

@@ -1,8 +1,8 @@
 """Zero-shot: Eq. 11 against labels that were never trained on, by every protocol that papers use.
 
-The paper says "mean ± std" and no more. Three official splits are what most report; the full set and half of
-the classes drawn ten times are what others mean by the same words (BIKE, Text4Vis), and their deviations are
-not comparable: so all three are given.
+The paper says only "mean ± std". Most papers report it over the three official splits; others (BIKE,
+Text4Vis) mean the full set, or half of the classes drawn ten times. Their deviations do not compare, so all
+three protocols are computed.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def read_labels(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[st
 
 @torch.no_grad()
 def read_bare_labels(run: TrainedRun, labels: tuple[str, ...], templates: Sequence[str]) -> Any:
-    """The same without the run's text adapters; None where it has none."""
+    """`read_labels` without the run's text adapters; None where it has none."""
     return run.model.bare_labels(_prompts(run, labels, templates))
 
 

@@ -3,7 +3,7 @@
     prompt of class c = [a_1] ... [a_k] label_c [a_i] ... [a_j]     vectors by their place in the prompt
     v = mean over T of Transformer(v_t + position_t)                no residual around it
 
-Both towers are frozen. A step compares its videos with the prompts of all classes, 400 on K400.
+Both towers are frozen. A step compares each video with the prompts of all classes, 400 on K400.
 """
 
 from collections.abc import Sequence
@@ -40,13 +40,13 @@ class A5(Method):
         )
 
     def video(self, frames: Tensor) -> Video:
-        """Frames see each other in the transformer, then they are averaged."""
+        """The transformer attends over the frames; v is the mean of its outputs."""
         clip = super().video(frames)
         seen = self.over_frames(clip.frames + self.positions)
         return Video(seen, seen.mean(dim=1), clip.width)
 
     def labels(self, prompts: Sequence[Prompts], own: bool = True) -> Labels:
-        """Wherever the prompt has a word of the template stands the vector of that place."""
+        """Each token of the template is replaced by the learned vector of its place in the prompt."""
         ids = prompts[0].ids.to(self.device)
         learned = template_places(prompts[0]).to(self.device)[..., None]
         embedded = torch.where(learned, self.vectors[: ids.shape[1]], self.text.embed(ids))

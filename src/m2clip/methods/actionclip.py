@@ -43,13 +43,13 @@ class ActionCLIP(Method):
         self.log_scale = nn.Parameter(-self.temperature.log())
 
     def video(self, frames: Tensor) -> Video:
-        """Frames see each other, then they are averaged."""
+        """The transformer attends over the frames; v is the mean of its outputs."""
         clip = super().video(frames)
         seen = self.over_frames(clip.frames) if self.over_frames else clip.frames
         return Video(seen, seen.mean(dim=1), clip.width)
 
     def labels(self, prompts: Sequence[Prompts], own: bool = True) -> Sentences:
-        """All sentences of all labels; in a training step none: `losses` reads those of its videos."""
+        """Features of all labels in all sentences; empty in a training step, where `losses` reads texts."""
         if self.training and torch.is_grad_enabled():
             empty = torch.empty(0, device=self.device)
             return Sentences(empty, empty)
@@ -62,7 +62,7 @@ class ActionCLIP(Method):
         return {"eq11": logits.softmax(dim=-1).mean(dim=0).log()}
 
     def losses(self, video: Video, labels: Sentences | None, step: Step) -> dict[str, Tensor]:
-        """The videos of a microbatch against one sentence of each one's label."""
+        """The videos of a microbatch against their labels, each in one sentence drawn for its video."""
         class_ids = step.microbatch_class_ids
         drawn = step.random.integers(len(self.prompts), size=len(class_ids))
         texts = self._read(drawn.tolist(), class_ids)

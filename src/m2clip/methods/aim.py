@@ -10,9 +10,9 @@ is added to the tokens of each frame, and CLIP's last norm is trained. The class
 normed class tokens.
 
 On SSv2 r is 1 and a fourth adapter, with a skip connection, stands before the temporal MHSA. In the released
-code the first axis of the tokens is the place in the frame, so its drop path drops places, the same of all
-videos; here it drops videos, as stochastic depth does. `head: text` is not the paper's: others use it to
-compare zero-shot.
+code the first axis of the tokens is the place in the frame, so its drop path drops places, the same in all
+videos; here it drops whole videos, as stochastic depth does. `head: text` is not in AIM's paper: other papers
+compare AIM's zero-shot accuracy this way.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ class AIMBlock(nn.Module):
         return self.block.ls_1(self.block.attention(entering)).view(tokens.shape)
 
     def adapters(self) -> tuple[nn.Module, ...]:
-        """Three, or four."""
+        """The block's adapters: three, or four with `into_time`."""
         three = (self.temporal, self.spatial, self.joint)
         return three if self.into_time is None else (*three, self.into_time)
 

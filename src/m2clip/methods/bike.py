@@ -42,7 +42,7 @@ class BIKE(Method):
         self.log_scale = nn.Parameter(-self.temperature.log())
 
     def video(self, frames: Tensor) -> Video:
-        """Frames that have seen each other: h_t; `joint` is their mean."""
+        """h_t, frame features after the transformer over frames; `joint` is their mean."""
         clip = super().video(frames)
         seen = self.over_frames(clip.frames)
         return Video(seen, seen.mean(dim=1), clip.width)
@@ -54,7 +54,7 @@ class BIKE(Method):
         return Words(self.text.pool(tokens, ids), self.text.project(self.text.ln_final(tokens)))
 
     def compare(self, video: Video, labels: Words) -> dict[str, Tensor]:
-        """Frames weighed by the label's words, against its sentence: (B, C)."""
+        """Cosines of frames and a label's sentence, weighted over frames by the label's words: (B, C)."""
         return {"eq11": self._spot(video.frames, labels)}
 
     def losses(self, video: Video, labels: Words | None, step: Step) -> dict[str, Tensor]:
@@ -65,7 +65,7 @@ class BIKE(Method):
         return {"contrastive": step.of_microbatch(contrastive_loss(logits, class_ids, "softmax"))}
 
     def _spot(self, frames: Tensor, labels: Words) -> Tensor:
-        """(B, T, E), C labels -> logits (B, C); never under autocast, as `similarity`."""
+        """Frames h (B, T, E), C labels -> scores of Section 3.3, (B, C); never under autocast."""
         with torch.autocast(frames.device.type if not frames.is_meta else "cpu", enabled=False):
             h, words, sentence = (
                 F.normalize(x.to(self.temperature.dtype), dim=-1)

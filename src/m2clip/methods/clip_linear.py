@@ -1,4 +1,4 @@
-"""A frozen CLIP with a linear classifier on its mean frame: what CLIP's features alone are worth."""
+"""A frozen CLIP with a linear classifier on its features averaged over frames: the linear probe."""
 
 from torch import Tensor
 
@@ -8,7 +8,7 @@ from m2clip.seeds import number
 
 
 class CLIPLinear(Method):
-    """The linear probe."""
+    """CLIP with its frames averaged, and a classifier."""
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

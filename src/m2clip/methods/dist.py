@@ -12,9 +12,9 @@
     pool(q, k) = q' + MLP(LN q'),  q' = q + MHCA(LN q, LN k)      one norm for query and keys
     v      = Proj(LN(u + W mean of CLIP's class tokens))
 
-From the paper are the two encoders, the branch between them and that nothing is learned below it, so that
-CLIP keeps no graph. The sizes, the order within a layer and the start of all weights are the released code's:
-normal with deviation 0.02, biases zero. M2-CLIP's tables have no line of DiST.
+The paper gives the two encoders and the branch between them, and that no gradient flows through CLIP. The
+sizes, the order within a layer and the start of all weights are the released code's: normal with deviation
+0.02, biases zero. M2-CLIP's tables have no line of DiST.
 
 A choice: the exchange to the temporal encoder is left out of the last layer, where nothing reads it (the
 released model holds its 36,960 parameters at ViT-B/16, which no gradient reaches). The released evaluation of
@@ -39,13 +39,13 @@ STD = 0.02
 
 
 class PooledVideo(NamedTuple):
-    """v (B, E)."""
+    """The video's feature v (B, E); DiST has no frame features."""
 
     joint: Tensor
 
 
 def drawn(*shape: int) -> nn.Parameter:
-    """A parameter from a normal of deviation 0.02, cut off."""
+    """A parameter from a truncated normal of deviation 0.02."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=STD))
 
 
@@ -98,7 +98,10 @@ class IntegrationBlock(nn.Module):
 
 
 class Layer(nn.Module):
-    """What DiST has beside one layer of CLIP; T' is the number of frames that CLIP sees."""
+    """DiST's part beside one layer of CLIP.
+
+    T': frames that CLIP sees. C and N: channels of the temporal encoder and of the integration branch.
+    """
 
     def __init__(self, setup: Setup, last: bool) -> None:
         super().__init__()
@@ -134,7 +137,7 @@ class Layer(nn.Module):
 
 
 class Asking(nn.Module):
-    """pool: queries read tokens, then go through an MLP."""
+    """pool(q, k): cross-attention from queries to tokens, then an MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -143,14 +146,14 @@ class Asking(nn.Module):
         self.mlp = mlp(width, 4 * width)
 
     def forward(self, queries: Tensor, tokens: Tensor) -> Tensor:
-        """(N, Q, C), (N, L, C) -> (N, Q, C)."""
+        """Queries (M, Q, N), tokens (M, L, N) -> (M, Q, N), for M sequences."""
         read = self.norm(tokens)
         queries = queries + self.attn(self.norm(queries), read, read, need_weights=False)[0]
         return queries + self.mlp(self.norm_mlp(queries))
 
 
 class PoolingLayer(nn.Module):
-    """A query for each frame reads its tokens, then one query for the video reads those of the frames."""
+    """A query of each frame attends to the frame's tokens, then one query of the video to these queries."""
 
     def __init__(self, frames: int, width: int) -> None:
         super().__init__()
@@ -222,7 +225,7 @@ class DiST(Method):
         return PooledVideo(self.norm(pooled) @ self.projection)
 
     def groups(self) -> dict[str, Group]:
-        """The temporal encoder, the integration branch, the pooling, and vectors that no weight decays."""
+        """The temporal encoder, the integration branch, the pooling, and vectors without weight decay."""
         new, layers = self.options.new_lr, self.layers
         temporal = [layer.temporal for layer in layers]
         between = [layer.to_temporal for layer in layers if layer.to_temporal is not None]

@@ -3,7 +3,7 @@
     spatial path     T_s frames; adapters beside MHSA and beside the FFN                           Sec. 3.3
                      z <- z + MHSA(LN z) + A(LN z);   z <- z + MLP(LN z) + A(LN z)
     temporal path    G^2 frames in one picture, so that attention within it is attention over time; Sec. 3.4
-                     adapters before MHSA, after it and after the FFN, in the way of what passes
+                     adapters in series: before MHSA, after it and after the FFN
                      z <- z + A(MHSA(A(LN z)));       z <- z + A(MLP(LN z))
 
 A(x) = W_up GELU(W_dn x) starts at zero. Then the spatial path is CLIP, and the temporal path passes its
@@ -37,7 +37,7 @@ class Paths(NamedTuple):
 
 
 class DualBlock(nn.Module):
-    """A frozen block with two ways through it: the first pictures are grids, the others frames."""
+    """A frozen block with two paths through it, for a video's first pictures, grids, and for its frames."""
 
     def __init__(self, block: Any, width: int, grids: int, options: Options) -> None:
         super().__init__()
@@ -53,14 +53,14 @@ class DualBlock(nn.Module):
         return torch.cat([self.temporal(temporal), self.spatial(spatial)], dim=1)
 
     def temporal(self, tokens: Tensor) -> Tensor:
-        """The way of grids: adapters in series, (B, T_t, L, D) -> (B, T_t, L, D)."""
+        """The path of grids: adapters in series, (B, T_t, L, D) -> (B, T_t, L, D)."""
         entering = self.before_attn(self.block.ln_1(tokens))
         found = self.block.ls_1(self.block.attention(entering.flatten(0, 1))).view(tokens.shape)
         tokens = tokens + self.after_attn(found)
         return tokens + self.after_mlp(feed(self.block, tokens))
 
     def spatial(self, tokens: Tensor) -> Tensor:
-        """The way of frames: adapters in parallel, (B, T_s, L, D) -> (B, T_s, L, D)."""
+        """The path of whole frames: adapters in parallel, (B, T_s, L, D) -> (B, T_s, L, D)."""
         tokens = tokens + attend(self.block, tokens) + self.beside_attn(self.block.ln_1(tokens))
         return tokens + feed(self.block, tokens) + self.beside_mlp(self.block.ln_2(tokens))
 

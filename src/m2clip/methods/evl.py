@@ -52,20 +52,20 @@ class CrossFrame(nn.Module):
         self.register_buffer("offsets", down * (2 * columns - 1) + right, persistent=False)
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Of patches by head, (B, T, heads, M, d) -> (B, T, M, D); the ends see one frame."""
+        """Queries, keys of patches (B, T, heads, M, d) -> A (B, T, M, D); end frames have one neighbour."""
         before = self.found(queries[:, 1:], keys[:, :-1], self.before)
         after = self.found(queries[:, :-1], keys[:, 1:], self.after)
         return F.pad(before, (0, 0, 0, 0, 1, 0)) + F.pad(after, (0, 0, 0, 0, 0, 1))
 
     def found(self, queries: Tensor, keys: Tensor, vectors: Tensor) -> Tensor:
-        """The vectors of the offsets at which patches find their like, (B, T - 1, M, D)."""
+        """softmax(q k^T) W of each pair of frames: the offsets' vectors weighted by it, (B, T - 1, M, D)."""
         scores = queries @ keys.mT / queries.shape[-1] ** 0.5
         weights = scores.softmax(dim=-1).mean(dim=2)
         return torch.einsum("B T Q K, Q K D -> B T Q D", weights, vectors[self.offsets])
 
 
 class DecoderLayer(nn.Module):
-    """What time adds to the tokens of one layer of CLIP, and the query that reads them."""
+    """y_i, the tokens of one layer of CLIP with temporal information, and the query's attention to them."""
 
     def __init__(self, setup: Setup, grid: tuple[int, int], heads: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class DecoderLayer(nn.Module):
             added = added + self.embedding
         if self.cross_frame is not None:
             found = self.cross_frame(queries[..., 1:, :], keys[..., 1:, :])
-            added = added + F.pad(found, (0, 0, 1, 0))  # the class token is nowhere
+            added = added + F.pad(found, (0, 0, 1, 0))  # 0 for the class token, not on the grid
         return added
 
 

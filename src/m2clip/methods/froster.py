@@ -4,10 +4,10 @@
     L_x = mean of 1 - cos(f + 0.1 P(f), f of the teacher)       residual feature distillation
     P(f) = W_2 GELU(W_1 f),  W_2 = 0 at the start               f of unit length; a projector for each tower
 
-The projectors take up what videos ask for beyond CLIP, so that the features themselves need not equal the
+The projectors absorb what training on videos changes, so that the features themselves need not equal the
 teacher's; they are left out in testing. L_video is the mean over the frames of all videos, L_text that over
-all labels. The image tower is Open-VCLIP's, which sees three frames, without its loss on the line to CLIP;
-the teacher sees one. A score is the mean over frames of cos(v_t, w) / tau, and tau is trained.
+all labels. The image tower is Open-VCLIP's, which sees three frames, without its loss at interpolated
+weights; the teacher sees one. A score is the mean over frames of cos(v_t, w) / tau, and tau is trained.
 
 A label is read in sentences and bare. As in the released code one sentence, drawn at each step, stands for
 the 28 in training. The authors' labels were rephrased by a language model; their licence keeps these texts
@@ -48,7 +48,7 @@ class Texts(NamedTuple):
 
 
 class Residual(nn.Module):
-    """f + factor W_2 GELU(W_1 f), of f made unit; at the start f itself."""
+    """f + factor W_2 GELU(W_1 f), with f scaled to unit length; at the start that f itself."""
 
     def __init__(self, width: int, factor: float) -> None:
         super().__init__()
@@ -81,11 +81,11 @@ class FROSTER(Method):
 
     @property
     def taught(self) -> bool:
-        """Whether the teacher is asked: in training steps alone."""
+        """Whether the teacher's features are computed too: only in training steps."""
         return self.training and torch.is_grad_enabled() and len(self.teacher) > 0
 
     def video(self, frames: Tensor) -> Frames:
-        """Frames by the tuned tower, and by the teacher in training."""
+        """Frame features of the tuned tower, and in training of the teacher."""
         found = frame_features(self.image, frames)
         if not self.taught:
             return Frames(found, None)
@@ -110,7 +110,7 @@ class FROSTER(Method):
         return {"eq11": logits.mean(dim=1)}
 
     def losses(self, video: Frames, labels: Texts, step: Step) -> dict[str, Tensor]:
-        """Cross-entropy, and how far the features of frames and of labels are from the teacher's."""
+        """CE, L_video and L_text."""
         found = {"contrastive": step.cross_entropy(self.compare(video, labels)["eq11"])}
         if video.teacher is not None and labels.teacher is not None:
             of_videos = self.distance("image", video.frames, video.teacher).mean(dim=1)
@@ -126,7 +126,7 @@ class FROSTER(Method):
         return 1 - F.cosine_similarity(projected.to(exact), teacher.to(exact), dim=-1)
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """Both distances count `distillation`."""
+        """CE + distillation (L_video + L_text)."""
         taught = [loss for name, loss in losses.items() if name != "contrastive"]
         return torch.stack(
             [losses["contrastive"], *(self.options.distillation * loss for loss in taught)]

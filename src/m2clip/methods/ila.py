@@ -7,8 +7,8 @@
     v    = mean over T of (h_t + MIT(h + e)_t),  w + alpha P(w, patches)      as X-CLIP
     L    = cross-entropy + sum over blocks of (1 - cos(sum a, sum b))
 
-A frame with two neighbours has the mean of what both pairs say of it; W_a and W_f start at zero, so that the
-blocks start as CLIP's. CLIP is frozen, as in the released optimiser.
+A frame with two neighbours is in two pairs, whose tokens for it are averaged; W_a and W_f start at zero, so
+that the blocks start as CLIP's. CLIP is frozen, as in the released optimiser.
 
 This is the released code, whose cost is the published one. The paper pools the aligned features into one
 token that joins the MHSA; the code pools them for the loss alone. In training the mask is the mean over nine
@@ -43,7 +43,7 @@ class AlignedVideo(NamedTuple):
 
 
 def mask(points: Tensor, grid: tuple[int, int]) -> Tensor:
-    """1 within 0.25 of a point in x and y, then falling by 1.5: (..., 2) in [-1, 1] -> (..., H, W)."""
+    """1 within 0.25 of a point in x and y, then down to 0 with slope 1.5: (..., 2) -> (..., H, W)."""
     axes = []
     for axis, size in enumerate((grid[1], grid[0])):
         places = torch.linspace(-1, 1, size, dtype=points.dtype, device=points.device)
@@ -53,13 +53,13 @@ def mask(points: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def of_frames(earlier: Tensor, later: Tensor) -> Tensor:
-    """What pairs say of their two frames -> of each frame: (B, T - 1, ...) twice -> (B, T, ...)."""
+    """Values of pairs for their earlier and their later frame, each (B, T - 1, ...) -> means (B, T, ...)."""
     between = (earlier[:, 1:] + later[:, :-1]) / 2
     return torch.cat([earlier[:, :1], between, later[:, -1:]], dim=1)
 
 
 class Alignment(nn.Module):
-    """The net on pairs of neighbours, and what it makes of them."""
+    """The net on pairs of neighbouring frames, and the aligned and the convolved tokens that it gives."""
 
     around: Tensor
 
@@ -154,7 +154,7 @@ class ILA(Method):
         )
 
     def video(self, frames: Tensor) -> AlignedVideo:
-        """As X-CLIP's, with the distance of aligned frames."""
+        """As X-CLIP's, and in training with the sum over blocks of 1 - cos of aligned neighbours."""
         tokens, distances = self.image.embed(frames), []
         for block in self.image.blocks:
             tokens, distance = block(tokens)
@@ -163,7 +163,7 @@ class ILA(Method):
         return AlignedVideo(joint, patches, torch.stack(distances).sum(dim=0) if self.training else None)
 
     def compare(self, video: AlignedVideo, labels: Labels) -> dict[str, Tensor]:
-        """Eq. 11 of M2-CLIP, each video with its own labels."""
+        """Eq. 11 of M2-CLIP; each video has label features of its own, (B, C, E)."""
         own = self.prompt(labels.features, video.patches)
         return {"eq11": similarity(video.joint[:, None], own, self.temperature)[:, 0]}
 
@@ -173,7 +173,7 @@ class ILA(Method):
         return loss | {"alignment": step.mean(video.distance)}
 
     def groups(self) -> dict[str, Group]:
-        """Alignment, what adds its maps, MIT and the prompt, each at a rate and a decay of its own."""
+        """Alignment, W_a and W_f, MIT and the prompt, each with a rate and a weight decay of its own."""
         blocks, options = self.image.blocks, self.options
         idle = [bias for block in blocks for bias in biases_before_a_norm(block.alignment)]
         message = [p for b in blocks for part in (b.message, b.norm, b.alignment) for p in part.parameters()]

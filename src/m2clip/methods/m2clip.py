@@ -4,7 +4,7 @@
     z <- z + GELU(z W_dn) W_up     in the last blocks of the frozen text tower           Eq. 9
     L = sum of weight x loss over contrastive, cmc, cmlm and vc                          Eq. 10-12
 
-What is read into the paper and what its released code does is a field of `options/m2clip.py`.
+Where the paper leaves a choice, or its released code does otherwise, `options/m2clip.py` has a field for it.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class M2CLIP(Method):
     vc: Any  # the head, or None
 
     def __init__(self, setup: Setup) -> None:
-        """Adapters into the towers, heads beside them."""
+        """Put the adapters into the towers and add the heads."""
         visual, text = setup.options.adapters.visual, setup.options.adapters.text
         decoder, seed = setup.options.decoder, setup.seed
         width, grid, text_width = setup.image_width, setup.clip.visual.grid_size, setup.clip.transformer.width
@@ -80,7 +80,7 @@ class M2CLIP(Method):
         adapters = adapters_in(self.text)
         if not adapters:
             return None
-        with switched_off(adapters):  # past the cache, which holds what the adapters gave if they are frozen
+        with switched_off(adapters):  # `encode` is not cached; the cache may hold outputs of frozen adapters
             ids = [each.ids.to(self.device) for each in prompts]
             return Labels(mean_of_templates([self.text.encode(self.text.embed(i), i) for i in ids]))
 

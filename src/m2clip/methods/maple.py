@@ -40,7 +40,7 @@ class MaPLe(Method):
         )
 
     def video(self, frames: torch.Tensor) -> Video:
-        """Coupled prompts stand behind the patches, new ones before each of the first J blocks."""
+        """Coupled prompts follow the patches; each of the first J blocks gets new ones."""
         tokens = self.image.embed(frames)
         length = tokens.shape[2]
         for layer, block in enumerate(self.image.blocks):
@@ -54,7 +54,7 @@ class MaPLe(Method):
         return Video(projected, projected.mean(dim=1), self.image.normed(classes.mean(dim=1)))
 
     def labels(self, prompts: Sequence[Prompts], own: bool = True) -> Labels:
-        """Prompts stand behind the start token, new ones before each of the first J blocks."""
+        """Prompts follow the start token; each of the first J blocks gets new ones."""
         ids = prompts[0].ids.to(self.device)
         tokens = self.context(self.text.embed(ids)) + self.text.positional_embedding[: ids.shape[1]]
         for layer, block in enumerate(self.text.blocks):

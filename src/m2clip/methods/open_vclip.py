@@ -1,4 +1,4 @@
-"""Open-VCLIP (Weng et al., ICML 2023): CLIP's image tower is tuned, but stays on the line to CLIP.
+"""Open-VCLIP (Weng et al., ICML 2023): CLIP's image tower is tuned and its weights interpolated with CLIP's.
 
     keys, values of frame t = those of frames t - 1, t, t + 1     temporal attention, no new weight
     L = CE(theta) + beta CE(a theta_0 + (1 - a) theta)            interpolated weights, a from 0 to 0.6
@@ -26,7 +26,7 @@ from m2clip.models.step import Step
 
 
 class Frames(NamedTuple):
-    """v_t (B, T, E); between: the same by weights between these and CLIP's, in training alone."""
+    """v_t (B, T, E); between: in training the same computed with interpolated weights, else None."""
 
     frames: Tensor
     between: Tensor | None
@@ -54,7 +54,7 @@ class OpenVCLIP(Method):
         self._clip: dict[str, Tensor] = {}
 
     def video(self, frames: Tensor) -> Frames:
-        """By the weights; and in training by weights between them and CLIP's."""
+        """With the present weights; in training also with weights between them and CLIP's."""
         features = FrameFeatures(self.image)
         found = features(frames)
         if not self.training or not self.options.beta:
@@ -66,7 +66,7 @@ class OpenVCLIP(Method):
         return Frames(found, functional_call(features, between, (frames,)))
 
     def line(self) -> dict[str, tuple[Tensor, nn.Parameter]]:
-        """Both ends of it: of each weight of the image tower what it is in CLIP, and what it is now."""
+        """For each weight of the image tower its value in CLIP and the present one: the ends of the line."""
         weights = dict(FrameFeatures(self.image).named_parameters())
         for name, weight in weights.items():
             if name not in self._clip or self._clip[name].device != weight.device:
@@ -82,14 +82,14 @@ class OpenVCLIP(Method):
         return similarity(frames, labels.features, self.temperature).mean(dim=1)
 
     def losses(self, video: Frames, labels: Labels, step: Step) -> dict[str, Tensor]:
-        """Of both points of the line."""
+        """Cross-entropy with the present weights, and with the interpolated ones."""
         found = {"contrastive": step.cross_entropy(self.scores(video.frames, labels))}
         if video.between is not None:
             found["interpolated"] = step.cross_entropy(self.scores(video.between, labels))
         return found
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """The second loss counts beta."""
+        """CE(theta) + beta CE(a theta_0 + (1 - a) theta)."""
         return losses["contrastive"] + self.options.beta * losses.get("interpolated", 0.0)
 
     def groups(self) -> dict[str, Group]:
@@ -98,7 +98,7 @@ class OpenVCLIP(Method):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Go back towards CLIP."""
+        """Move the weights back to CLIP's by `options.back` of the way."""
         for clip, weight in self.line().values():
             weight.lerp_(clip, self.options.back)
 

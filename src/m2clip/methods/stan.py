@@ -7,10 +7,10 @@
     v_t = Proj(LN(CLIP's class token of frame t + the branch's))
 
 This is the paper's Section 3. The branch has one class token for the whole video: it enters the attention of
-each frame, and what the frames find for it is averaged. At the start of the branch it is the mean of CLIP's
-own, of all frames, and CLIP's class embedding; the patches get CLIP's positions again and a temporal
-embedding. W starts at zero, so that each layer of the branch starts as CLIP's; the sum of both class tokens
-is not CLIP's feature.
+each frame, and its updates are averaged over the frames. At the start of the branch it is (c + e) / 2: c is
+the mean over frames of CLIP's class token, e CLIP's class embedding with its position; the patches get CLIP's
+positions again and a temporal embedding. W starts at zero, so that each layer of the branch starts as CLIP's;
+the sum of both class tokens is not CLIP's feature.
 
 The released code says how the branch starts and that its temporal embedding is drawn from N(0, 1). Its
 configs train CLIP too, for retrieval and on HMDB51; here the text tower is frozen, and the image tower too
@@ -34,7 +34,7 @@ from m2clip.seeds import number
 
 
 class BranchLayer(nn.Module):
-    """Attention over time that starts at nothing, then a copy of CLIP's layer."""
+    """Temporal attention whose output is zero at the start, then a trained copy of CLIP's layer."""
 
     def __init__(self, block: Any, width: int, drop_path: float) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class STAN(Method):
         self.temporal_embedding = nn.Parameter(drawn)
 
     def video(self, frames: Tensor) -> Video:
-        """The branch is given what each of CLIP's last layers gives."""
+        """CLIP's blocks; what each of the last ones gives enters one layer of the branch."""
         first = len(self.image.blocks) - len(self.branch)
         tokens = self.image.embed(frames)
         for block in self.image.blocks[:first]:

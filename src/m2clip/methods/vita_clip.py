@@ -8,8 +8,8 @@
     prompt of class c = [v_1^c] ... [v_M^c] label_c
 
 Both towers are frozen. A temporal embedding is added to the tokens of each frame, and the temperature is
-trained. Words that each class has of its own mean nothing for other labels: these are read alone, with CLIP's
-frozen text tower, as the authors do it.
+trained. Where each class has learned words of its own there are none for other labels: these are read without
+any, by CLIP's frozen text tower, as the authors do it.
 
 The paper's fc is trained. In the released code it is not: the optimiser takes what has summary, local, global
 or time_embed in its name, and fc is called otherwise (`train_projection: false`). The released script has 8
@@ -94,7 +94,7 @@ class VitaCLIP(Method):
         return {"eq11": similarity(video.joint, labels.features, torch.exp(-self.log_scale))}
 
     def groups(self) -> dict[str, Group]:
-        """Prompts, words, the temperature, and the projection of class tokens unless as released."""
+        """Prompts, words, the temperature and, where `train_projection`, the projection of class tokens."""
         blocks, rate = self.image.blocks, float(self.options.train_projection)
         prompts = [prompt for block in blocks for prompt in (block.local, block.shared)]
         return {

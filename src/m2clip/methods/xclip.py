@@ -1,4 +1,4 @@
-"""X-CLIP (Ni et al., ECCV 2022): frames send messages to each other, and a video changes its labels.
+"""X-CLIP (Ni et al., ECCV 2022): frames exchange message tokens, and label features depend on the video.
 
     m_t = c_t + MHSA over T of LN(c)_t,  c_t = fc(z_t^cls)    a message from each frame    Sec. 3.2
     [z_t, m_t] + MHSA(LN [z_t, m_t])                          m_t is dropped before the FFN
@@ -74,7 +74,7 @@ class XCLIP(Method):
         return XVideo(self.mit(self.image.project(tokens[:, :, 0])), self.prompt.patches(tokens[:, :, 1:]))
 
     def compare(self, video: XVideo, labels: Labels) -> dict[str, Tensor]:
-        """Eq. 11 of M2-CLIP, each video with its own labels."""
+        """Eq. 11 of M2-CLIP; each video has label features of its own, (B, C, E)."""
         own = self.prompt(labels.features, video.patches)
         return {"eq11": similarity(video.joint[:, None], own, self.temperature)[:, 0]}
 

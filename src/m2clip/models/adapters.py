@@ -15,14 +15,14 @@ from m2clip.options.m2clip import VisualAdapter
 
 
 def projection(width: int, out: int) -> nn.Linear:
-    """A linear layer with PyTorch's weights and a zero bias."""
+    """A linear layer, (..., width) -> (..., out), with PyTorch's initial weights and a zero bias."""
     layer = nn.Linear(width, out)
     nn.init.zeros_(layer.bias)
     return layer
 
 
 def depthwise(width: int, kernel: tuple[int, int]) -> nn.Conv2d:
-    """A depthwise convolution that starts at zero and keeps the size of what it is moved over."""
+    """A depthwise convolution with all weights zero at the start; padding keeps both sizes."""
     padding = (kernel[0] // 2, kernel[1] // 2)
     layer = nn.Conv2d(width, width, kernel, padding=padding, groups=width)
     for parameter in layer.parameters():
@@ -31,12 +31,12 @@ def depthwise(width: int, kernel: tuple[int, int]) -> nn.Conv2d:
 
 
 class TemporalEnhancement(nn.Module):
-    """Z_E = Conv1D(Z W_dn) W_up, Eq. 6: each token looks at itself one frame before and after."""
+    """Z_E = Conv1D(Z W_dn) W_up, Eq. 6: mixes each token with its place one frame before and after."""
 
     def __init__(self, width: int, bottleneck: int) -> None:
         super().__init__()
         self.down = projection(width, bottleneck)
-        # A Conv1D over T, written as 3x1 over the (T, L) plane: no token has to move in memory for it.
+        # A Conv1D over T, written as a 3x1 Conv2D over (T, L), so that no copy is made to put T last.
         self.conv = depthwise(bottleneck, (3, 1))
         self.up = projection(bottleneck, width)
 
@@ -50,7 +50,8 @@ class TemporalDifference(nn.Module):
     """z_D,t = Conv2D((z_t - z_{t-1}) W_dn) W_up, Eq. 7: what moved, on the grid of patches.
 
     The first frame's difference is zero; the class token gets nothing. With `shared`, W_dn and W_up are
-    those of Eq. 6, as its letters read; the paper's 16 M parameters are met only with a pair for each.
+    those of Eq. 6, since both equations use the same letters; but the paper's 16 M parameters are reached
+    only with a pair of projections for each equation.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class TemporalDifference(nn.Module):
 
 
 class TEDAdapter(nn.Module):
-    """Temporal Enhancement and Difference around a residual, Eq. 8 (parallel).
+    """Z + Z_E(Z) + Z_D(Z), Eq. 8 (parallel); a part that is None is left out.
 
     Sequential, the variant of Fig. 4a, is Z1 = Z + Z_E(Z), then Z1 + Z_D(Z1).
     """

@@ -115,7 +115,7 @@ class ImageTower(nn.Module):
         return tokens
 
     def normed(self, classes: Tensor) -> Tensor:
-        """Class tokens through the last norm, (..., D) -> (..., D)."""
+        """Class tokens after CLIP's last LayerNorm, (..., D) -> (..., D)."""
         return self.visual.ln_post(classes)
 
     def project(self, classes: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ class ImageTower(nn.Module):
 class TextTower(nn.Module):
     """E_l, Eq. 4-5: token ids in, one feature a text out.
 
-    What the frozen layers below the first trained one give for a text never changes, so `tokens` computes it
-    once for each text and keeps it, with the version of every weight it was computed from.
+    The blocks below the first trained one are frozen, so their output for a text never changes: `tokens`
+    computes it once for each text and caches it, with the version of every weight that it was computed from.
     """
 
     blocks: Any  # an nn.ModuleList of what `wrap` made
@@ -180,7 +180,7 @@ class TextTower(nn.Module):
 
         Args:
             ids: of the texts.
-            cache: keep what the frozen layers give; not for texts that differ at every step.
+            cache: keep the output of the frozen blocks; not for texts that differ at every step.
         """
         if shortcuts.off():
             return self.run(self.embed(ids) + self.positional_embedding[: ids.shape[-1]])
@@ -192,7 +192,7 @@ class TextTower(nn.Module):
 
     def run(self, tokens: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """Blocks `first` to `last` - 1, counted from 0: (..., L, D) -> (..., L, D)."""
-        # The mask is causal: tokens that were cut off behind the longest text could not be seen anyway.
+        # Padding behind the longest text was cut off: the mask is causal, so no token would attend to it.
         mask = self.mask(tokens.shape[-2])
         for block in self.blocks[first:last]:
             tokens = block(tokens, mask=mask)
@@ -211,9 +211,9 @@ class TextTower(nn.Module):
         return self.token_embedding.weight, self.positional_embedding
 
     def _frozen_tokens(self, ids: Tensor, cache: bool) -> Tensor:
-        """Tokens below the first trained block, from the cache where no weight below it has changed.
+        """What enters the first trained block, from the cache unless a weight below it has changed.
 
-        torch counts the changes of a tensor in place (`_version`): an optimiser's step, weights loaded later.
+        torch counts in-place changes of a tensor (`_version`), such as an optimiser's step or loaded weights.
         It does not count what is written to `.data`, which nothing in this repository does to frozen weights.
         """
         depth, embeddings = self.frozen_blocks, self._embeddings()

@@ -1,4 +1,4 @@
-"""From a config to a model."""
+"""Builds the model of a config."""
 
 import importlib
 import math
@@ -61,8 +61,8 @@ def freeze_all_but_groups(model: Method, clip_parameters: set[int]) -> None:
 
     Args:
         model: just built.
-        clip_parameters: ids of CLIP's own parameters; what they were is kept in `model.backbone` where they
-            are trained.
+        clip_parameters: ids of CLIP's own parameters. Of those that are trained, the values before training
+            are kept in `model.backbone`.
 
     Raises:
         ValueError: naming a parameter that is in two groups, or that is new and in none.
@@ -99,7 +99,7 @@ def pixels_of(model: Method) -> Pixels:
 
 
 def device_name() -> str:
-    """The GPU where there is one, else the CPU, then with one thread, so that bits do not depend on cores."""
+    """`cuda` where there is a GPU; else `cpu`, set to one thread so that results do not depend on cores."""
     if torch.cuda.is_available():
         return "cuda"
     torch.set_num_threads(1)

@@ -26,8 +26,9 @@ def contrastive_loss(logits: Tensor, class_ids: Tensor, variant: str = "share") 
     Args:
         logits: (B, B), videos of the batch against the texts of their labels.
         class_ids: (B,); two videos of one label are a positive pair, so that a row may have several ones.
-        variant: how a row of ones and zeros becomes a distribution. share: the ones share it; softmax: of
-            10 times the row, ActionCLIP's and the released code's, which leaves e^-10 to a negative pair.
+        variant: how a row of ones and zeros becomes a distribution. share: divided by its sum; softmax: of
+            10 times the row, as ActionCLIP and the released code have it, so that a negative pair keeps e^-10
+            of what a positive one has.
     """
     match = (class_ids[:, None] == class_ids[None]).to(logits.dtype)
     target = (10 * match).softmax(dim=1) if variant == "softmax" else match / match.sum(dim=1, keepdim=True)
@@ -67,7 +68,8 @@ class WordHead(nn.Sequential):
 class CMLM(nn.Module):
     """Cross-modal masked language modelling, Eq. 12.
 
-    The masked label asks the frames, through the last text layer's own frozen parameters, what it misses.
+    The masked label's tokens attend to the frame features by the frozen last text block (cross-attention);
+    then a text adapter, the block's FFN and the word head.
     """
 
     def __init__(self, block: nn.Module, width: int, words: int, adapter: TextAdapterConfig) -> None:
@@ -113,7 +115,7 @@ def mask_words(
         random: decides which.
 
     Returns:
-        Token ids (B, L), and the word to predict at each place or -100 where nothing was masked (B, L).
+        Token ids (B, L); and (B, L) the word to predict at each token, -100 where nothing was masked.
     """
     ids = torch.zeros(len(class_ids), prompts.ids.shape[1], dtype=torch.long)
     words = torch.full_like(ids, -100)

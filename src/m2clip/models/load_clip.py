@@ -80,7 +80,7 @@ def open_backbone(config: Backbone, device: str = "cpu") -> tuple[Any, Any]:
 
 @cache
 def _tokenizer(name: str, sizes: str) -> Any:
-    """The tokenizer of a CLIP of these sizes, once: its vocabulary takes longer to read than a tiny CLIP."""
+    """The tokenizer of a CLIP of these sizes, kept, since reading it takes longer than a tiny CLIP."""
     import open_clip
 
     return open_clip.get_tokenizer(name)
@@ -134,7 +134,7 @@ def openais_digests() -> set[str]:
 
 
 def _check_activation(config: Backbone, weights: Path | None) -> None:
-    """Compare with what open_clip's hub says beside a file, since nothing in the weights tells QuickGELU."""
+    """Raise a UserError where open_clip_config.json beside a file of weights differs on QuickGELU."""
     told = weights.with_name("open_clip_config.json") if weights else None
     if weights is None or told is None or not told.is_file():
         return
@@ -153,7 +153,7 @@ def _check_activation(config: Backbone, weights: Path | None) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without open_clip's warning that no weights are loaded, where that is what is wanted."""
+    """Silences open_clip's warning that no weights are loaded, where none are wanted."""
     logging.disable(logging.WARNING)
     try:
         yield

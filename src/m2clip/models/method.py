@@ -28,7 +28,7 @@ from m2clip.models.step import Step
 def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
     """cos(v, w) / tau, the logits of Eq. 10 and 11: (..., B, E), (..., C, E) -> (..., B, C).
 
-    Never under autocast: the 8 bits of bf16 are too few for cosines that are divided by 0.01.
+    Never under autocast: bf16 has 8 significant bits, too few for cosines that are divided by tau = 0.01.
     """
     with torch.autocast("cuda" if video.is_cuda else "cpu", enabled=False):
         video, text = (F.normalize(side.to(temperature.dtype), dim=-1) for side in (video, text))
@@ -38,8 +38,8 @@ def similarity(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
 class Video(NamedTuple):
     """Features of a batch of videos.
 
-    frames: v_t (B, T, E); joint: v (B, E), their mean, Eq. 3; width: (B, D), the mean of the frames' class
-    tokens, then normed, before the projection.
+    frames: v_t (B, T, E), projected class tokens. joint: v (B, E), their mean, Eq. 3. width: (B, D), class
+    tokens averaged over frames, then through CLIP's last norm, not projected.
     """
 
     frames: Tensor
@@ -48,7 +48,7 @@ class Video(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """Features of labels: w (C, E). Every method's own class has this field."""
+    """Features of labels: w (C, E). A method that needs more has a class of its own, with this field too."""
 
     features: Tensor
 
@@ -112,10 +112,10 @@ class Method(nn.Module):
     """CLIP with its frames averaged, untrained; and what every method does unless it overrides it."""
 
     temperature: Tensor
-    recomputable = True  # a block computed again in the backward pass gives the same (`train.checkpointing`)
+    recomputable = True  # a block may run again in the backward pass (`train.checkpointing`)
 
     def __init__(self, setup: Setup, image: Wrap = plain, text: Wrap = plain) -> None:
-        """Open both towers.
+        """Split CLIP into its image tower and its text tower.
 
         Args:
             setup: what the model is built from.
@@ -144,7 +144,7 @@ class Method(nn.Module):
         return Labels(mean_of_templates([self.text(each.ids.to(self.device)) for each in prompts]))
 
     def bare_labels(self, prompts: Sequence[Prompts]) -> Any:
-        """`labels` without the text adapters, as CLIP itself reads them; None where there are none."""
+        """`labels` by CLIP alone, without the text adapters; None where the method has no text adapters."""
         return None
 
     def classify(self, video: Any) -> dict[str, Tensor]:
@@ -156,7 +156,7 @@ class Method(nn.Module):
         return {"eq11": similarity(video.joint, labels.features, self.temperature)}
 
     def losses(self, video: Any, labels: Any, step: Step) -> dict[str, Tensor]:
-        """Losses by name, not weighed: of a shard, what it adds to the mean over the batch.
+        """Losses by name, before their weights: each is what this shard adds to the mean over the batch.
 
         `labels` are those trained on, or None where the method reads no text.
         """
@@ -164,7 +164,7 @@ class Method(nn.Module):
         return {name: step.cross_entropy(values) for name, values in logits.items()}
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """The losses weighed and added up."""
+        """The sum of the losses times their weights; here each weight is 1."""
         return torch.stack(list(losses.values())).sum()
 
     def groups(self) -> dict[str, Group]:
@@ -187,10 +187,10 @@ class Method(nn.Module):
         return len(self.prompts[0].ids)
 
     def forward(self, frames: Tensor, step: Step) -> dict[str, Tensor]:
-        """The losses of a shard, by the name under which DDP and autocast know them.
+        """The losses of a shard. This is `forward`, since that is what DDP and autocast wrap.
 
-        CLIP takes no batch of no videos, so an empty shard comes with one black video, whose features are
-        taken away again: it adds gradients of zero, which DDP waits for.
+        CLIP cannot compute an empty batch, so an empty shard comes with one black video, whose features are
+        dropped. Its gradients are zero; DDP waits for the gradients of every process.
         """
         with shard_of_batch(len(step.batch_class_ids), step.shard):
             video = self.video(frames)
@@ -228,7 +228,7 @@ class Method(nn.Module):
 
 
 def mean_of_templates(features: Sequence[Tensor]) -> Tensor:
-    """One (C, E) for each template -> (C, E): the mean of unit features; of one template its own."""
+    """One (C, E) for each template -> (C, E), the mean of unit features; a single one is kept as it is."""
     if len(features) == 1:
         return features[0]
     return torch.stack([F.normalize(each, dim=-1) for each in features]).mean(dim=0)

@@ -45,7 +45,8 @@ def make_prompts(labels: tuple[str, ...], template: str, tokenizer: Any) -> Prom
         tokenizer: CLIP's.
 
     Raises:
-        UserError: for a label that has no word, or a prompt that is longer than CLIP's context.
+        UserError: for a label that has no word, a template that joins a word of the label, or a prompt that
+            is longer than CLIP's context.
     """
     before, after = template.split("{}")
     words = []

@@ -136,7 +136,7 @@ class TEDModel(nn.Module):
 
 
 def _checked(visual: Any) -> Any:
-    """The tower, where `ImageTower` computes the same as it."""
+    """The tower itself; a UserError unless `ImageTower` computes the same as it."""
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
     def refuse(what: str) -> UserError:
@@ -155,7 +155,7 @@ def _checked(visual: Any) -> Any:
 
 
 def _shared(visual: Any) -> Any:
-    """The tower in modules of its own, with the same weights: `ImageTower` takes the blocks out of it."""
+    """A copy of the tower with the same weight tensors, since `ImageTower` takes the blocks out of it."""
     ours = copy.copy(visual)
     ours._modules = dict(visual._modules)
     ours.transformer = copy.copy(visual.transformer)
@@ -164,7 +164,7 @@ def _shared(visual: Any) -> Any:
 
 
 def _card(about: dict[str, Any]) -> str:
-    """The page of the adapters."""
+    """The model card of saved adapters, in Markdown."""
     options = "\n".join(f"| {name} | {value} |" for name, value in about["options"].items())
     return f"""---
 library_name: m2clip

@@ -54,10 +54,10 @@ def save_weights(path: Path, model: Method, about: Mapping[str, Any]) -> None:
 
 
 def trained_tensors(model: Method) -> dict[str, Tensor]:
-    """What a fresh model of the same seed and backbone has not: trained parameters and buffers, by name.
+    """Trained parameters and buffers by name, which a fresh model of the same seed and backbone lacks.
 
     New parameters as they are. Where CLIP's own were tuned, their difference from the backbone in half
-    precision: it is small, so that the sum is as exact as 32 bits, in half of the space.
+    precision, in half of the space: the sum errs by at most 2^-11 of it, or 2^-25 where that is more.
     """
     tensors = {**model.trainable(), **model.trained_buffers()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -16,7 +16,7 @@ class Options(Base):
 
     side: int = 16
     layers: int = 2
-    temperature: float = 0.07  # its own, in place of CLIP's 0.01
+    temperature: float = 0.07  # tau, in place of CLIP's 0.01
 
     def __post_init__(self) -> None:
         for key in ("side", "layers", "temperature"):
@@ -24,6 +24,6 @@ class Options(Base):
                 raise UserError(f"options.{key}: {getattr(self, key)} must be above 0")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
-        """The label between places for vectors."""
+        """The label between placeholder words, whose tokens the learned vectors replace."""
         places = " ".join(["X"] * self.side)
         return (f"{places} {{}} {places}",)

@@ -28,14 +28,14 @@ SENTENCES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Base):
-    """The paper's best, a transformer of six layers over the frames; with none it is their mean."""
+    """The paper's best, a transformer of six layers over the frames; with 0 layers v is their mean."""
 
     soft_targets: ClassVar[bool] = False  # its loss compares the videos of a batch
 
     layers: int = 6
     new_lr: float = 10.0  # factor on train.lr of the transformer
     token_embedding: bool = True  # trained as well; without it 143 M parameters are trained, not 169 M
-    sentences: int = len(SENTENCES)  # the first so many; one is drawn for each video of a step
+    sentences: int = len(SENTENCES)  # how many of them, from the first; a step draws one for each video
 
     def __post_init__(self) -> None:
         if self.layers < 0:

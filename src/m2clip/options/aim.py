@@ -30,5 +30,5 @@ class Options(Base):
 
     @property
     def no_zero_shot(self) -> str:
-        """Its linear layer has the labels trained on."""
+        """A linear layer scores only the labels that it was trained on."""
         return "" if self.reads_text else "its classifier is a linear layer for the labels it was trained on"

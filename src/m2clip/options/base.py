@@ -19,7 +19,7 @@ class Options:
     What the harness must know of a method before torch is loaded is an attribute here.
     """
 
-    learned_words: ClassVar[bool] = False  # the method learns its prompts: evaluate.templates has no place
+    learned_words: ClassVar[bool] = False  # the method learns its prompts: evaluate.templates must be empty
     one_length: ClassVar[bool] = False  # its weights are for data.frames: evaluate.frames may not differ
     soft_targets: ClassVar[bool] = True  # its losses accept label smoothing and mixed labels
 
@@ -45,7 +45,7 @@ class Options:
 
     @property
     def skips_some(self) -> bool:
-        """Whether a step may leave a trained weight without a gradient, as a part drawn at random does."""
+        """Whether a step may leave a trained weight without a gradient; DDP then looks for such weights."""
         return False
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Options:
 
 
 def share(key: str, value: float) -> None:
-    """Raise a UserError unless `value` is a share of a tower's width."""
+    """Raise a UserError, naming `key`, unless `value` is a share of a width: above 0, at most 1."""
     if not 0 < value <= 1:
         raise UserError(f"{key}: {value} is a share of the width, above 0 and at most 1")
 

@@ -9,7 +9,7 @@ from m2clip.options.base import Options as Base
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Base):
-    """The paper's unified context of sixteen vectors at the end of which the label stands."""
+    """The paper's unified context: sixteen vectors for all labels, and the label after them."""
 
     learned_words: ClassVar[bool] = True
 

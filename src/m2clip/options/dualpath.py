@@ -38,7 +38,7 @@ class Options(Base):
 
     @property
     def no_zero_shot(self) -> str:
-        """Its MLP has the labels trained on."""
+        """An MLP scores only the labels that it was trained on."""
         return "its classifier is an MLP for the labels it was trained on"
 
     def check(self, shape: "Shape", data: "Data") -> None:

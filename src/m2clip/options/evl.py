@@ -1,4 +1,4 @@
-"""EVL (Lin et al., ECCV 2022): the depth of its decoder and what its tokens are told about time."""
+"""EVL (Lin et al., ECCV 2022): the depth of its decoder and the temporal information in its tokens."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -34,7 +34,7 @@ class Options(Base):
 
     @property
     def no_zero_shot(self) -> str:
-        """Its linear layer has the labels trained on."""
+        """A linear layer scores only the labels that it was trained on."""
         return "its decoder ends in a linear layer for the labels it was trained on"
 
     def check(self, shape: "Shape", data: "Data") -> None:

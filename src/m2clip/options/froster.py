@@ -1,4 +1,4 @@
-"""FROSTER: how much the frozen teacher counts, how far features may leave it, and the labels' sentences."""
+"""FROSTER: the weight of distillation, the factor of the projectors, and the labels' sentences."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Options(Base):
 
     distillation: float = 2.0  # weight of the losses against the teacher; 0: there is no teacher
     residual: float = 0.1  # factor of the projectors
-    sentences: int = len(SENTENCES)  # the first so many of Open-VCLIP's; the bare label is read beside them
+    sentences: int = len(SENTENCES)  # how many of Open-VCLIP's, from the first; the bare label is added
 
     def __post_init__(self) -> None:
         if self.distillation < 0:

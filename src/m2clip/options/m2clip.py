@@ -94,7 +94,7 @@ class Decoder:
     heads: tuple[str, ...] = HEADS  # released: [contrastive, cmc, vc]: its cmlm never masks a word
     weights: Weights = field(default_factory=Weights)
     contrastive_target: Literal["share", "softmax"] = "share"  # released: softmax of 10 times the match
-    cmc_logits: Literal["plain", "softmax"] = "plain"  # released: softmax, then cross-entropy's own
+    cmc_logits: Literal["plain", "softmax"] = "plain"  # released: softmax, then cross-entropy of it
     mask_rate: float = 0.2  # share of the label's words that CMLM masks, at least one
     mask_words: Literal["label", "prompt"] = "label"  # released: prompt, its "a video of" included
     vc_feature: Literal["joint", "width"] = "joint"  # v of Eq. 3; released: width, before the projection

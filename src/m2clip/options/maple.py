@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Base):
-    """Two vectors in the first nine layers of both towers, as from base to novel classes."""
+    """Two vectors in the first nine layers of both towers, the paper's base-to-novel setting."""
 
     learned_words: ClassVar[bool] = True
 
     context: int = 2  # the first vectors start as the first words of "a photo of a"
-    depth: int = 9  # layers; the authors take 3 across datasets
+    depth: int = 9  # layers; 3 in the paper's cross-dataset setting
 
     def __post_init__(self) -> None:
         if not 1 <= self.context <= 4:
@@ -31,7 +31,7 @@ class Options(Base):
         return ("a photo of a {} .",)
 
     def check(self, shape: "Shape", data: "Data") -> None:
-        """Both towers have so many layers."""
+        """Raise a UserError where a tower has fewer layers than `depth`."""
         fewest = min(shape.image_layers, shape.text_layers)
         if self.depth > fewest:
             raise UserError(f"options.depth: {self.depth} is more than the {fewest} layers of a tower")

@@ -1,4 +1,4 @@
-"""Open-VCLIP: the line between its weights and CLIP's, and the sentences that labels stand in."""
+"""Open-VCLIP: the interpolation of its weights with CLIP's, and the sentences that labels stand in."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ SENTENCES = tuple(
 class Options(Base):
     """The paper's for ViT-B/16. Its weights are also averaged over epochs, which is train.average."""
 
-    beta: float = 0.5  # weight of the loss between the weights and CLIP's; 0: that loss is not computed
-    furthest: float = 0.6  # from the weights towards CLIP's, 1; the place is drawn from 0 to this
+    beta: float = 0.5  # weight of the loss with interpolated weights; 0: that loss is not computed
+    furthest: float = 0.6  # a is drawn from 0 (the tuned weights) to this; 1 would be CLIP's
     back: float = 0.5  # how far the weights are moved to CLIP's after training
-    sentences: int = len(SENTENCES)  # the first so many, whose features are averaged
+    sentences: int = len(SENTENCES)  # how many of them, from the first; their features are averaged
 
     def __post_init__(self) -> None:
         if self.beta < 0:
@@ -41,6 +41,6 @@ class Options(Base):
 
 
 def sentences_exist(count: int) -> None:
-    """Raise a UserError unless there are so many sentences."""
+    """Raise a UserError unless `count` is from 1 to the number of SENTENCES."""
     if not 1 <= count <= len(SENTENCES):
         raise UserError(f"options.sentences: {count} must be 1 to {len(SENTENCES)}")

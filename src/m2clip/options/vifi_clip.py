@@ -1,4 +1,4 @@
-"""ViFi-CLIP: nothing to turn but which towers are tuned."""
+"""ViFi-CLIP: which towers are tuned; there is no other option."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -18,8 +18,8 @@ class Options(Base):
 
     one_length: ClassVar[bool] = True  # a temporal embedding for each frame
 
-    offsets: tuple[int, ...] = (-1, 1)  # in frames: for each of them some heads read the frame that is so far
-    one_in: int = 12  # one head in so many, at least one, for each offset
+    offsets: tuple[int, ...] = (-1, 1)  # o in frames: some heads of frame t read frame t + o
+    one_in: int = 12  # each offset gets heads / one_in of the heads, at least one
     bottleneck: float = 0.25  # as a share of the width: 192 of 768
     scale: float = 0.5  # of what an adapter adds
     dropout: float = 0.1  # within an adapter
@@ -37,7 +37,7 @@ class Options(Base):
 
     @property
     def no_zero_shot(self) -> str:
-        """Its linear layer has the labels trained on."""
+        """A linear layer scores only the labels that it was trained on."""
         return "its classifier is a linear layer for the labels it was trained on"
 
     def check(self, shape: "Shape", data: "Data") -> None:

@@ -15,15 +15,16 @@ from m2clip.report.statistics import Array
 Verbs = Literal["all", "trained", "untrained"]
 """Which labels of a zero-shot set: all, those whose verb is trained on, or those whose verb is not."""
 Head = Literal["", "eq11", "vc"]
-"""By which head a supervised answer is: texts, classifier, or the one that the run itself answers by."""
+"""The head whose predictions count in supervised tests; empty: the one that the run itself predicts by."""
 Weighted = Sequence[tuple[Row, float]]
-"""Rows with what each counts: +1 and -1 for the difference between two."""
+"""Rows and their weights in a sum: +1 and -1 for the difference between two."""
 
 
 def zero_shot(row: Row, dataset: str, *under: str) -> Number | None:
     """Top-1 on a set that was not trained on: mean ± standard deviation over its splits.
 
-    Of several seeds each split is their mean first. under: keys below the dataset's, as no_text_adapter.
+    With several seeds each split is averaged over them first. under: keys below the dataset's in
+    metrics.json, such as no_text_adapter.
     """
     path = ("zero_shot", dataset, *under, "splits")
     names = dict.fromkeys(name for run in row.measured for name in get_path(run.metrics, *path) or {})
@@ -56,61 +57,66 @@ def top1(run: SeedRun, dataset: str, verbs: Verbs = "all", head: Head = "") -> f
         found = tested(run, dataset, verbs)
         return float(statistics.mean_over_splits(found.hits, *found.members)) if found else None
     if dataset == run.dataset:
-        return get_path(run.metrics, "supervised", *_number_of(run, head))
+        return get_path(run.metrics, "supervised", *_top1_path(run, head))
     splits: Mapping[str, Any] = get_path(run.metrics, "zero_shot", dataset, "splits") or {}
     numbers = [get_path(split, "top1") for split in splits.values()]
     return float(np.mean(numbers)) if numbers and all(map(is_number, numbers)) else None
 
 
-def _number_of(run: SeedRun, head: Head) -> tuple[str, ...]:
-    """Where metrics.json has the supervised top-1 of a head: its own number, or that of the run."""
+def _top1_path(run: SeedRun, head: Head) -> tuple[str, ...]:
+    """The keys in metrics.json of a head's supervised top-1; those of the run's where the head has none."""
     has = head and get_path(run.metrics, "supervised", "top1_by_head", head) is not None
     return ("top1_by_head", head) if has else ("top1",)
 
 
 def _answers_by(run: SeedRun, dataset: str, head: Head) -> str:
-    """The head by which a run is asked on a set; where it has not the asked one, its own."""
+    """The head whose outcomes are read: Eq. 11 in zero-shot; else `head`, or if that is absent the run's."""
     if dataset != run.dataset:
         return "eq11"
-    *_, last = _number_of(run, head)
+    *_, last = _top1_path(run, head)
     return last if last == head else str(get_path(run.metrics, "supervised", "head"))
 
 
 @dataclass(frozen=True)
 class Tested:
-    """Percent of each video of a set that was right, (N,) or by seed (R, N); which split has it, (S, N)."""
+    """Which of N videos of a set were right.
+
+    hits: 100 where a video was right, else 0, (N,), or by seed (R, N); of several rows their weighted sum.
+    members: 1 where one of S splits has the video, (S, N).
+    """
 
     hits: Array
     members: Array
 
 
 def tested(run: SeedRun, dataset: str, verbs: Verbs = "all", head: Head = "") -> Tested | None:
-    """One run on the set that it was trained on, or zero-shot on another; None where nothing was kept.
+    """One run on the set that it was trained on, or zero-shot on another; None without saved outcomes.
 
-    Of one kind of verb alone, the videos of the others are in no split.
+    With one kind of verb alone, videos with other verbs belong to no split.
     """
     bits = get_path(run.outcomes, dataset, "hits", _answers_by(run, dataset, head))
     if not isinstance(bits, str) or not bits:
         return None
     if dataset == run.dataset:
-        return Tested(100 * _numbers(bits), np.ones((1, len(bits))))
+        return Tested(100 * _zeros_and_ones(bits), np.ones((1, len(bits))))
     splits = get_path(run.outcomes, dataset, "splits") or {}
-    members = [_numbers(part) for name, part in splits.items() if name.startswith("test") and "1" in part]
+    tests = (part for name, part in splits.items() if name.startswith("test") and "1" in part)
+    members = [_zeros_and_ones(part) for part in tests]
     lines = facts.read_classes(run.key.profile, dataset) if verbs != "all" else []
     if not members or (verbs != "all" and len(lines) != len(bits)):
         return None
     kind = np.array([line["verb_trained"] == "yes" for line in lines]) == (verbs == "trained")
-    return Tested(100 * _numbers(bits), np.array(members) * (1 if verbs == "all" else kind))
+    return Tested(100 * _zeros_and_ones(bits), np.array(members) * (1 if verbs == "all" else kind))
 
 
-def _numbers(bits: str) -> Array:
+def _zeros_and_ones(bits: str) -> Array:
     return np.array([bit == "1" for bit in bits], float)
 
 
 def outcomes(weighted: Weighted, dataset: str, verbs: Verbs = "all", head: Head = "") -> Tested | None:
-    """By seed and video the weighted sum of what the rows got right, (R, N), of every seed that all have.
+    """The weighted sum of the rows' hits for each seed that all rows have and each video, (R, N).
 
-    None unless all were tested on the same videos.
+    None unless all rows were tested on the same videos.
     """
     rows, weights = zip(*weighted, strict=True)
     hits, all_members = [], []
@@ -169,7 +175,7 @@ def by_seed(rows: Sequence[Row]) -> dict[int, tuple[SeedRun, ...]]:
 
 
 def difference(one: Row, other: Row, dataset: str, verbs: Verbs = "all") -> Difference | None:
-    """Of `one` from `other` on a set that both were tested on; None where they share no seed or number."""
+    """Top-1 of `one` less that of `other` on a set; None where they share no seed or one has no number."""
     return contrast([(one, 1.0), (other, -1.0)], dataset, verbs)
 
 
@@ -207,7 +213,7 @@ def sources(rows: Iterable[Row], dataset: str, verbs: Verbs = "all", head: Head 
     for row in rows:
         supervised, profile = row.dataset == dataset, row.runs[0].key.profile
         for run in row.measured if verbs == "all" else ():
-            key = ".".join(("supervised", *_number_of(run, head)))
+            key = ".".join(("supervised", *_top1_path(run, head)))
             yield Source(
                 run.key.metrics, key if supervised else f"zero_shot.{dataset}.splits.*.top1", run.key
             )

@@ -36,7 +36,7 @@ INTRODUCTION = (
 class Switch(experiment.Switch):
     """A difference that is one key of the config, as the paper and the released code have it, in words.
 
-    cost: why there is none.
+    cost: for a switch without a row, why no cost is measured.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Switch(experiment.Switch):
     cost: str = ""
 
     def told(self) -> str:
-        """The released code's value, and its other one on SSv2."""
+        """The released code's value on K400, and on SSv2 where it has another there."""
         on_k400, on_ssv2 = (written(self.values.get(name)) for name in ("released", "ssv2"))
         return f"{on_k400}; SSv2: {on_ssv2}" if "ssv2" in self.values and on_ssv2 != on_k400 else on_k400
 
@@ -62,7 +62,7 @@ class Other:
 
 @dataclass(frozen=True, kw_only=True)
 class Slip:
-    """What the paper says of its numbers, and why that cannot be."""
+    """A statement of the paper about its numbers, and why it cannot be right."""
 
     said: str
     why: str
@@ -77,7 +77,7 @@ class Audit:
     slips: tuple[Slip, ...] = ()
 
     def rows(self, declared: Collection[str]) -> tuple[str, ...]:
-        """Those that costs are counted of, as far as they are declared."""
+        """The declared rows by which costs are measured: `main`, the switches' and that of all switches."""
         wanted = (MAIN, ALL, *(switch.row for switch in self.switches))
         return tuple(row for row in dict.fromkeys(wanted) if row in declared)
 
@@ -139,13 +139,13 @@ def _here(switch: Switch, main: Row) -> str:
     return owners.get(written(value), written(value))
 
 
-def _is_papers(results: Results) -> bool:
+def _main_is_papers(results: Results) -> bool:
     config = results.rows[MAIN].config
     return config is None or not difference(config, results.profile)
 
 
 def _how(results: Results) -> str:
-    if not _is_papers(results):
+    if not _main_is_papers(results):
         return f"{MAIN} is not the paper's model as it stands, so no cost is counted from it."
     main = results.rows[MAIN]
     dataset = results.names.dataset(main.dataset) if main.dataset else NOT_MEASURED
@@ -157,11 +157,11 @@ def _how(results: Results) -> str:
 
 
 def _cost(results: Results, name: str) -> tuple[Cell, Cell]:
-    """Steps from `main` on the set trained for and on the unseen."""
+    """Steps from `main` to a row in top-1: on the dataset trained on, and zero-shot on UNSEEN."""
     row, main = results.rows.get(name), results.rows[MAIN]
     if row and row.config and main.config and not between(row.config, main.config):
         return SAME, None
-    if row is None or not _is_papers(results):
+    if row is None or not _main_is_papers(results):
         return NOT_MEASURED, NOT_MEASURED
     own, unseen = results.step(row, main), results.step(row, main, UNSEEN)
     return own or NOT_MEASURED, unseen or NOT_MEASURED

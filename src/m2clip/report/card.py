@@ -1,4 +1,4 @@
-"""The model card of a run that is taken away: what it is, its numbers, and where they come from.
+"""The model card of an exported run: what it is, its numbers, and where they come from.
 
 Every number is read from the run's files.
 """
@@ -50,7 +50,7 @@ def page(key: RunKey, config: Values, labels: int, parameters: int, *, carried: 
 
 
 def _numbers(metrics: Values, names: Names) -> Grid:
-    """Of every head its supervised accuracy, and of every zero-shot set that by Eq. 11."""
+    """A line for the supervised accuracy by each head, and one for each zero-shot set, by Eq. 11."""
     own = metrics["supervised"]
     views = " × ".join(str(own.get(key, MISSING)) for key in ("frames", "crops", "clips"))
     heads = {own.get("head"): own}

@@ -31,7 +31,7 @@ class Printed:
 
     @property
     def difference(self) -> float:
-        """In points, without the dust of floats: the paper prints one digit."""
+        """In points, rounded to the one digit that the paper prints."""
         return round(self.better - self.worse, 1)
 
 
@@ -64,7 +64,7 @@ class Claim(Stated):
 
     @property
     def is_beyond(self) -> bool:
-        """Whether it is ours on this set, not the paper's."""
+        """Whether the paper does not make this claim on this set and we do."""
         return self.set in self.beyond
 
     @property
@@ -84,17 +84,17 @@ class Claim(Stated):
 
     @property
     def trained_on(self) -> str:
-        """The set of its rows: zero-shot is of models trained on K400."""
+        """The dataset that its rows are trained on: K400 for zero-shot, else `set`."""
         return "k400" if self.zero_shot else self.set
 
     @property
     def statistic(self) -> str:
-        """Of a claim on label features, which of correlation.STATISTICS; of accuracy nothing."""
+        """The key in correlation.STATISTICS of a claim about label features; empty for one about accuracy."""
         return "" if self.measure == "accuracy" else self.measure.replace("-", "_")
 
     @property
     def towards(self) -> int:
-        """The sign of the paper's side."""
+        """+1 where the claim expects a difference above zero, -1 where it expects one below."""
         return 1 if self.direction == "higher" else -1
 
 

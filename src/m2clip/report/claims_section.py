@@ -70,9 +70,9 @@ def _is_judged(judged: Iterable[Judged]) -> bool:
 
 
 def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
-    """Of what training steps the verdicts are, and for each verdict a sentence with the claims that have it.
+    """Whether the rows' training had converged, then a sentence for each verdict with its claims.
 
-    Of too few seeds, that nothing is judged.
+    With too few seeds for verdicts: that nothing is judged, and on which side of zero each interval lies.
     """
     last = (GENERATED,) if results.names.synthetic else ()
     if not _is_judged(judged):
@@ -82,28 +82,29 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
-    return (*_of_steps(judged, results), *said, *last)
+    return (_of_steps(judged, results), *said, *last)
 
 
-def _of_steps(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """For which rows behind a verdict more steps give more top-1, and for which they were not tried."""
+def _of_steps(judged: Sequence[Judged], results: Results) -> str:
+    """How many trained rows of judged claims were tried with more steps, and which of them gain by these."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
     rows = [row for name in names if (row := results.rows[name]).trained]
-    gains = {results.title(row): longer.added(results, row) for row in rows}
-    known = {title: gain for title, gain in gains.items() if gain is not None and gain >= longer.POINTS}
-    if known:
-        told = ", ".join(f"{title} (+{gain:.1f})" for title, gain in known.items())
-        yield (
-            f"Not converged: three times as many training steps add {longer.POINTS:g} points of top-1 or "
-            f"more on the validation draw, with one seed, to {told}. The verdicts are of the shorter "
-            "trainings."
-        )
-    if untried := [title for title, gain in gains.items() if gain is None]:
-        yield f"Three times the steps were not tried for {', '.join(untried)}."
+    gains = {results.title(row): gain for row in rows if (gain := longer.added(results, row)) is not None}
+    known = [f"{title} (+{gain:.1f})" for title, gain in gains.items() if gain >= longer.POINTS]
+    behind = f"of the {len(rows)} trained rows behind the verdicts"
+    if not gains:
+        return f"Whether they have converged is not known: none {behind} was trained for longer."
+    begins = "Not converged: " if known else "Converged, as far as that was tried: "
+    named = f"{len(known)} of them: {', '.join(known)}" if known else "none of them"
+    return (
+        f"{begins}{behind} {len(gains)} were trained three times as long, too, with one seed, which adds "
+        f"{longer.POINTS:g} points of top-1 or more on the validation draw to {named}. The verdicts are of "
+        "the shorter trainings."
+    )
 
 
 def _sides(judged: Sequence[Judged], results: Results) -> Iterator[str]:
-    """On which side of zero the intervals of too few seeds lie."""
+    """A sentence for each side of zero, with the claims whose interval lies there."""
     sides: dict[str, list[Judged]] = {"the claim's side": [], "the other side": [], "both sides": []}
     for one in judged:
         if one.interval:
@@ -123,7 +124,7 @@ def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
 
 
 def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
-    """What was found, in sentences, and each claim with its difference in a line."""
+    """What the first page shows: what was found, in sentences, and a short table of the claims."""
     table = grid.plain("verdicts", "Claims of the paper", COLUMNS, [_cells(one, results) for one in judged])
     return (Points(sentences(judged, results)), table.only(FIRST))
 
@@ -131,7 +132,7 @@ def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]
 def section(
     judged: Sequence[Judged], results: Results, made: Iterable[Made] = (), rule: Path | None = None
 ) -> Section:
-    """How verdicts come about, when the file of that rule was fixed, and a table for each of the paper's."""
+    """The rule of the verdicts, when its file was last changed, and a table for each section of the paper."""
     first = (*claims.rule(), f"{ENLARGED}: {_by_seeds(judged)}.") if _is_judged(judged) else (TOO_FEW,)
     empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
     shown = [column.key for column in COLUMNS if column.key not in empty]
@@ -206,7 +207,7 @@ def _paper(one: Judged, results: Results) -> Cell:
 
 
 def _printed(claim: Claim, results: Results) -> tuple[Source, ...]:
-    """The paper's two numbers: of each the line of the row's config, else the first with that number."""
+    """Sources of the paper's two numbers: the line of the row's config, else the first with that number."""
     assert claim.published is not None
     table, found = published.read(claim.published.file), list[Source]()
     for name, number in zip(claim.rows[:2], (claim.published.better, claim.published.worse), strict=True):

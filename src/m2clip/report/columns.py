@@ -36,8 +36,8 @@ class Column(grid.Column):
 
     read: the cell of a row that was run here. printed: the cell of a line of the paper; no column has both
     but the label. over_seeds: what the note on ± calls it. zero_shot: the set that it is tested on. by_verb:
-    told of sets alone whose labels have known verbs. measured: by a run, so that a table with the paper's
-    lines says so in the header.
+    shown only for sets whose labels have known verbs. measured: by a run; beside the paper's lines the header
+    says so.
     """
 
     read: Read | None = None
@@ -48,7 +48,7 @@ class Column(grid.Column):
     measured: bool = False
 
     def named(self, names: Names, published: Published | None) -> grid.Column:
-        """With its datasets as a profile calls them; beside the paper's lines it says what is measured."""
+        """The column with the profile's names of datasets in its header; "Measured" beside the paper's."""
         own = DATASETS[min(published.datasets)] if published else ""
         header = self.header.format(published=own, **{name: names.dataset(name) for name in DATASETS})
         if published and published.listed and self.measured:
@@ -56,7 +56,7 @@ class Column(grid.Column):
         return replace(self, header=header)
 
     def cell(self, row: Row | None, line: Line | None, place: "TableRows") -> Cell:
-        """Of a row that was run here, of a line that the paper printed, or of both beside each other."""
+        """The cell of a row that was run here, of a line that the paper printed, or of both in one line."""
         found = self.printed(line, place) if self.printed and line else None
         if found is None and self.read and row:
             found = self.read(row, place)
@@ -88,13 +88,13 @@ def _videos(row: Row, place: "TableRows") -> Number | None:
 
 
 def _tuned_clip(row: Row, place: "TableRows") -> Text | None:
-    """By the count at full size, from which CLIP's weights are missing that are trained."""
+    """Whether CLIP's own weights are trained: they are then missing among the frozen ones at full size."""
     frozen, tuned = place.results.counted(row, "frozen_total"), place.results.complexity.tunes_clip(row.name)
     return Text(YES if tuned else NO, frozen.sources) if frozen else None
 
 
 def _zero_shot(dataset: str) -> dict[str, Column]:
-    """One set by every protocol: splits, full set, half of the classes, and past the text adapters."""
+    """One set by every protocol: splits, full set, half of the classes, and without text adapters."""
     draws = "each draw averaged over seeds, then mean ± standard deviation over draws"
     protocols: tuple[tuple[str, str, str, Read], ...] = (
         ("", "", SPLITS, lambda row, _: accuracy.zero_shot(row, dataset)),
@@ -115,8 +115,8 @@ def _zero_shot(dataset: str) -> dict[str, Column]:
     }  # fmt: skip
 
 
-def _less(of: str, row: Row, place: "TableRows") -> Number | None:
-    """Our number less the paper's, where data and backbone are the paper's."""
+def _less_papers(of: str, row: Row, place: "TableRows") -> Number | None:
+    """Our number less the paper's, where data and backbone are the paper's; of: `top1` or a zero-shot set."""
     ours, line = place.results.top1(row, None if of == "top1" else of), place.line(row)
     if not line or not ours or not place.is_papers(row, of):
         return None
@@ -131,12 +131,12 @@ def _from_paper() -> Iterator[Column]:
     """Ours less the paper's: supervised, and on each unseen set."""
     how = "top-1 less the paper's number ± the standard deviation over seeds"
     yield Column(
-        "from_paper", "Top-1 less the paper's, points", read=partial(_less, "top1"), endings=INTERVAL,
-        how=how, over_seeds="top-1 less the paper's",
+        "from_paper", "Top-1 less the paper's, points", read=partial(_less_papers, "top1"),
+        endings=INTERVAL, how=how, over_seeds="top-1 less the paper's",
     )  # fmt: skip
     how = "the mean over splits less the paper's number"
     for name in UNSEEN:
-        header, read = f"{{{name}}} less the paper's, points", partial(_less, name)
+        header, read = f"{{{name}}} less the paper's, points", partial(_less_papers, name)
         yield Column(f"{name}_from_paper", header, read=read, endings=INTERVAL, how=how)
 
 
@@ -162,7 +162,7 @@ def _by_verb(dataset: str, verbs: accuracy.Verbs) -> dict[str, Column]:
 
 
 def _published() -> Iterator[Column]:
-    """What the paper printed, in columns of its own: no number of another world stands below it."""
+    """What the paper printed, in columns apart, so that none has numbers of generated data too."""
     words = {"true": YES, "false": NO}
 
     def column(key: str, header: str, printed: Print, **given: Any) -> Column:

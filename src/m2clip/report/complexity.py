@@ -30,7 +30,7 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
     """A line for each distinct config and number of frames."""
     alike: dict[str, list[Row]] = {}
     for row in rows:
-        alike.setdefault(_counted(row), []).append(row)
+        alike.setdefault(_key(row), []).append(row)
     groups = {group[0].name: group for group in alike.values()}
     lines = [line for line in results.complexity.lines if line.get("row") in groups]
     keys = [key for key in COLUMNS if lines and (key in lines[0] or key == "rows")]
@@ -48,8 +48,8 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
     return grid.plain("complexity-table", "Parameters and multiply-adds at full size", columns, cells, notes)
 
 
-def _counted(row: Row) -> str:
-    """What decides the counts; a row that is not resolved shares them with none."""
+def _key(row: Row) -> str:
+    """The same text for rows with the same counts: method and options but rates; unresolved: the name."""
     if row.config is None:
         return row.name
     kept = {key: value for key, value in parameters(row.config.options).items() if not key.endswith("lr")}

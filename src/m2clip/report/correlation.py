@@ -47,13 +47,12 @@ STATISTICS = {
 
 @dataclass(frozen=True)
 class Correlations:
-    """Maps (N, N) of the same N labels by row, the mean over seeds; a row without features has none.
+    """Correlations of the same N labels for several rows.
 
-    class_ids: of the labels. first: the row that chose them.
+    first: the row that chose the labels. maps: by row, (N, N), the mean over seeds; without features none.
     """
 
     first: Row
-
     labels: tuple[str, ...]
     class_ids: tuple[int, ...]
     maps: Mapping[str, Array]
@@ -87,18 +86,18 @@ def off_diagonal(matrix: Array) -> Array:
 
 
 def matrix(row: Row) -> Array | None:
-    """(C, C), the mean over seeds; None where nothing was evaluated."""
+    """Correlations of a row's label features, (C, C), the mean over seeds; None without an evaluated run."""
     found = [one for run in row.measured if (one := of_run(run)) is not None]
     return np.mean(found, axis=0) if found else None
 
 
 def of_run(run: SeedRun) -> Array | None:
-    """(C, C) of one seed."""
+    """Correlations of one run's label features, (C, C); None where it has none."""
     return None if run.label_features is None else np.corrcoef(run.label_features)
 
 
 def names(row: Row) -> tuple[str, ...]:
-    """Labels by class id, as the confusion matrix has them."""
+    """A row's labels by class id, from its confusion matrix; empty where there is none."""
     for run in row.measured:
         if run.confusion is not None:
             return tuple(map(str, run.confusion.index))

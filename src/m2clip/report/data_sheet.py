@@ -1,4 +1,4 @@
-"""What a data sheet says of a dataset: a few videos for its contact sheet, and one line of facts."""
+"""The data sheet of a dataset: some of its videos, for a contact sheet, and one line of facts."""
 
 import numpy as np
 import pandas as pd

@@ -20,10 +20,10 @@ FEW = 30  # names that a message lists
 class Spec:
     """One table as declared.
 
-    methods: a dataset, of whose rows the first of every method follows those in `rows`. reference: of each
-    dataset the row from which steps are counted. published: the file under experiments/published with the
-    paper's numbers; the rows that it names follow too. labels: what some of its rows are called in it alone.
-    group: `make repro` trains the rows of the group `paper`, those of another when it is asked for.
+    methods: a dataset; each method's first row on it is added after `rows`. reference: for each dataset the
+    row from which steps are counted. published: the file under experiments/published with the paper's
+    numbers; the rows that it names are added too. labels: names that rows have in this table alone. group:
+    `make repro` trains the rows of the group `paper`, those of another when it is asked for.
     """
 
     title: str

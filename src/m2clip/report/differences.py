@@ -34,7 +34,7 @@ def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None)
 
 
 def in_steps(config: Run, profile: Profile, dataset: str) -> Run:
-    """The config with the recipe in plain numbers of steps, as far as the data sheet tells of the videos."""
+    """The config with epochs turned into steps; as it is where no data sheet has the number of videos."""
     train = config.train
     videos: int | None = 0  # steps and a share of them need no count
     if train.epochs is not None or train.warmup_epochs is not None:
@@ -72,7 +72,7 @@ def label(config: Run, profile: Profile) -> str:
 
 
 def written(value: Any) -> str:
-    """As one would type it after -S: lists in brackets, true, false and null."""
+    """A value as one types it after -S: lists in brackets, true, false and null."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(written, value))}]"
     if value is None or isinstance(value, bool):

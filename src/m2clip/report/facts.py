@@ -8,7 +8,7 @@ from pathlib import Path
 from m2clip.report.numbers import Number, Source
 
 COMPLEXITY = Path("reports/complexity.csv")
-AS_PUBLISHED = "as published"  # class_ids of a set whose labels were held to the published list
+AS_PUBLISHED = "as published"  # `class_ids` in the data sheet of a set with the published labels
 Line = dict[str, str]
 
 

@@ -1,4 +1,4 @@
-"""The one table of a report: columns, and lines of cells in blocks. Templates render it, `csv_text` too."""
+"""Every table of a report is a Grid: columns, and lines of cells in blocks, for templates and `csv_text`."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ YES, NO = "✓", "✗"
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in the CSV, where it fills a column for each ending, and its header.
+    """A column: its key and its header. A CSV has one column for each of `endings`, named key + ending.
 
-    text: set to the left and sorted as words. how: a shown value is made of what stands in its files.
+    text: set to the left and sorted as words. how: in words, how its values are made of the files' numbers.
     """
 
     key: str
@@ -30,9 +30,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """Cells of a row; its name and how many seeds it has, both missing of what was not run here.
+    """Cells of a line. name, seeds: of the row and how many it has; empty where nothing was run here.
 
-    block: the heading under which it stands with the lines beside it that have the same, sorted among them.
+    block: a heading. Neighbouring lines with the same one stand below it together and are sorted among them.
     """
 
     cells: tuple[Cell, ...]
@@ -61,7 +61,7 @@ class Grid:
         return [(heading, list(lines)) for heading, lines in groupby(self.lines, lambda line: line.block)]
 
     def only(self, keys: Collection[str]) -> Self:
-        """With the columns of these keys alone."""
+        """The table with only the columns of these keys."""
         kept = [at for at, column in enumerate(self.columns) if column.key in keys]
         lines = tuple(replace(line, cells=tuple(line.cells[at] for at in kept)) for line in self.lines)
         return replace(self, columns=tuple(self.columns[at] for at in kept), lines=lines)
@@ -88,7 +88,7 @@ def plain(
     lines: Iterable[Line | Sequence[Cell]],
     notes: Sequence[str] = (),
 ) -> Grid:
-    """A table of lines, or of the cells of lines that have no name."""
+    """A table from lines; a bare sequence of cells becomes a line without a name."""
     made = tuple(line if isinstance(line, Line) else Line(tuple(line)) for line in lines)
     return Grid(key=key, title=title, columns=tuple(columns), lines=made, notes=tuple(notes))
 

@@ -12,7 +12,7 @@ DIRTY = "-dirty"
 def told(file: Path, runs: Iterable[str | None]) -> tuple[str, ...]:
     """When a file changed last, of which commits runs are, and how many had it as it is.
 
-    Of a shallow clone git does not tell.
+    In a shallow clone git cannot tell when the file changed.
 
     Args:
         file: such as the one with the rule.
@@ -47,7 +47,7 @@ def short(commit: str) -> str:
 
 
 def _contains(commit: str, older: str) -> bool:
-    """Whether a commit has an older one in its history; no commit that git does not know has."""
+    """Whether a commit has an older one in its history; False where git does not know one of them."""
     return _git("merge-base", "--is-ancestor", older, commit.removesuffix(DIRTY)) is not None
 
 

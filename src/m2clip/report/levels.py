@@ -1,4 +1,4 @@
-"""Is the synthetic world informative: what experiments/levels.yaml asks of it. And how each training ends."""
+"""Levels that a synthetic world has to reach (experiments/levels.yaml), and how each training's loss ends."""
 
 import math
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Level:
     most: float | None = None
 
     def asks(self, results: Results) -> str:
-        """`CLIP zero-shot on Synth-K400: top-1 in percent, from 60`."""
+        """`Synth-K400, CLIP zero-shot: top-1, % from 60 to 80`."""
         row, than = (
             found.label if (found := results.rows.get(name)) else name for name in (self.row, self.than)
         )
@@ -66,7 +66,7 @@ class Level:
 
 
 def read(world: str) -> list[Level]:
-    """What is asked of a world; nothing where nothing was written down."""
+    """The levels of a world in levels.yaml; none where the file or the world's entry is missing."""
     told = read_mapping(LEVELS).get(world) if LEVELS.exists() else None
     return [
         build(Level, entry, path=f"{world}.{at}", source=str(LEVELS)) for at, entry in enumerate(told or [])
@@ -74,7 +74,7 @@ def read(world: str) -> list[Level]:
 
 
 def informative(results: Results, rows: Sequence[Row]) -> Grid:
-    """Every level of a set that the profile generates, beside what its rows measured."""
+    """A line for each level of the profile's world: what is asked, what was measured, whether it is met."""
     world = next((world_of(counts) for counts in results.profile.synthetic.values()), "")
     lines = []
     for level in read(world):
@@ -145,7 +145,7 @@ def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
 
 
 def _apart(row: Row | None, than: Row | None) -> Measured | None:
-    """By the same videos, paired."""
+    """Standard errors between the top-1 of two rows, paired over the same videos."""
     if row is None or than is None or row.dataset is None:
         return None
     found = accuracy.outcomes([(row, 1.0), (than, -1.0)], row.dataset)
@@ -159,7 +159,7 @@ def _apart(row: Row | None, than: Row | None) -> Measured | None:
 
 @dataclass(frozen=True)
 class Ending:
-    """Mean loss of the last tenth of the steps and of the tenth before; twice their difference's error."""
+    """Mean loss of the last tenth of the steps and the tenth before; noise: twice the error of the change."""
 
     before: float
     last: float
@@ -172,14 +172,14 @@ class Ending:
 
     @property
     def verdict(self) -> str:
-        """In plain words."""
+        """What the change means, in words."""
         if abs(self.change) <= self.noise:
             return "none found: less than twice its error, by the noise of the batches"
         return "still falling: more steps might give more" if self.change < 0 else "rising"
 
 
 def ending(history: Sequence[LogLine] | None) -> Ending | None:
-    """Of one run; None where it has too few log lines to tell."""
+    """How the loss of one run ends; None where it has too few log lines to tell."""
     lines = [line for line in history or [] if "loss" in line.values]
     if not lines:
         return None
@@ -205,7 +205,7 @@ COLUMNS = (
 
 
 def converged(results: Results, rows: Sequence[Row]) -> Grid:
-    """How the loss of each trained run ends; of a run near chance, that it has not learned, level or not."""
+    """How the loss of each trained run ends; a run near chance has not learned, whatever its loss does."""
     lines = []
     for row in rows:
         for run in row.measured if row.trained else ():
@@ -221,7 +221,7 @@ def converged(results: Results, rows: Sequence[Row]) -> Grid:
 
 
 def _unlearned(run: SeedRun, row: Row, results: Results) -> str:
-    """`has not learned: ...` of one run of a trained row that is so near to chance; else nothing."""
+    """`has not learned: ...` where a run's top-1 is within MARGIN points of chance; else an empty text."""
     top1, chance = get_path(run.metrics, "supervised", "top1"), results.chance(row.dataset)
     if not is_number(top1) or chance is None or top1 > chance.value + MARGIN:
         return ""

@@ -1,4 +1,4 @@
-"""Would more steps give more: what benchmarks/longer.py measured on the validation draw, as a table."""
+"""Does longer training raise top-1: what benchmarks/longer.py measured on the validation draw, as a table."""
 
 import csv
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def _gain(numbers: Sequence[Number | None]) -> Number | None:
 
 
 def _tried(results: Results, row: Row) -> list[Number | None]:
-    """Of each factor top-1 on the validation draw, of a row with its present steps and rate."""
+    """For each of FACTORS top-1 on the validation draw; None where it was not run with the present recipe."""
     path, train = FOLDER / f"{results.profile.name}.csv", row.config.train if row.config else None
     if train is None or not train.steps or not path.exists():
         return [None] * len(FACTORS)

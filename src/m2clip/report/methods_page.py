@@ -79,7 +79,7 @@ def _parts(components: list[facts.Line], row: str) -> Iterator[tuple[str, str]]:
 
 
 def _settings(own: type[Options]) -> Iterator[tuple[str, str, str]]:
-    """The fields of an options class as its source has them; those of parts in parts are named in theirs."""
+    """Name, default and comment of each field of an options class; a nested class is left to params.yaml."""
     lines = inspect.getsource(own).splitlines()
     for node in ast.parse(inspect.getsource(own)).body[0].body:  # type: ignore[attr-defined]
         if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation):
@@ -111,7 +111,7 @@ def overview(methods: list[Described]) -> Grid:
 
 
 def architectures() -> Grid:
-    """Published lines that adapt no CLIP: counts of torchvision's very same architecture, and the printed."""
+    """Published lines that adapt no CLIP: counts of torchvision's same architecture, and what was printed."""
     printed, lines = {line["method"]: line for line in facts.lines(PUBLISHED)}, []
     for one in facts.lines(ARCHITECTURES):
         theirs = printed[name := one["architecture"]]

@@ -97,7 +97,7 @@ class Text:
         return self.text
 
     def fields(self) -> dict[str, str]:
-        """As Number.fields."""
+        """What stands in a CSV: the words."""
         return {"": self.text}
 
 

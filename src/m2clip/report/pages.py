@@ -53,7 +53,7 @@ FIRST_LINES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that the pages show. about: what kind of data it is. behind: what stands behind its numbers.
+    """All that the pages show. about: the kind of data. behind: runs and files that its numbers come from.
 
     card: the page that tells of the backbone; None where there is none.
     """
@@ -68,7 +68,7 @@ class Page:
 
     @property
     def title(self) -> str:
-        """Of the whole."""
+        """The title of the page."""
         return f"M²-CLIP, profile {self.profile}"
 
     def menu(self) -> list[tuple[str, list[Section]]]:
@@ -82,7 +82,7 @@ class Page:
 def introduction(
     results: Results, card: Mapping[str, Any] | None, made: Mapping[RunKey, Made] | None = None
 ) -> tuple[str, ...]:
-    """What the numbers are of: data, backbone and what it names before any training, by its card."""
+    """The data, the backbone with its card's zero-shot accuracy on stills, and how many runs exist."""
     used, rows, named = datasets(results), shown_rows(results), results.names.dataset
     config = next((row.config for row in rows if row.config), None)
     told = get_path(card, "zero_shot") or {}
@@ -150,7 +150,7 @@ def of_tables(tables: Sequence[Grid], figures: Sequence[Picture]) -> Iterator[Se
 
 
 def _printed(key: str) -> Grid | None:
-    """The published numbers that Figures 1 and 2a draw, as far as the paper's tables print them."""
+    """The numbers of the paper's tables that its Figures 1 and 2a draw; None for another figure."""
     if key not in ("fig1", "fig2a"):
         return None
     k400, ssv2, unseen = map(published.first_lines, published.LISTED)
@@ -210,7 +210,7 @@ def _recipe(row: Row, results: Results, runs: Sequence[Made]) -> list[Cell]:
 
 
 def _apart(results: Results, made: Mapping[RunKey, Made]) -> Iterator[str]:
-    """What is not as declared, and the machines; only what there is."""
+    """Runs that are missing or of another config, videos left out of training, and the machines."""
     rows = shown_rows(results)
     runs = [run for row in rows for run in row.measured]
     dropped = sorted({path for run in runs for path in get_path(run.provenance, "dropped_videos") or []})

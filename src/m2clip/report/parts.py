@@ -18,8 +18,8 @@ class Points:
 class Picture:
     """A PNG of the report's folder with its caption; beside it may lie its PDF and a dark version.
 
-    alt: what it shows, for who does not see it. table: below which it stands. why: there is no picture.
-    drawn: not a photograph. wide: across the page.
+    alt: what it shows, for who does not see it. table: below which it stands. why: the reason where there is
+    no picture. drawn: not a photograph. wide: across the page.
     """
 
     file: Path

@@ -24,8 +24,8 @@ HEADER = ("table", "row", "column", "value", "file", "key", "seed", "commit", "e
 class Made:
     """How a run came about, by what its training and its evaluation wrote of themselves.
 
-    differences: from the paper's model. here: trained on this machine, whose processor it names and which
-    has its weights; others came with the clone.
+    differences: from the paper's model. here: whether it was trained on this machine, that is on its
+    processor and with its weights there; other runs came with the clone.
     """
 
     key: RunKey
@@ -98,7 +98,7 @@ def _joined(values: Mapping[str, str]) -> str:
 
 
 def by_file(given: Iterable[Source]) -> dict[tuple[Path, RunKey | None], list[str]]:
-    """The keys in each file, and the run that wrote it."""
+    """The sources' keys, grouped by file and by the run that wrote it."""
     found: dict[tuple[Path, RunKey | None], list[str]] = {}
     for source in given:
         found.setdefault((source.file, source.run), []).append(source.key)
@@ -106,9 +106,9 @@ def by_file(given: Iterable[Source]) -> dict[tuple[Path, RunKey | None], list[st
 
 
 def csv_text(sections: Iterable[Section], made: Mapping[RunKey, Made]) -> str:
-    """A line for each value and file that it is made of, with all keys in it.
+    """A CSV with a line for each shown value and each file that it is made of, with all keys in that file.
 
-    By its table, or by the page of the section that it stands in.
+    The first column names the value's table, or its section's page where that has one.
     """
     lines = []
     tables = (
@@ -126,7 +126,7 @@ def csv_text(sections: Iterable[Section], made: Mapping[RunKey, Made]) -> str:
 
 @dataclass(frozen=True)
 class Behind:
-    """Where numbers come from, such as a run: names and values, told once on a page under its key."""
+    """A run or a file that numbers come from: a page shows its facts once; numbers refer to its key."""
 
     key: str
     title: str
@@ -146,7 +146,7 @@ def key_of(source: Source) -> str:
 
 
 def all_behind(results: Results, made: Iterable[Made], datasets: Iterable[str]) -> Iterator[Behind]:
-    """All that a number of the page may name."""
+    """Every run, and every published, complexity and data file, that a number of the page may come from."""
     for run in made:
         told = [(name[0].upper() + name[1:], value) for name, value in run.facts()]
         mlflow = ("Id in MLflow", f"where the store is, `m2clip trace {run.key.row}` prints it")

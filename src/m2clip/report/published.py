@@ -142,7 +142,7 @@ class Published:
 
     @cached_property
     def reference(self) -> Line | None:
-        """Table 1, 2: 8 frames; Table 4: CLIP; Fig. 4a: the full model; Fig. 4c: contrastive alone."""
+        """Steps are from it. Tables 1, 2: 8 frames; 4: CLIP. Fig. 4a: the full model; 4c: contrastive."""
         ours = [line for line in self.lines if line.over is not None]
         if self.name == "table3_zero_shot" or not ours:
             return None
@@ -156,7 +156,7 @@ class Published:
     def line(self, row: str, config: Run | None, profile: Profile) -> Line | None:
         """The line of a row with this config, if the paper has one; of another method the one that names it.
 
-        The row's own recipe under the profile does not count, nor do the parts of a batch.
+        Differences in the row's own recipe under the profile do not count, nor does gradient accumulation.
         """
         recipe = experiment.recipe(row, profile).get("train") or {}
         if config:
@@ -168,7 +168,7 @@ class Published:
         return next(found, None) or next(others, None)
 
     def step(self, line: Line | None) -> Number | None:
-        """Points from the reference line; of M2-CLIP's lines alone."""
+        """Top-1 less the reference line's, in points; None for lines of other methods."""
         both = (line, self.reference) if line and line.over is not None else ()
         found = [number for one in both if one and (number := one.top1)]
         if len(found) < 2:
@@ -206,12 +206,12 @@ def protocols() -> Grid:
 
 
 def first_lines(name: str) -> dict[str, Line]:
-    """The first line of each method in a file that has several of some, by the method's name."""
+    """By method the first of its lines in a file; some methods have several."""
     return {line.cells["method"]: line for line in reversed(read(name).lines)}
 
 
 def _over(name: str, cells: Mapping[str, str]) -> dict[str, Any] | None:
-    """How the line's config differs from the paper's model."""
+    """How the line's config differs from the paper's model; None for a line of another method."""
     if name in LISTED and cells["method"] != OURS:
         return None
     dataset = "ssv2" if name == "table2_ssv2" else "k400"

@@ -1,4 +1,4 @@
-"""Templates: the same sections as Markdown and as one HTML page, a table also as LaTeX; here is no markup."""
+"""Renders Jinja templates: sections as Markdown and as one HTML page, tables also as LaTeX."""
 
 import re
 from collections.abc import Callable

@@ -27,7 +27,7 @@ ALPHA = 0.05
 class Flips:
     """Videos of a set that one of two runs alone got right, by a head.
 
-    points: top-1 now less that of the commit. p: that both kinds are equally likely, McNemar's exact test.
+    points: top-1 now less that of the commit. p: of McNemar's exact test, that both kinds are equally likely.
     """
 
     dataset: str
@@ -44,7 +44,7 @@ class Flips:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run with its verdict, and where its bits differ, in which files and of which videos.
+    """A run with its verdict; where its bits differ, the files that do and the videos answered otherwise.
 
     processors: before and now.
     """
@@ -57,7 +57,7 @@ class Compared:
 
 
 def compare(keys: Sequence[RunKey], commit: str, points: float) -> list[Compared]:
-    """Every run; what differs in bits is judged by its flips, corrected for all of them.
+    """The verdict on every run; where bits differ it is by the flips, with Holm's correction over all tests.
 
     Args:
         keys: runs whose files are here.

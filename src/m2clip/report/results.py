@@ -50,7 +50,7 @@ class Results:
 
     @cached_property
     def explored(self) -> list[str]:
-        """How `main` differs from the paper's model, but for its dataset; no step is counted from it then."""
+        """How `main` differs from the paper's model, but for its dataset; if it does, no step is from it."""
         main = self.rows.get(MAIN)
         differs = difference(main.config, self.profile) if main and main.config else []
         return [text for text in differs if text.partition("=")[0] not in ELSEWHERE]
@@ -60,7 +60,7 @@ class Results:
         return f"{row.label} on {self.names.dataset(row.dataset)}" if row.dataset else row.label
 
     def chance(self, dataset: str | None) -> Number | None:
-        """Percent of a guess among the labels of a dataset, from its data sheet."""
+        """Chance level in percent: 100 / the number of labels in the dataset's data sheet."""
         labels = facts.classes(self.sheets.get(dataset or ""))
         source = Source(facts.sheet(self.profile.name, dataset or ""), "line 2, labels")
         return Number(value=100 / labels, sources=(source,)) if labels else None
@@ -74,14 +74,14 @@ class Results:
     def is_papers(self, dataset: str) -> bool:
         """Whether the paper's numbers may stand beside a set: its labels are the published ones.
 
-        Of a generated set and of one that the profile leaves out there is nothing to hold to them.
+        True for a generated set and one that the profile leaves out, which have no labels to compare.
         """
         if dataset in self.names.synthetic or dataset in self.profile.left_out:
             return True
         return (self.sheets.get(dataset) or {}).get("class_ids") == AS_PUBLISHED
 
     def top1(self, row: Row, dataset: str | None = None) -> Number | None:
-        """Top-1 in percent: of its own set, marked where it has not learned it, or zero-shot on another."""
+        """Top-1 in percent: on the row's own set, marked where near chance, or zero-shot on another."""
         if dataset not in (None, row.dataset):
             return accuracy.zero_shot(row, str(dataset))
         found = row.number("supervised", "top1")
@@ -90,9 +90,9 @@ class Results:
     def step(
         self, row: Row, reference: Row | None, dataset: str | None = None, verbs: Verbs = "all"
     ) -> Number | None:
-        """Top-1 of a row less that of the reference, in points; None of rows that were trained on others.
+        """Top-1 of a row less that of the reference, in points; None where their training sets differ.
 
-        Marked where either of the two has not learned its labels. dataset: tested on; None is their own.
+        Marked where one of the two is near chance. dataset: that both are tested on; None: the training set.
         """
         if reference is None or row.dataset is None or row.dataset != reference.dataset:
             return None
@@ -117,7 +117,7 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class TableRows:
-    """The rows of a table as it shows and calls them, and what its cells are read beside.
+    """A table's rows, with their labels in it, and what is needed to fill its cells.
 
     published: the paper's numbers of the table. references: the rows from which steps are counted.
     """
@@ -136,7 +136,7 @@ class TableRows:
 
     @cached_property
     def correlations(self) -> Correlations | None:
-        """Of the labels of its rows."""
+        """Correlations of the label features of its rows (Figure 2b)."""
         return compare(self.rows) if self.rows else None
 
     def reference(self, row: Row) -> Row | None:
@@ -144,7 +144,7 @@ class TableRows:
         return next((other for other in self.references if other.dataset == row.dataset), None)
 
     def step(self, row: Row, dataset: str | None = None, verbs: Verbs = "all") -> Number | None:
-        """From the reference; that of the reference itself is read from the place that declares it."""
+        """Top-1 less the reference's; for the reference itself the source is where tables.yaml names it."""
         found = self.results.step(row, self.reference(row), dataset, verbs)
         source = Source(TABLES, f"tables.{self.name}.reference")
         return found.of([source]) if found and found.is_reference else found
@@ -158,9 +158,9 @@ class TableRows:
         return self.published.line(row.name, row.config, self.results.profile) if self.published else None
 
     def pairs(self) -> Iterator[tuple[Line | None, Row | None]]:
-        """The lines of the table: what the paper printed beside the row that measures it, then other rows.
+        """The table's lines: each line of the paper with the row that measures it, then the other rows.
 
-        Of the paper's ablations, whose lines are rows of M2-CLIP, each row beside its line.
+        In a table without other methods, such as an ablation: each row with its line of the paper.
         """
         lines = {row.name: self.line(row) for row in self.rows}
         if not self.published or not self.listed:
@@ -181,7 +181,7 @@ class TableRows:
         return weights.of_paper(row.config.backbone, profile.name)
 
     def label_source(self, row: Row) -> tuple[Source, ...]:
-        """Where its label stands: in the table, in all tables, else told by how its config differs."""
+        """Where its label comes from: the table, the row's declaration, else the config that it describes."""
         if row.name in self.spec.labels:
             return (Source(TABLES, f"tables.{self.name}.labels.{row.name}"),)
         entry = experiment.declared().get(row.name)
@@ -191,7 +191,7 @@ class TableRows:
 
 
 def _of_table(results: Results, name: str, spec: Spec) -> TableRows:
-    """Rows of a dataset stand together where no column names it."""
+    """A declared table with its rows; they are sorted by dataset where no column names it."""
     rows = [results.rows[row] for row in spec.rows]
     rows = [replace(row, label=spec.labels.get(row.name, row.label)) for row in rows]
     if "dataset" not in spec.columns:
@@ -221,7 +221,7 @@ def read(profile: Profile, asked: Mapping[str, Spec], more: Iterable[str] = ()) 
 
 
 def _as_shown(tables: Mapping[str, Spec], results: Results) -> dict[str, Spec]:
-    """The tables without the columns that would say too much under this profile; none of a label alone.
+    """The tables without columns that make no sense under this profile, or nothing if only labels remain.
 
     Trained and untrained verbs are told apart of generated sets alone. The paper's numbers stand beside ours
     on its own sets and on what stands in for them, not on a dataset of one's own or a choice of its labels.

@@ -44,7 +44,7 @@ class SeedRun:
 
     @cached_property
     def outcomes(self) -> Nested | None:
-        """Of each set, a letter per video: 1 where a head is right, where a split has it."""
+        """By dataset, `hits` by head and `splits`: texts with a 1 for a video that is right, or in it."""
         return runs.read_outcomes(self.key) if self.metrics else None
 
     @cached_property
@@ -76,7 +76,7 @@ class Row:
 
     @property
     def trained(self) -> bool:
-        """Whether a seed decides anything of it."""
+        """Whether the row trains anything, so that its result depends on the seed."""
         return bool(self.config and self.config.train.steps)
 
     @property
@@ -90,7 +90,7 @@ class Row:
         return found and found.of(self.sources(".".join(path)))
 
     def over_seeds(self, numbers: Iterable[Any], digits: int = 1) -> Number | None:
-        """The mean of one number of each seed; of a row that no seed decides, without spread and mark."""
+        """The mean of one number of each seed; for a row that trains nothing without spread and marks."""
         there = [number for number in numbers if is_number(number)]
         found = mean(there, digits)
         if found is None or not self.trained:
@@ -129,7 +129,7 @@ def mean(numbers: Iterable[Any], digits: int = 1) -> Number | None:
 
 
 def marks(count: int, asked: int) -> str:
-    """The marks of a number that so many of the asked seeds gave."""
+    """The marks of a number from `count` of `asked` seeds."""
     return (ONE_SEED if count == 1 else "") + (FEWER_SEEDS if count < asked else "")
 
 
@@ -167,6 +167,6 @@ def read(profile: Profile, name: str, seeds: Iterable[int], text: str | None = N
     stale = tuple(
         run.key for run in found if sha and get_path(run.provenance, "config_sha") not in (None, sha)
     )
-    gone = keys if config is None else stale  # of a row that is not resolved nothing tells what it was
+    gone = keys if config is None else stale  # without a config nothing says whose files these are
     kept = tuple(SeedRun(run.key, None, None, None) if run.key in gone else run for run in found)
     return Row(name, text or (label(config, profile) if config else name), config, kept, stale)

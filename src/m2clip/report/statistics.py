@@ -15,7 +15,7 @@ import numpy as np
 LEVEL = 0.95
 DRAWS = 9999
 SEED = 0
-SIDES = ((-1, "greater"), (1, "less"))  # of a margin, and where of it the difference has to be
+SIDES = ((-1, "greater"), (1, "less"))  # ends of the margin, and the alternative of the test against each
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -27,10 +27,10 @@ class Interval(NamedTuple):
 
 
 class Test(NamedTuple):
-    """What a difference from zero is judged by.
+    """What a difference from zero is judged by: its interval and the p-values of two hypotheses.
 
-    p: that there is none, two-sided; beside a floor below zero, that the difference is neither below zero nor
-    above the floor. p_same: that it is a margin or more to either side, the larger of two one-sided tests.
+    p: of no difference, two-sided; with a floor below zero, of a difference from floor to zero. p_same: of a
+    difference of `margin` or more to either side (equivalence, the larger p of two one-sided tests).
     """
 
     interval: Interval
@@ -39,7 +39,7 @@ class Test(NamedTuple):
 
 
 def of_draws(drawn: Array, margin: float, floor: float = 0.0) -> Test:
-    """By what a bootstrap drew: the share of the draws on the wrong side."""
+    """A test by bootstrap draws (DRAWS,): each p-value is the share of draws on the wrong side."""
     count = 1 + len(drawn)
     p = min(1.0, 2 * (1 + float(min((drawn <= floor).sum(), (drawn >= 0).sum()))) / count)
     outside = (1 + float(max((drawn <= -margin).sum(), (drawn >= margin).sum()))) / count
@@ -47,7 +47,7 @@ def of_draws(drawn: Array, margin: float, floor: float = 0.0) -> Test:
 
 
 def of_seeds(values: Sequence[float], margin: float, floor: float = 0.0) -> Test | None:
-    """By Student's t over the difference of each seed; None of fewer than two, or where all are the same."""
+    """A test by Student's t over one difference a seed; None for fewer than two, or if all are equal."""
     from scipy.stats import ttest_1samp
 
     if len(set(values)) < 2:
@@ -125,7 +125,7 @@ def interval(drawn: Array) -> Interval:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The same, corrected for their number so that one false finding among them has the stated chance."""
+    """The p-values by Holm's correction: any false finding among them has at most the stated chance."""
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []

@@ -48,7 +48,7 @@ def _heading(row: Row, place: TableRows) -> str:
 
 
 def _notes(place: TableRows, columns: list[Column]) -> Iterator[str]:
-    """What one has to know to read the table, each in a paragraph."""
+    """The notes below a table, a paragraph each: spreads, steps, what is published, chance, zero-shot."""
     keys, results = place.spec.columns, place.results
     trained_on = list(dict.fromkeys(row.dataset for row in place.rows if row.trained and row.dataset))
     yield from filter(None, [place.spec.note, " ".join(_spread(place, columns))])
@@ -76,7 +76,7 @@ def _notes(place: TableRows, columns: list[Column]) -> Iterator[str]:
 
 
 def _spread(place: TableRows, columns: list[Column]) -> Iterator[str]:
-    """What ± is of the columns that the table has; over seeds only where a row has several."""
+    """What ± means in the table's columns; over seeds only where a row has several."""
     several = any(row.trained and len(row.measured) > 1 for row in place.rows)
     there = dict.fromkeys(column.over_seeds for column in columns if several and column.over_seeds)
     if there:

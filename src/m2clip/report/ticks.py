@@ -18,9 +18,9 @@ SITES = {"attention": "before MHSA", "mlp": "before FFN", "both": "before both"}
 
 @dataclass(frozen=True)
 class Tick:
-    """A question to a config and the settings by which it is answered.
+    """A yes-or-no question about a config, and the settings that answer it.
 
-    layers: the key of the backbone's number of layers in its model config, where that decides too.
+    layers: the key in the backbone's model config of its number of layers, where the answer needs it too.
     """
 
     header: str
@@ -48,7 +48,7 @@ TICKS = {
 
 
 def answers(config: Run) -> dict[str, bool]:
-    """The answer to each question of TICKS; a question that makes no sense of a config has none."""
+    """The answer to each question of TICKS that applies to the config."""
     options = config.options
     found = {head: head in options.heads for head in HEADS}
     found |= {"multi_task": all(found.values()), "reads_text": options.zero_shot}
@@ -75,7 +75,7 @@ def tick(key: str, row: Row, _: object = None) -> Text | None:
 
 
 def _read(row: Row, settings: tuple[str, ...], layers: str = "") -> tuple[Source, ...]:
-    """Settings of a row; the backbone's layers, but of open_clip's own models, which have no file here."""
+    """Sources: settings of a row, and `layers` in the backbone's model config where that is a file here."""
     config = row.config.backbone.config if row.config else None
     return (*row.settings(*settings), *([Source(Path(config), layers)] if config and layers else []))
 

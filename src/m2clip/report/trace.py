@@ -22,7 +22,7 @@ T = TypeVar("T", Line, figures.Part)
 
 @dataclass(frozen=True)
 class Traced:
-    """All that a report is made of. made: every run; run_id: of a run in MLflow, or why there is none."""
+    """All that a report is made of. made: how each run was; run_id: of a run in MLflow, or why none."""
 
     results: Results
     stated: Mapping[str, claims.Claim]
@@ -39,7 +39,7 @@ def load(profile: str | None, run_id: Callable[[RunKey, str | None], str]) -> Tr
 
 
 def lines(traced: Traced, where: str, row: str | None, column: str | None) -> Iterator[str]:
-    """What is printed.
+    """The printed lines for a table with a row, a claim, a figure or a row.
 
     Raises:
         UserError: in one line, for a word that means nothing here or more than one thing.
@@ -156,7 +156,7 @@ def _row(traced: Traced, name: str) -> Iterator[str]:
 
 
 def _runs(traced: Traced, behind: Iterable[RunKey], wanted: Sequence[Row]) -> Iterator[str]:
-    """Each run in full, and those that are missing."""
+    """All facts of the runs `behind`, then a line for each run of the `wanted` rows that is missing."""
     for run in (traced.made[key] for key in behind):
         yield f"run {run.key}"
         for name, value in (*run.facts(), ("mlflow", traced.run_id(run.key, run.trained.get("config_sha")))):

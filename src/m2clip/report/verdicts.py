@@ -28,11 +28,11 @@ LEAST_SEEDS = 3  # of a verdict
 class Judged:
     """A claim with what was measured here.
 
-    verdict: empty of fewer than three seeds, and why: what is in the way of a difference. test: by which it
-    is decided; None where no outcomes of the same videos were kept. p: by Holm within the claim's section.
-    p_seeds: the same of Student's t over the seeds alone; None where all of them have the same difference.
-    remarks: what weakens the verdict, or would decide it. beside: whether the paper's numbers may stand
-    beside it, which is only so where labels are its own.
+    verdict: empty with fewer than three seeds. why: what prevents a difference. test: by which it is decided;
+    None where no outcomes of the same videos were kept. p: by Holm within the claim's section. p_seeds: the
+    same by Student's t over the seeds alone; None if all seeds have the same difference. remarks: what
+    weakens the verdict, or would decide it. beside: whether the paper's numbers may stand beside it, which is
+    so only where the labels are the published ones.
     """
 
     claim: Claim
@@ -57,7 +57,7 @@ class Judged:
 
     @property
     def seeds(self) -> int:
-        """How many stand behind the difference."""
+        """How many seeds the difference is the mean of."""
         return len(self.difference.seeds) if self.difference else 0
 
     @property
@@ -104,7 +104,7 @@ def _by_seeds(family: Sequence[Judged]) -> dict[str, float]:
 
 
 def _decided(one: Judged, p: float, family: int) -> Judged:
-    """With the verdict of the rule; undecided, with what would decide it."""
+    """The claim with its verdict by the rule and, if undecided, a remark on what would decide it."""
     assert one.test is not None
     said, remarks = verdict(one.test, p, one.claim), list(one.remarks)
     if said == UNDECIDED:
@@ -116,7 +116,7 @@ def _decided(one: Judged, p: float, family: int) -> Judged:
 
 
 def verdict(test: Test, p: float, claim: Claim) -> str:
-    """By the interval, the corrected p, and what the claim asks."""
+    """HOLDS, FAILS, SAME or UNDECIDED, by the interval, the corrected p and what the claim asks."""
     low, high = sorted(claim.towards * end for end in test.interval)
     if p <= ALPHA and high < 0:
         return FAILS
@@ -126,7 +126,7 @@ def verdict(test: Test, p: float, claim: Claim) -> str:
 
 
 def _floor(claim: Claim) -> float:
-    """Above what the interval has to lie: zero, or a loss that counts as none."""
+    """The bound above which the interval has to lie: zero, or a loss so small that it counts as none."""
     return -EQUAL if claim.asks == "no-loss" else 0.0
 
 
@@ -170,7 +170,7 @@ def _measured(results: Results, claim: Claim) -> Judged:
 
 
 def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
-    """Why the rows are not those of which the claim speaks, where they are not."""
+    """Why the rows are not those of which the claim speaks; empty where they are."""
     if MAIN in claim.rows and results.explored:
         return f"{MAIN} is explored: {'; '.join(results.explored)}"
     named = results.names.dataset
@@ -182,7 +182,7 @@ def _unfit(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
 
 
 def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
-    """What is not there to judge it by: runs, numbers, counts of parameters."""
+    """What is missing to judge the claim: runs, numbers, counts of parameters; empty if nothing is."""
     if missing := [row.name for row in rows if row.config is None or not row.measured]:
         return ", ".join(missing)
     if claim.statistic:
@@ -200,7 +200,7 @@ def _lacking(results: Results, claim: Claim, rows: Sequence[Row]) -> str:
 
 
 def _accuracies(row: Row, claim: Claim) -> list[float]:
-    """Of each run on the claim's set; nothing where one has none."""
+    """Top-1 of each evaluated run on the claim's set; empty where one run has none."""
     found = [accuracy.top1(run, claim.set, claim.verbs, claim.head) for run in row.measured]
     there = list(filter(is_number, found))
     return there if len(there) == len(found) else []
@@ -213,9 +213,9 @@ def _rivals(results: Results, rows: Sequence[Row]) -> list[Row]:
 
 
 def _counted(results: Results, claim: Claim, rows: Sequence[Row]) -> Weighted:
-    """Each row with what it counts: the better less the other, or less the best of the others.
+    """The rows with their weights: +1 for the better and -1 for the other, or for the best of the others.
 
-    Of a slope, the change of the line through all rows, from the fewest text adapters to the most.
+    For a slope the sum is the change of the least-squares line from the fewest text adapters to the most.
     """
     if claim.asks == "slope":
         counts = np.array([number.value if (number := text_adapters(row)) else 0 for row in rows], float)
@@ -239,7 +239,7 @@ def _remarks(found: Difference, asked: int, judged: object) -> tuple[str, ...]:
 
 
 def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
-    """Which trained rows are known to gain by more steps, and for which that was not tried."""
+    """Remarks on which trained rows are known to gain by more steps, and for which that was not tried."""
     gains = {row.name: longer.added(results, row) for row in rows if row.trained}
     known = [
         f"{name} gains {gain:.1f} points of supervised top-1 by three times the steps"
@@ -251,14 +251,14 @@ def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _unlearned(results: Results, claim: Claim, row: Row) -> str:
-    """The set is named where the claim is not of accuracy on it."""
+    """`te is within 10 points of chance`, with the training set where the claim measures something else."""
     own = results.names.dataset(row.dataset or "")
     on = f" on {own}" if claim.zero_shot or claim.statistic else ""
     return f"{row.name} is within {MARGIN} points of chance{on}"
 
 
 def _correlation(better: Row, worse: Row, claim: Claim) -> Difference | None:
-    """The claim's statistic of the labels of Figure 2b, which the worse row chooses over its seeds."""
+    """Difference by seed of the claim's statistic over the labels that Figure 2b would show for `worse`."""
     chosen, pairs, apart = correlation.compare([worse]), accuracy.by_seed([better, worse]), {}
     if chosen is None or not pairs:
         return None

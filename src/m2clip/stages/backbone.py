@@ -1,9 +1,8 @@
 """`backbone [PROFILE]`: the CLIP of a profile's synthetic world, from pictures to a checkpoint with its card.
 
-Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. The larger world's, by
-`make backbone PROFILE=standard`, takes a GPU or all cores, the second edition's, by `make backbone
-PROFILE=evidence`, about 70 minutes of one core. Stopped, it goes on where it was: its state lies in
-.work/backbone/.
+Run once, by `make backbone`; what it writes under experiments/backbone/ is in git. For the large world
+(PROFILE=standard) it takes a GPU or all cores, for the hard world, called `second` (PROFILE=evidence), about
+70 minutes of one core. A stopped training goes on where it was: its state lies in .work/backbone/.
 """
 
 import argparse
@@ -54,7 +53,7 @@ WORK = Path(".work/backbone")
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A backbone to train: name, world, recipe, where its card goes, threads on a CPU, device."""
+    """A backbone to train. card, work: folders of what is committed and of unfinished training."""
 
     name: str
     world: World
@@ -76,12 +75,12 @@ class Task:
 
     @property
     def levels(self) -> Path:
-        """What its world was made to reach, if that was written down."""
+        """The file with the levels that its world was made to reach; it may not exist."""
         return self.card / "levels.yaml"
 
 
 def task(world: str) -> Task:
-    """The backbone of a world; the bits of all but the larger one's are those of one thread."""
+    """The task of a world's backbone; all but the large world's are trained with one thread."""
     if world not in WORLDS:
         raise UserError(f"there is no world {world}{did_you_mean(world, WORLDS)}; known are {list(WORLDS)}")
     if world == SMALL.name:
@@ -115,13 +114,13 @@ def write_atomically(path: Path, write: Any) -> None:
 
 
 def revision() -> str:
-    """The commit that this code is from."""
+    """The commit that is checked out, in full; `unknown` without git."""
     asked = subprocess.run(("git", "rev-parse", "HEAD"), capture_output=True, text=True, check=False)
     return asked.stdout.strip() or "unknown"
 
 
 def write_curve(path: Path, rows: list[dict[str, float]]) -> None:
-    """One row per evaluation."""
+    """Write the learning curve as a CSV, a line for each evaluation."""
 
     def write(part: Path) -> None:
         with part.open("w", newline="") as file:
@@ -133,7 +132,7 @@ def write_curve(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def write_weights(path: Path, state: State, table: TokenTable, config: Mapping[str, Any]) -> None:
-    """The complete open_clip checkpoint, half precision."""
+    """Write the complete open_clip checkpoint in half precision."""
     weights = table.complete(state.model.state_dict(), config["text_cfg"]["vocab_size"])
     write_atomically(path, lambda part: save_file(weights, part))
 
@@ -162,7 +161,7 @@ def evaluate_file(asked: Task, held_out: Pool) -> tuple[dict[str, float], dict[s
 
 @dataclass
 class Progress:
-    """What is known of a pre-training besides its state."""
+    """The commit that a pre-training began at, its curve so far and the seconds it took."""
 
     commit: str
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -208,7 +207,7 @@ def pretrain(asked: Task, config: dict[str, Any], jobs: int) -> tuple[Progress, 
 
 
 def publish(asked: Task, done: Progress, held_out: Pool) -> None:
-    """Weights, curve, reference sheet, card and page into git's part of the tree."""
+    """Write weights, curve, reference sheet, card and page into experiments/backbone/, which is in git."""
     latest = (asked.work / "latest.safetensors").read_bytes()
     write_atomically(asked.weights, lambda part: part.write_bytes(latest))
     write_curve(asked.card / "curve.csv", done.rows)
@@ -231,7 +230,7 @@ def publish(asked: Task, done: Progress, held_out: Pool) -> None:
 
 
 def _world(profile: profiles.Profile) -> str:
-    """The world whose backbone a profile has."""
+    """The name of the world whose backbone a profile has; a UserError where it generates no videos."""
     if not profile.synthetic:
         raise UserError(
             f"experiments/profiles/{profile.name}.yaml: backbone: nothing to train, it is not synthetic"

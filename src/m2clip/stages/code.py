@@ -1,6 +1,7 @@
-"""`code PROFILE`: our source -> data/<profile>/code/<stage>.txt, the code of every stage that is of no row.
+"""`code PROFILE`: digests of the source of every stage that is not run row by row.
 
-The stages depend on these files, so that each runs again where its own code has changed (closure.py).
+It writes data/<profile>/code/<stage>.txt. The stages depend on these files, so that each runs again where its
+own code has changed (closure.py).
 """
 
 import shutil

@@ -7,7 +7,7 @@ reports/complexity_components.csv has the same counts apart, one a line, for any
 `trainable` (parameters of a group of the method, by the group's name), `frozen` (all that is not trained, of
 CLIP and of the method) or `gmacs` (view, compare, text: multiply-adds in units of 10^9).
 
-reports/complexity_architectures.csv has those of published lines that adapt no CLIP.
+reports/complexity_architectures.csv has the counts of published architectures that adapt no CLIP.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def line(row: str, config: Run, cost: Complexity) -> dict[str, str]:
 
 
 def components(row: str, config: Run, cost: Complexity) -> list[dict[str, str]]:
-    """The counts of a row apart: its groups, what is frozen, and its multiply-adds; none that is zero."""
+    """A line for each count of a row that is not zero: its groups, frozen parameters, multiply-adds."""
     counts = [("trainable", group, str(parameters)) for group, parameters in cost.trainable.items()]
     counts.append(("frozen", "all", str(cost.frozen)))
     gmacs = {"view": cost.macs_view, "compare": cost.macs_compare}

@@ -119,8 +119,8 @@ def _zero_shot(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Numbers of each protocol, and scores per video: Eq. 11 against the set's own labels.
 
-    A run with text adapters is scored a second time without them, and both are told: adapters that saw
-    few labels may lose others, as users of the released code saw.
+    A run with text adapters is scored a second time without them, and both are given: adapters trained on
+    few labels may lose accuracy on others, as users of the released code reported.
     """
     rows = data.all_rows()
     class_ids = rows["class_id"].to_numpy()
@@ -168,9 +168,10 @@ def _table(dataset: str, rows: pd.DataFrame, scores: dict[str, Scores]) -> pd.Da
 
 
 def _outcomes(tables: list[pd.DataFrame]) -> dict[str, dict[str, dict[str, str]]]:
-    """Of each set, a letter per video in the manifest's order: 1 where a head is right, where a split has it.
+    """For each set texts of one character a video, in the manifest's order; small enough for git.
 
-    Small enough for git, and all that intervals and paired differences need.
+    hits: by head, 1 where its prediction is right. splits: by split, 1 where the video belongs to it.
+    Intervals and paired differences are computed from these.
     """
     outcomes: dict[str, dict[str, dict[str, str]]] = {}
     for table in tables:

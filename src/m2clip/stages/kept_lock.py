@@ -1,7 +1,7 @@
 """A copy of a pipeline's lock, since DVC writes a lock anew after every stage, and a kill may cut it.
 
-Of a row that is not in the lock DVC knows nothing, so `git restore` would have it trained again. What is kept
-in `.work` has every row that had ended before, but for those of the last moments.
+DVC trains a row again that is not in the lock, so restoring the lock from git would lose rows trained since.
+The copy in `.work` has every row that had ended when it was made.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ KEPT = Path(".work/locks")
 
 
 def keep(lock: Path) -> None:
-    """Copy a lock, where it is whole; where another process is writing it, the next time will do."""
+    """Copy a lock if it is whole and lacks no row of the copy; half written, it is copied the next time."""
     if not lock.exists():
         return
     text = lock.read_text(encoding="utf-8")

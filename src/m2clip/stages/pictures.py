@@ -1,4 +1,4 @@
-"""`pictures PROFILE ROW SEED`: adapters and some test videos -> what the temporal difference adds, drawn."""
+"""`pictures PROFILE ROW SEED`: weights, test videos -> a picture of what the temporal difference adds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,8 @@ def main() -> None:
     strips = _strips(run, data, split, device)
     path = temporal_difference.folder(profile.name) / temporal_difference.NAME
     path.with_suffix(".png").unlink(missing_ok=True)
-    # Adapters hold no recipe of evaluation, and none is in the picture.
+    # The weights' config has no settings of evaluation, on which the picture does not depend: with those of
+    # the paper the label names none.
     config = replace(run.config, evaluate=differences.paper(profile, dataset).evaluate)
     name = f"{differences.label(config, profile)} on {Names(tuple(profile.synthetic)).dataset(dataset)}"
     picture = (

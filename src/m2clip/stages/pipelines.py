@@ -98,7 +98,7 @@ def write(base: Profile, asked: Sequence[str] = ()) -> None:
 
 
 def check(profile: str, known: Collection[str]) -> None:
-    """Compare the list with the rows that are resolved: one that is gone is an error, a new one is told."""
+    """Compare rows.yaml with the resolved rows: a row that is gone is an error, a new one is printed."""
     path, there = folder(profile) / ROWS, listed(profile)
     for row in there or ():
         if row not in known:

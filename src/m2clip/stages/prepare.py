@@ -1,8 +1,8 @@
 """`prepare PROFILE DATASET`: videos and annotations -> manifest; generated profiles make the videos first.
 
-Videos of a real dataset stay where the environment says they lie: they are no deps and no outs, and nor are
-copies that the profile asks for (`prepare.transcode`). What DVC tracks is the manifest, with their digests,
-and the summary, with those of the annotations.
+Videos of a real dataset stay where the environment says they lie. DVC tracks neither them nor the copies that
+a profile may ask for (`prepare.transcode`), but the manifest, which has their digests, and the summary, which
+has those of the annotations.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _synthetic(name: str, dataset: str, profile: profiles.Profile) -> Path:
     """Make the videos and measure them."""
-    # DVC removes a stage's outs before it runs again: what a killed run has done is kept outside of them.
+    # DVC removes a stage's outs before it runs again, so unfinished work is kept outside of them.
     kept = paths.root() / ".work" / "synthetic" / name / f"{dataset}-{_digest(profile.synthetic[dataset])}"
     work, jobs = Path(os.path.relpath(kept)), paths.cores()
     world = WORLDS[profiles.world_of(profile.synthetic[dataset])]
@@ -93,7 +93,7 @@ def _real(name: str, dataset: str, profile: profiles.Profile) -> Path:
 def _digest(counts: Mapping[str, int]) -> str:
     """Of the world's code and the number of videos, so that nothing of another world is gone on with."""
     digest = hashlib.sha256(repr(sorted(counts.items())).encode())
-    for path in sorted(Path(synthetic.__file__).parent.glob("*.py")):
+    for path in sorted(Path(synthetic.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

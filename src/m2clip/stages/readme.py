@@ -1,4 +1,4 @@
-"""`readme`: the tables between README.md's markers as they were rendered, and docs/methods.md."""
+"""`readme`: write the rendered tables between README.md's markers, and docs/methods.md."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`record [--profile NAME] [--seed N] [--since COMMIT] ROW...`: code changed, no result did; few runs anew.
+"""`record [--profile NAME] [--seed N] [--since COMMIT] ROW...`: accept changed code, training few rows.
 
 A row is stale as soon as code that it runs through has changed, or its config has a new key. Where such a
 change was meant to leave all numbers as they are, run some rows again and name them here:
@@ -85,26 +85,26 @@ class Commit:
 
 
 def _sha(provenance: bytes) -> str | None:
-    """The digest of the config that a run was made by."""
+    """The digest of the config that a run was made with, from the content of its provenance.json."""
     return json.loads(provenance).get("config_sha")
 
 
-def _present(key: RunKey) -> str:
+def _present_sha(key: RunKey) -> str:
     return runs.digest(read_yaml(key.train_config))
 
 
 def _is_present(key: RunKey) -> bool:
     """Whether there is a run of the present config."""
-    return key.provenance.exists() and _sha(key.provenance.read_bytes()) == _present(key)
+    return key.provenance.exists() and _sha(key.provenance.read_bytes()) == _present_sha(key)
 
 
 def _locked(key: RunKey, lock: Nested) -> bool:
-    """Whether the row was ever run in this pipeline: of others there is nothing to record."""
+    """Whether dvc.lock has the run, that is, whether it was ever made in this pipeline."""
     return f"train@{key.row}-{key.seed}" in lock["stages"]
 
 
 def _compare(key: RunKey, lock: Nested, before: Nested, since: Commit) -> None:
-    """Raise a UserError unless the run is of the present config and gave what is committed."""
+    """Raise a UserError unless the run was made with the present config and equals the committed one."""
     if not _is_present(key):
         raise UserError(f"{key.provenance}: is of another config; run `dvc repro` for the row first")
     for path in (key.history, key.metrics, key.outcomes, key.confusion, key.label_features):
@@ -117,7 +117,10 @@ def _compare(key: RunKey, lock: Nested, before: Nested, since: Commit) -> None:
 
 
 def _record(key: RunKey, lock: Nested, before: Nested, since: Commit) -> bool:
-    """Give a run the digests of its present config, where that is the committed one in all that decides."""
+    """Give a run the digests of its present config, if it equals the committed one but for the code's digest.
+
+    Returns whether it does.
+    """
     old, new = since.mapping(key.train_config), read_yaml(key.train_config)
     evaluated = since.mapping(key.evaluate_config), read_yaml(key.evaluate_config)
     told = since.content(key.provenance)

@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def _pictures(profile: str, folder: Path) -> Section:
-    """What the stage `pictures` drew."""
+    """The section with what the stage `pictures` drew, or that it has drawn nothing."""
     told = temporal_difference.read(profile)
     part: str | Picture = told.alt if told else "No run has been drawn yet."
     if told and told.caption:
@@ -103,7 +103,7 @@ def _pictures(profile: str, folder: Path) -> Section:
 
 
 def _card(found: Results) -> tuple[Path | None, dict[str, Any] | None]:
-    """The page and the numbers of the card of the backbone in use; each generated world's has its folder."""
+    """README.md and content of the model card of the backbone in use; None for a backbone without a card."""
     config = next((row.config for row in pages.shown_rows(found) if row.config), None)
     for path in sorted(CARDS.glob("**/card.json")) if config else ():
         try:

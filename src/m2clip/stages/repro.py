@@ -1,10 +1,10 @@
 """`repro [PROFILE [JOBS]] [--rows ROW...] [--tables NAME...]`: `dvc repro`, several rows at a time.
 
-What `make repro` runs. DVC is asked what is out of date. Of those rows the ones that are asked for, by their
-names or by tables that show them, are trained and evaluated side by side, each by a `dvc repro` of its two
-stages. Where these are all rows, a plain `dvc repro` at the end finds them done and renders the report; alone
-it gives the same bits, later. Else it would train the others, too: so the stages that render are then run
-instead, each alone, and the report shows of the others what the repository has of them.
+What `make repro` runs. DVC tells which rows are out of date. Those of them that are asked for, by their names
+or by tables that show them, are trained and evaluated in parallel, each by a `dvc repro` of its two stages.
+If all rows were asked for, a plain `dvc repro` at the end finds them done and renders the report. (Run alone
+it gives the same bits, later.) If not, it would train the others too: then the stages that render are run
+instead, each alone, and the report shows of the other rows what the repository has.
 
 Every run has one thread, so that its bits do not depend on how many run beside it. Without JOBS there are as
 many at a time as GPUs, each with one of its own, and where there is none, as many as cores. More JOBS than
@@ -53,7 +53,7 @@ def main() -> None:
     names = _chosen(base, arguments.rows, arguments.tables)
     pipelines.write(base, names)
     changed = _changed(base.name)
-    if _of(names, base, changed):
+    if _without_other_rows(names, base, changed):
         before = _resolved(base.name)
         _repro(pipelines.stage(base.name, "resolve"))
         if _resolved(base.name) != before:
@@ -101,8 +101,8 @@ def _chosen(base: Profile, asked: Sequence[str], tables: Sequence[str]) -> list[
     return sorted(wanted, key=lambda row: row != experiment.MAIN)
 
 
-def _of(names: Sequence[str], base: Profile, changed: set[str]) -> set[str]:
-    """The stages among `changed` that are of no row, or of one of these."""
+def _without_other_rows(names: Sequence[str], base: Profile, changed: set[str]) -> set[str]:
+    """`changed` without the stages of rows that are not in `names`."""
     others = runs.declared(base.name, set(pipelines.rows_of(base)) - set(names), profiles.seeds(base))
     return changed - {stage for key in others for stage in _stages(key)}
 
@@ -113,7 +113,7 @@ def _repro(*arguments: str) -> None:
 
 
 def _changed(profile: str) -> set[str]:
-    """Stages of the profile that DVC holds for out of date."""
+    """The profile's stages that are out of date, as `dvc status` has them."""
     at = pipelines.folder(profile)
     command = [*DVC, "status", "--json", str(at / pipelines.DVC_YAML), str(pipelines.COMPLEXITY)]
     status = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
@@ -127,7 +127,7 @@ def _changed(profile: str) -> set[str]:
 
 
 def _resolved(profile: str) -> dict[str, bytes]:
-    """The resolved configs as they are, by file."""
+    """The bytes of the resolved configs, by the name of their file."""
     return {path.name: path.read_bytes() for path in (runs.RESOLVED / profile).glob("*.yaml")}
 
 
@@ -148,7 +148,11 @@ def _took(key: RunKey) -> float:
 
 
 def _run_all(waiting: Sequence[RunKey], asked: int | None) -> None:
-    """Train and evaluate them, so many at a time.
+    """Train and evaluate runs in parallel.
+
+    Args:
+        waiting: the runs, in the order in which they are begun.
+        asked: how many at a time; None: as many as GPUs, else cores.
 
     Raises:
         UserError: naming those that failed, when the others are done.
@@ -191,7 +195,7 @@ def _render(base: Profile, asked: Sequence[str], changed: set[str]) -> None:
 
     Args:
         base: whose report is rendered.
-        asked: rows.
+        asked: the rows that were asked for.
         changed: stages that were out of date before. Pictures are drawn of `main`, where it is trained.
     """
     at = pipelines.folder(base.name)
@@ -248,7 +252,7 @@ def _gpus() -> tuple[str, ...]:
 
 
 def _settings(gpus: tuple[str, ...], jobs: int) -> SimpleQueue[dict[str, str]]:
-    """What each of the runs at a time adds to the environment: its GPU, where there are some."""
+    """For each of `jobs` parallel runs the environment variables that it adds: its GPU, if there are any."""
     settings: SimpleQueue[dict[str, str]] = SimpleQueue()
     for one in islice(cycle([{VISIBLE: gpu} for gpu in gpus] or [{}]), jobs):
         settings.put(one)
@@ -260,10 +264,10 @@ def _log(key: RunKey) -> Path:
 
 
 def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None) -> tuple[int, float]:
-    """Both stages of a run and none before them, since what several have in common is done.
+    """Run both stages of a run, without the stages before them, which are up to date.
 
-    DVC waits three seconds for the lock that other rows take while they begin and end, which is not always
-    enough; what was done until then is kept. `forks` is the folder of a `python` with its imports done.
+    DVC waits only three seconds for the lock that other rows hold while they begin and end, so it is tried up
+    to TRIES times; stages that are done stay done. forks: folder of warm.py's `python`, if one is used.
 
     Returns:
         The exit code, and how many seconds it took.
@@ -290,7 +294,7 @@ def _run(key: RunKey, settings: SimpleQueue[dict[str, str]], forks: Path | None)
 
 
 def end_all(*_: object) -> None:
-    """What SIGTERM does: all below ends, as by Ctrl-C, which a terminal sends to each by itself."""
+    """Handle SIGTERM as Ctrl-C: end all child processes, to which a terminal would send Ctrl-C itself."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             process.terminate()

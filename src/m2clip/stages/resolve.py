@@ -1,4 +1,4 @@
-"""`resolve PROFILE`: params.yaml, profile and rows -> one config a row, its inputs and code pinned.
+"""`resolve PROFILE`: params.yaml, profile and rows -> a config for each row, with digests of inputs and code.
 
 `train` and `evaluate` depend on these files alone: they run again where a config, a manifest, a backbone or
 the code that decides their result (closure.py) has changed, and only there.
@@ -80,7 +80,10 @@ def _check_reporting() -> None:
 
 
 def _pins(profile: str, configs: dict[str, Run]) -> dict[str, str]:
-    """Digests of the manifests and backbones that the rows use; their splits exist."""
+    """Digests by dataset of the manifests, and by repr(config.backbone) of the backbones, that rows use.
+
+    Checks on the way that splits, sentences and weights exist and fit.
+    """
     pins: dict[str, str] = {}
     sets: dict[str, manifest.Manifest] = {}
     for row, config in configs.items():
@@ -127,7 +130,7 @@ def _used(config: Run) -> tuple[str, ...]:
 
 
 def _check_splits(config: Run, sets: dict[str, manifest.Manifest]) -> None:
-    """What will be trained and evaluated on has videos."""
+    """Raise a UserError where a split that is trained or evaluated on has no videos."""
     if config.train.steps:
         sets[config.data.dataset].rows("train")
     sets[config.data.dataset].rows(config.evaluate.split)

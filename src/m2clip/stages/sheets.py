@@ -1,7 +1,7 @@
 """`sheets PROFILE DATASET`: manifest and videos -> contact sheet and line of facts. No torch.
 
-Beside them, what of a zero-shot set is not unseen: the labels that a training set has too, and of a synthetic
-set the videos whose verb is trained on.
+Beside them, for a zero-shot set, its labels that a training set has too, and for a synthetic set which test
+videos have a verb that is trained on.
 """
 
 import json
@@ -23,7 +23,7 @@ from m2clip.report.names import Names
 from m2clip.synthetic.worlds import told_by
 
 TRAINING = ("k400", "ssv2")
-WITH_VERBS = ("ucf101", "hmdb51")  # synthetic sets whose labels are told by verbs, as those of k400 are
+WITH_VERBS = ("ucf101", "hmdb51")  # synthetic sets whose labels consist of an object and a verb, like k400's
 
 
 def main() -> None:
@@ -86,13 +86,13 @@ def _classes(profile: profiles.Profile, dataset: str, data: manifest.Manifest) -
 
 
 def _summary(profile: str, dataset: str) -> dict[str, Any] | None:
-    """What `prepare` says of a set that is not made here: also whether its labels are the published ones."""
+    """The summary.json of a real dataset, such as whether its labels are the published ones; else None."""
     path = Path("data") / profile / dataset / "summary.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _write_nothing(folder: Path, dataset: str) -> None:
-    """The outs of a dataset that the profile does without: empty, so that the stages after this one run."""
+    """Write empty outs for a dataset that the profile does without, since later stages depend on them."""
     folder.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (1, 1), "white").save(folder / f"{dataset}.png")
     for name in (dataset, f"{dataset}_overlap", f"{dataset}_classes"):

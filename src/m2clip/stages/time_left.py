@@ -11,8 +11,8 @@ def time_left(
 ) -> float:
     """Seconds until all runs are done, 0 or more.
 
-    The runs that are done tell how much faster or slower this machine is than the recorded seconds; the
-    whole is taken to need as much of that, shared by as many runs as go on at a time.
+    It is pace x sum of recorded seconds / jobs - elapsed, where pace is measured / recorded seconds over the
+    runs that are done.
 
     Args:
         recorded: of every run the seconds it took when it was last run; 0 where that is not known, which

@@ -1,8 +1,8 @@
 """A `python` for the rows of `make repro` that has imported everything already.
 
-Of the processor's time that a row of a small world takes, a quarter goes into imports: of torch and open_clip
-in both of its stages, of MLflow in the two processes that write them down, of DVC. So `repro` keeps one
-process that has imported all of them and forks for each of these processes:
+A quarter of the processor time of a small world's row goes into imports: of torch and open_clip in both of
+its stages, of MLflow in the two processes that record them, of DVC. So `repro` keeps one process, the server,
+that has imported all of these, and forks it for each of these processes:
 
     repro ── warm.python() ── a folder for PATH whose `python` is a script of a few lines
       └ server: imports, waits ── fork: runs `python -m MODULE ...` as if it had just been started
@@ -110,7 +110,7 @@ class Server:
         self.selector = selectors.DefaultSelector()
         self.selector.register(0, selectors.EVENT_READ, self._stop)
         self.selector.register(listening, selectors.EVENT_READ, self._accept)
-        self.running: dict[int, tuple[int, socket.socket]] = {}  # process id -> its pidfd, who asked
+        self.running: dict[int, tuple[int, socket.socket]] = {}  # process id -> its pidfd, the client
         self.stopped = False
         self.to_run: list[str] | None = None  # in a fork: module and arguments
 
@@ -153,7 +153,7 @@ class Server:
             self._become(asked, streams)
 
     def _become(self, asked: dict[str, Any], streams: Sequence[int]) -> None:
-        """Make a fork what a process of its own would be."""
+        """In the fork: close the server's files, take over the client's streams and environment."""
         os.setpgid(0, 0)
         self.selector.close()
         self.listening.close()
@@ -175,12 +175,12 @@ class Server:
             if watched in self.selector.get_map():
                 self.selector.unregister(watched)
         os.close(handle)
-        with suppress(OSError):  # who asked is gone
+        with suppress(OSError):  # the client is gone
             connection.send(bytes([code if code >= 0 else KILLED - code]))
         connection.close()
 
     def _said(self, child: int) -> None:
-        """Hand a signal on; where who asked is gone, end the fork."""
+        """Pass a signal from the client on to its fork; where the client is gone, end the fork."""
         if child not in self.running:
             return
         _, connection = self.running[child]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """The mean of a model's trained weights at every call of `add`."""
+    """The mean of a model's trained weights over all calls of `add`."""
 
     def __init__(self) -> None:
         self.count = 0

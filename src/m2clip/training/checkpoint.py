@@ -1,4 +1,4 @@
-"""What a killed run needs to go on with the same bits.
+"""Checkpoints of a training, from which a killed run resumes to the same bits.
 
 Checkpoints lie outside of DVC's outs, which DVC deletes before a stage runs again. Their name is a digest
 of all that decides the result, so that a changed config never continues an old run.
@@ -23,11 +23,11 @@ def checkpoint_folder(root: Path, decides: Iterable[str]) -> Path:
 
 
 def save_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
-    """Save what the step `step` starts from; the one before it is removed only then."""
+    """Save the state before step `step`, counted from 0; the older state is removed only after that."""
     new = folder / f"{step:08d}.pt"
     write_atomically(new, lambda path: torch.save(dict(state), path))
     for other in folder.glob("[0-9]*.pt"):
-        if other != new:  # older, or newer and damaged, or it would have been gone on with
+        if other != new:  # an older one, or a newer one that could not be read
             other.unlink(missing_ok=True)  # another process that trains the same may have done it
 
 

@@ -14,7 +14,7 @@ from m2clip.config import Run
 from m2clip.errors import UserError
 from m2clip.training.launch import launched
 
-NOISE = (
+NOISE = (  # beginnings of warnings that are not shown
     "Grad strides do not match",  # DDP, of the weights of depthwise convolutions
     "torch.distributed.nn.functional.all_gather is deprecated",  # Fabric's own call
 )
@@ -53,6 +53,6 @@ def open_fabric(device: str, config: Run) -> Fabric:
 
 
 def named(fabric: Fabric) -> str:
-    """The devices of a training in a word: cpu, cuda, 8 x cuda."""
+    """The devices of a training as a short text: `cpu`, `cuda`, `8 x cuda`."""
     kind = fabric.device.type
     return kind if fabric.world_size == 1 else f"{fabric.world_size} x {kind}"

@@ -1,7 +1,7 @@
 """Several processes for a stage that DVC runs: M2CLIP_LAUNCH="torchrun --nproc-per-node 8" dvc repro.
 
-A stage that finds the variable becomes that command, which starts the stage once a process. As a module
-this is torchrun that adds nothing to what the processes say themselves.
+A stage that finds the variable replaces itself by that command, which starts the stage in each process. Run
+as a module, this file is torchrun without its own report of errors: the processes report theirs.
 """
 
 import logging
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from m2clip.errors import UserError
 
 VARIABLE = "M2CLIP_LAUNCH"
-NOTICED = 3.0  # seconds in which torchrun has noticed that a process died; it looks ten times a second
+NOTICED = 3.0  # seconds within which torchrun notices that a process died; it looks ten times a second
 
 
 def launched() -> bool:
@@ -23,7 +23,7 @@ def launched() -> bool:
 
 
 def relaunch(module: str) -> None:
-    """Become the command that M2CLIP_LAUNCH names, where it names one, with this stage after it.
+    """Replace this process by the command in M2CLIP_LAUNCH, if there is one, followed by this stage.
 
     Raises:
         UserError: when there is no such command.
@@ -42,9 +42,9 @@ def relaunch(module: str) -> None:
 
 
 def report_first_error(main: Callable[[], None]) -> Callable[[], None]:
-    """`main` for one of several processes: the first that fails says why, and the others end silently.
+    """`main` for one of several processes: the first that fails reports its error, the others end silently.
 
-    One that cannot reach another waits a little: where that one was killed, torchrun says so and ends all.
+    A process that cannot reach another waits NOTICED: if the other was killed, torchrun reports it, ends all.
     """
 
     def run() -> None:
@@ -68,14 +68,14 @@ def _first_to_fail() -> bool:
     try:
         store = TCPStore(address, port, is_master=False)
         return store.add(f"m2clip/failed/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}", 1) == 1
-    except Exception:  # whatever a store that is gone raises: better said twice than not at all
+    except Exception:  # the store may be gone; an error is better reported twice than never
         return True
 
 
 def main() -> None:
-    """torchrun; a process that a signal ended is named, since it could not say so.
+    """Run torchrun; report a process that a signal ended, since it could not report that itself.
 
-    On one machine nothing of it, and nothing of gloo, can be reached from another.
+    On one machine torchrun and gloo listen on the loopback interface alone.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException

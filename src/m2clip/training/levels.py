@@ -1,7 +1,8 @@
 """What a frozen CLIP reaches on videos of the split `validation`, which no row is tested on.
 
-They are not encoded, so that a level may differ a little from the same number of a row. What was asked stands
-in a file that is older than the backbone: experiments/backbone/second/levels.yaml.
+These videos are not compressed by a codec, so a level may differ a little from the same number of a row. The
+levels that were aimed at were written down before the backbone was trained, in
+experiments/backbone/second/levels.yaml.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,13 +23,13 @@ from m2clip.synthetic.worlds import World, told_by
 from m2clip.training.pretraining import pixels
 
 FRAMES, SOLVED = 8, 80.0
-"""Frames of a video that are looked at; a verb is solved by stills if it is right in this many percent."""
+"""Frames that are read of a video; percent of its videos from which a verb counts as solved by stills."""
 Text = Callable[[Sequence[str]], Tensor]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Videos of a dataset as a model reads them: features `(N, D)`, class ids `(N,)` and backgrounds."""
+    """Videos of a dataset as a model reads them: unit features (N, E), class ids (N,), N backgrounds."""
 
     features: Tensor
     class_ids: NDArray[np.int64]
@@ -46,7 +47,7 @@ def _frames(dataset: str, index: int, world: World) -> tuple[NDArray[np.uint8], 
 
 @torch.no_grad()
 def show(model: CLIP, dataset: str, videos: int, world: World, jobs: int = 1) -> Shown:
-    """Draw the first so many videos and read them: a video's feature is the mean of its frames'."""
+    """Generate the first `videos` videos and read them: a video's feature is the mean of its frames'."""
     drawn = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_frames)(dataset, index, world) for index in range(videos)
     )
@@ -61,7 +62,7 @@ def show(model: CLIP, dataset: str, videos: int, world: World, jobs: int = 1) ->
 
 @torch.no_grad()
 def ranked(shown: Shown, text: Text, texts: Sequence[str]) -> NDArray[np.int64]:
-    """For each video the texts from the most alike down, `(N, C)`."""
+    """For each of N videos the indices of the C texts, the most similar first, (N, C)."""
     order = (shown.features @ text(list(texts)).T).argsort(dim=1, descending=True)
     return order.cpu().numpy()
 
@@ -71,7 +72,7 @@ def _percent(right: NDArray[np.bool_]) -> float:
 
 
 def of_actions(shown: Shown, text: Text, world: World) -> dict[str, float]:
-    """Of Synth-K400: top-1, top-5, each factor by itself, and how many of the verbs stills tell."""
+    """Synth-K400, in percent: top-1, top-5; object, verb, background alone; verbs solved; each verb."""
     labels = world.labels["k400"]
     order = ranked(shown, text, [f"a video of {label}" for label in labels])
     told = [told_by(label) for label in labels]
@@ -95,7 +96,7 @@ def of_actions(shown: Shown, text: Text, world: World) -> dict[str, float]:
 
 
 def of_templates(shown: Shown, text: Text, world: World) -> dict[str, float]:
-    """Of Synth-SSv2: top-1, and how alike the features of its labels are."""
+    """Synth-SSv2: top-1 in percent, and the correlations r of the features of its labels."""
     texts = [f"a video of {label}" for label in world.labels["ssv2"]]
     with torch.no_grad():
         alike = np.corrcoef(text(texts).cpu().numpy())
@@ -108,7 +109,7 @@ def of_templates(shown: Shown, text: Text, world: World) -> dict[str, float]:
 
 
 def of_unseen(dataset: str, shown: Shown, text: Text, world: World) -> dict[str, float]:
-    """Of a zero-shot set: top-1, then of the videos whose verb Synth-K400 has and of the others."""
+    """A zero-shot set, in percent: top-1 of all videos, of those whose verb Synth-K400 has, of the others."""
     labels = world.labels[dataset]
     trained = {told_by(label).verb for label in world.labels["k400"]}
     known = np.array([told_by(label).verb in trained for label in labels])[shown.class_ids]
@@ -121,7 +122,7 @@ def of_unseen(dataset: str, shown: Shown, text: Text, world: World) -> dict[str,
 
 
 def measure(model: CLIP, text: Text, world: World, videos: int, jobs: int = 1) -> dict[str, float]:
-    """Every level, from so many videos of each dataset."""
+    """Every level by its name, from the first `videos` validation videos of each dataset."""
     was = model.training
     model.eval()
     sets: Mapping[str, Callable[..., dict[str, float]]] = {

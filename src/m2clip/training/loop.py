@@ -39,7 +39,7 @@ class Trained:
 
     history: list[Values]
     dropped: tuple[str, ...]
-    resumed: int = field(compare=False)  # the step that this process began with; it decides nothing
+    resumed: int = field(compare=False)  # the step that this process began with; no part of the result
 
 
 def ignore(step: int, values: Mapping[str, float]) -> None:
@@ -130,7 +130,7 @@ def train(
 
 
 class Progress:
-    """What a training has come to: everything that a checkpoint holds."""
+    """The state of a training: everything that a checkpoint holds."""
 
     def __init__(self, model: Method, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
@@ -139,10 +139,10 @@ class Progress:
         self.dropped: set[str] = set()
 
     def save(self, folder: Path, step: int) -> None:
-        """Leave what `resume` needs.
+        """Save the state before step `step`, for `resume`.
 
         Raises:
-            UserError: when a weight is no finite number, which would be gone on with for ever.
+            UserError: when a weight is no finite number: a run resumed from it could never recover.
         """
         state = {
             "weights": {name: tensor.detach() for name, tensor in self._tensors().items()},
@@ -157,8 +157,8 @@ class Progress:
 
     def resume(self, fabric: Fabric, checkpoints: Path) -> int:
         """Go on from the newest checkpoint, where there is one; the step to begin with."""
-        # Read once and sent, so that no process goes on from another step, on another disk or while one
-        # writes.
+        # The first process reads it and sends it to all, so that all resume from the same step, even if their
+        # disks differ or a checkpoint is being written.
         found = fabric.broadcast(load_state(checkpoints) if fabric.is_global_zero else None)
         if found is None:
             return 0
@@ -186,14 +186,14 @@ def _dropped(step: int, batch: int, whole: GlobalBatch, videos: TrainVideos) -> 
 
 
 def _logged(values: Values) -> Values:
-    """What goes with a step, without the step itself."""
+    """The values of a log line without its step, which loggers take apart."""
     return {name: value for name, value in values.items() if name != "step"}
 
 
 def _check_finite(
     step: int, whole: GlobalBatch, videos: TrainVideos, values: Mapping[str, float], recipe: Train
 ) -> None:
-    """Raise a UserError before an update that would put something into the weights that is no number."""
+    """Raise a UserError, before the weights are updated, where loss or gradient norm is not finite."""
     for name in ("loss", "gradient_norm"):
         if not math.isfinite(value := values[name]):
             paths = ", ".join(videos.videos.paths[index] for index in whole.indices.tolist())
@@ -206,7 +206,7 @@ def _check_finite(
 
 
 def _remedy(step: int, recipe: Train) -> str:
-    """Which key to turn. Before the first update the learning rate has done nothing yet."""
+    """The advice in the error: which key to change. At step 0 the learning rate was not used yet."""
     if step:
         return "lower train.lr"
     bf16 = " or set train.precision to 32" if recipe.precision == "bf16" else ""

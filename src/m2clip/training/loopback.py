@@ -1,4 +1,4 @@
-"""Where the processes of one machine meet: a port of 127.0.0.1. torchrun's own are open on all interfaces."""
+"""A rendezvous of torchrun on a port of 127.0.0.1; torchrun's own ports are open on all interfaces."""
 
 import socket
 import uuid
@@ -17,7 +17,7 @@ SECONDS = 600  # as torchrun's own waits
 
 
 class Loopback(StaticTCPRendezvous):
-    """The meeting of one torchrun with nobody else; its processes use the same store."""
+    """The rendezvous of a single torchrun, whose processes use the store that it opens."""
 
     def __init__(self, parameters: RendezvousParameters) -> None:
         super().__init__(ADDRESS, 0, rank=0, world_size=1, run_id=parameters.run_id, timeout=SECONDS)
@@ -38,7 +38,7 @@ class Loopback(StaticTCPRendezvous):
 
 
 def choose(arguments: Namespace) -> bool:
-    """Let torchrun meet here where its arguments name one machine and no meeting point; whether they do."""
+    """Use `Loopback` where torchrun's arguments name one machine and no rendezvous; whether it is used."""
     named = arguments.rdzv_endpoint or arguments.master_port is not None or arguments.rdzv_backend != "static"
     alone = arguments.nnodes.rpartition(":")[2] == "1"
     if not (arguments.standalone or (alone and not named)):

@@ -1,8 +1,8 @@
 """Mixup, CutMix and label smoothing (Zhang et al., 2018; Yun et al., 2019; Szegedy et al., 2016).
 
 Videos are mixed within cells of `train.cell` neighbours of the batch, so that the outcome does not depend on
-how many processes and microbatches there are: the shard of a process is whole cells. In a cell each video is
-mixed with its mirror image, the first with the last, by one weight and one box for all.
+how many processes and microbatches there are: the shard of a process is whole cells. In a cell the first
+video is mixed with the last, the second with the last but one, and so on, by one weight and one box for all.
 """
 
 import numpy as np
@@ -66,7 +66,7 @@ def mix(
 def _mix_cell(
     videos: Tensor, own: Tensor, other: Tensor, config: Train, random: np.random.Generator
 ) -> float:
-    """Mix `own` of the videos in place with `other`; the weight of each one's own label."""
+    """Mix the videos `own` in place with the videos `other`; the weight that each one's own label keeps."""
     by_cutmix = bool(config.cutmix) and (not config.mixup or random.random() < 0.5)
     parameter = config.cutmix if by_cutmix else config.mixup
     weight = float(random.beta(parameter, parameter))
@@ -80,6 +80,6 @@ def _mix_cell(
 
 
 def _cut(size: int, area: float, random: np.random.Generator) -> slice:
-    """A side of the box: the square root of its area, around a random centre, cut at the borders."""
+    """One side of CutMix's box: `area`**0.5 of the size, around a random centre, cut at the borders."""
     half, centre = round(size * area**0.5) // 2, int(random.integers(size))
     return slice(max(0, centre - half), min(size, centre + half))

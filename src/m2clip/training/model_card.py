@@ -1,4 +1,4 @@
-"""What a backbone says about itself: a card for programs, a page for people."""
+"""The model card of a synthetic world's CLIP: card.json for programs, README.md for people."""
 
 import platform
 from dataclasses import asdict, dataclass, field
@@ -66,7 +66,7 @@ how it leans, and how it is blurred.
 
 
 def _levels(told: dict[str, Any]) -> str:
-    """What the world was made to reach beside what its CLIP reaches, then all else that was measured."""
+    """A table of the levels: measured, and asked where levels.yaml asks for one; empty without levels."""
     if "levels" not in told:
         return ""
     measured, asked = told["levels"]["measured"], told["levels"]["levels"]

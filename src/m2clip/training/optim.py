@@ -25,7 +25,7 @@ def learning_rate(step: int, config: Train) -> float:
 
 
 def make_optimizer(model: Method, config: Train) -> torch.optim.Optimizer:
-    """AdamW or SGD over the trained parameters, in one list for each pair of rate factor and weight decay.
+    """AdamW or SGD over the trained parameters: a parameter group for each rate factor and weight decay.
 
     Biases and norms are decayed only with `decay: all`.
     """
@@ -48,6 +48,6 @@ def make_optimizer(model: Method, config: Train) -> torch.optim.Optimizer:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group its factor of `lr`."""
+    """Set each parameter group's learning rate: `lr` times the group's factor."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["factor"]

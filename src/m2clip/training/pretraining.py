@@ -65,9 +65,9 @@ OF_SECOND = Recipe(
     text_ceiling=0.9,
     text_floor=0.55,
 )
-"""Of the second edition's: about an hour of one core. Sentences without a picture are only kept from becoming
-the same, and templates from becoming strangers: CLIP's own text tower confuses them (paper, Fig. 2), and one
-that tells all apart would leave an adapter nothing to do."""
+"""Of the hard world's backbone, `second`: about an hour of one core. The text-only loss parts sentences only
+above a cosine of 0.9 and pulls templates together below 0.55: CLIP's own text tower confuses templates
+(paper, Fig. 2), and one that tells all apart would leave a text adapter nothing to improve."""
 
 
 def words(world: World) -> tuple[int, int, int]:
@@ -109,7 +109,7 @@ def build(
     world: World = SMALL,
     device: str = "cpu",
 ) -> State:
-    """The model with only the used token rows, and its optimiser."""
+    """A new model, whose token table has only the tokens that occur, and its optimiser."""
     torch.manual_seed(number("pretraining", "weights", recipe.seed))
     text = config["text_cfg"] | {"vocab_size": len(table)}
     model = CLIP(embed_dim=config["embed_dim"], vision_cfg=config["vision_cfg"], text_cfg=text)
@@ -149,7 +149,7 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> Tensor:
 
 
 def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
-    """open_clip's `encode_text` with the context cut to `tokens (N, C)`; normalised `(N, D)`."""
+    """open_clip's `encode_text` of tokens (N, L) shorter than its context; unit features (N, E)."""
     tokens = tokens.to(model.positional_embedding.device)
     length = tokens.shape[1]
     x = model.token_embedding(tokens) + model.positional_embedding[:length]
@@ -159,23 +159,24 @@ def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
 
 
 def matching_loss(logits: Tensor, matches: Tensor) -> Tensor:
-    """Cross-entropy in both directions to `matches (B, B)`, each row and column shared out evenly."""
+    """Cross-entropy of logits (B, B) in both directions; targets: `matches` by their sums."""
     images = (F.log_softmax(logits, 1) * matches).sum(1) / matches.sum(1)
     texts = (F.log_softmax(logits, 0) * matches).sum(0) / matches.sum(0)
     return -(images.mean() + texts.mean()) / 2
 
 
 def words_loss(logits: Tensor, ids: Tensor, world: World) -> Tensor:
-    """Object, verb and background named from the image feature."""
+    """Cross-entropies, added up, of naming object, verb and background, ids (B, 3), from image features."""
     parts = logits.split(words(world), dim=1)
     losses = (F.cross_entropy(part, ids[:, k]) for k, part in enumerate(parts))
     return sum(losses, torch.zeros((), device=logits.device))
 
 
 def text_loss(state: State, table: TokenTable, recipe: Recipe, rng: np.random.Generator) -> Tensor:
-    """Prompts of one sentence attract; those of two repel, where there is a ceiling only above it.
+    """Two prompts of the same sentence are pulled together, those of different sentences apart.
 
-    Where there is a floor, templates attract below it.
+    With `text_ceiling` they are pushed apart only where their cosine is above it; with `text_floor` templates
+    of Synth-SSv2 are pulled together where it is below.
     """
     chosen = sentences(rng, state.world)
     prompts = [PREFIXES[k] + text for text in chosen * 2 for k in (rng.integers(len(PREFIXES)),)]
@@ -239,7 +240,7 @@ def train(state: State, table: TokenTable, recipe: Recipe, pool: Pool) -> Iterat
 def evaluate(
     model: CLIP, text: Callable[[Sequence[str]], Tensor], held_out: Pool, world: World = SMALL
 ) -> dict[str, float]:
-    """Zero-shot accuracy per kind of word on pictures never trained on, and how alike some texts are."""
+    """Zero-shot top-1 in percent by kind of word on held-out pictures; logit scale; cosines of some texts."""
     model.eval()
     device = model.logit_scale.device
     batches = (pixels(part).to(device) for part in np.array_split(held_out.images, 8))

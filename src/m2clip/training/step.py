@@ -1,8 +1,8 @@
-"""The gradients of a step's batch, the same in however many processes and microbatches it is computed.
+"""The gradients of a step's batch, the same for any number of processes and microbatches.
 
 A batch is cut into microbatches (`train.accumulate`), and each of them into one shard a process. The model
-sees one shard at a time as a plain batch. What a loss needs of the other shards of a microbatch is gathered
-here, and which videos there are at all, since any process may have dropped some.
+sees one shard at a time as a plain batch. This module gathers from all processes what a loss needs of a
+microbatch's other shards, and which videos there are, since a process drops those that it cannot read.
 """
 
 from collections.abc import Sequence

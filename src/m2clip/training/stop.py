@@ -10,8 +10,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Stop:
     """Whether the training was asked to stop, to be used with `with`. A second signal ends it at once.
 
-    Of several processes each would stop at another step, and wait for the others: there, and in a thread,
-    signals do what they did before.
+    Several processes would each stop at another step and wait for the others for ever. So with several, and
+    in a thread, signals keep their usual effect.
     """
 
     def __init__(self, alone: bool) -> None:

@@ -27,7 +27,7 @@ class TokenTable:
         return self._encoded[text]
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
-        """Numbers `(N, C)` of the texts, as wide as the longest: what follows end-of-text is not seen."""
+        """Token numbers (N, L), L the longest text's; zeros after end-of-text, which it does not see."""
         rows = [self._encode(text) for text in texts]
         tokens = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
         for row, numbers in zip(tokens, rows, strict=True):
@@ -35,7 +35,7 @@ class TokenTable:
         return tokens
 
     def complete(self, state: dict[str, Tensor], size: int) -> dict[str, Tensor]:
-        """The state of the whole model in half precision: CLIP's table, rows never used left at zero."""
+        """The model's state in half precision, its token table expanded to `size` rows, unused ones zero."""
         weights = {name: value.detach().half().contiguous() for name, value in state.items()}
         rows = weights["token_embedding.weight"]
         table = torch.zeros(size, rows.shape[1], dtype=rows.dtype)

@@ -16,10 +16,10 @@ def _summed(x: Tensor) -> Tensor:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """BatchNorm2d whose statistics in training are those of all processes; PyTorch's own needs a GPU.
+    """BatchNorm2d with statistics over all processes in training; PyTorch's SyncBatchNorm needs a GPU.
 
-    They are of a microbatch, so that `train.accumulate` changes them. The black video of an empty shard
-    counts as a video.
+    The statistics are those of a microbatch, so `train.accumulate` changes them. The black video of an empty
+    shard counts as a video.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from m2clip.models.parts.drawing import same_shard
 
 
 def checkpoint_blocks(blocks: nn.ModuleList) -> None:
-    """Let each block compute again in the backward pass what it would else keep."""
+    """Make each block recompute its activations in the backward pass instead of keeping them."""
     for block in blocks:
         block.forward = _recomputed(block.forward)
 

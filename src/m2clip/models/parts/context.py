@@ -55,5 +55,5 @@ class Context(nn.Module):
 
 
 def read(text: TextTower, context: Context, ids: Tensor) -> Tensor:
-    """Features of prompts after their learned vectors, (C, L) -> (C, E)."""
+    """Features of prompts whose first words are the learned vectors, (C, L) -> (C, E)."""
     return text.encode(context(text.embed(ids)), ids)

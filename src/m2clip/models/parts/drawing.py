@@ -17,7 +17,7 @@ _shard: ContextVar[tuple[int, slice] | None] = ContextVar("shard", default=None)
 
 @contextmanager
 def shard_of_batch(batch: int, rows: slice) -> Iterator[None]:
-    """Inside, the videos that a model sees are `rows` of a batch of so many."""
+    """Within this context, the videos that the model sees are `rows` of a batch of `batch` videos."""
     token = _shard.set((batch, rows))
     try:
         yield
@@ -26,13 +26,13 @@ def shard_of_batch(batch: int, rows: slice) -> Iterator[None]:
 
 
 def same_shard() -> Callable[[], AbstractContextManager[None]]:
-    """What makes a later computation see the videos of now as the rows of their batch that they are."""
+    """A function that opens the present context of `shard_of_batch` again, for code that runs later."""
     shard = _shard.get()
     return nullcontext if shard is None else lambda: shard_of_batch(*shard)
 
 
 def per_video(x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
-    """What `draw(n)`, (n, ...), gives for the videos of x (B, ...)."""
+    """Draws for the B videos of x (B, ...): their rows of `draw(n)`, (n, ...), with n the whole batch."""
     shard = _shard.get()
     if shard is None or shard[1].stop - shard[1].start != len(x):  # an empty shard computes a black video
         return draw(len(x))
@@ -41,7 +41,7 @@ def per_video(x: Tensor, draw: Callable[[int], Tensor]) -> Tensor:
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: of a fraction of the videos a residual branch adds nothing, of the others more."""
+    """Stochastic depth: a residual branch adds 0 for a fraction `rate` of the videos, else x / (1 - rate)."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class DropPath(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout on what is computed of each video."""
+    """Dropout whose mask depends on a video's place in the batch, not on how the batch is cut."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

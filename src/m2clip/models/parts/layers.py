@@ -36,12 +36,12 @@ def small_weights(module: Any, std: float = 0.02) -> Any:
 
 
 def transformer_block(width: int) -> Any:
-    """A new block of CLIP's own kind with small weights, as temporal transformers start from."""
+    """A new transformer block like CLIP's, with the small random weights of a temporal transformer."""
     return small_weights(ResidualAttentionBlock(width, max(1, width // HEAD_WIDTH), act_layer=QuickGELU))
 
 
 class Bottleneck(nn.Module):
-    """W_up act(W_dn x), zero at the start; the residual connection around it is the method's business."""
+    """W_up act(W_dn x), zero at the start; the method adds the residual connection around it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
         dropout: float = 0.0,
         std: float | None = None,
     ) -> None:
-        """`dropout` is before W_up; with `std` W_dn is normal of this deviation, else PyTorch's."""
+        """`dropout` is before W_up; with `std` W_dn is truncated normal of this deviation, else PyTorch's."""
         super().__init__()
         self.down, self.act, self.up = nn.Linear(width, bottleneck), act(), nn.Linear(bottleneck, width)
         self.dropout = Dropout(dropout)

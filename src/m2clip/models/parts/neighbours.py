@@ -1,4 +1,4 @@
-"""A block of CLIP that looks into the frames beside, without a new weight: Open-VCLIP's and FROSTER's."""
+"""A block of CLIP that attends to neighbouring frames too, with no new weight: Open-VCLIP's and FROSTER's."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from m2clip.models.clip import feed, merge_heads, split_heads
 
 
 class NeighbourBlock(nn.Module):
-    """Tokens of frame t ask those of frames t - 1, t and t + 1.
+    """Tokens of frame t attend to those of frames t - 1, t and t + 1.
 
-    Before the first and after the last frame stand keys and values of zero. They take a share of the softmax,
-    so that frames at the ends of a video are not CLIP's even where all frames are the same.
+    Before the first and after the last frame stand keys and values of zero. They count in the softmax, so the
+    first and the last frame get other features than CLIP's even where all frames are the same.
     """
 
     def __init__(self, block: Any) -> None:

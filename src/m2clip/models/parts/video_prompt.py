@@ -10,7 +10,7 @@ from m2clip.models.parts.layers import HEAD_WIDTH, transformer_block
 
 
 class Integration(nn.Module):
-    """MIT, the multi-frame integration transformer."""
+    """MIT, the multi-frame integration transformer: mean over T of h_t + Transformer(h + e)_t."""
 
     def __init__(self, frames: int, width: int, layers: int) -> None:
         super().__init__()

@@ -1,13 +1,15 @@
-"""Finds, draws and traces every figure of the report. A module of this folder that names its TABLE is one.
+"""Finds, draws and traces every figure of the report: each module of this folder that has a TABLE.
+
+Such a module defines:
 
 TABLE: the table of experiments/tables.yaml below which it stands.
 CAPTION: what one has to know to read it.
-frame(place): of the table's rows what is drawn as a data frame, with `row`, `label` and a tuple of `sources`
-    in every line. Or frames(place): several, by the name of their files.
-NEEDS: columns of it; where no line has all of them there is nothing to draw.
-draw(frame): a figure of Matplotlib.
-alt(frame): the same in words, for who does not see it.
-EMPTY: why there is none, where that is not for want of a run.
+frame(place): the data frame that is drawn, from the table's rows; each line has `row`, `label` and a tuple of
+    `sources`. Or frames(place): several, by the name of their files.
+NEEDS: columns of the frame; where no line has all of them there is nothing to draw.
+draw(frame): the figure of Matplotlib.
+alt(frame): the alternative text.
+EMPTY: optional, why there is no figure, if not because no run was made.
 
 The CSV, the text and the trace come from the frame. A new figure is a new module.
 """
@@ -57,7 +59,7 @@ def modules() -> dict[str, ModuleType]:
 def draw(results: Results, folder: Path) -> list[Picture]:
     """All figures of the tables that are asked for: PNG, PDF, dark PNG and CSV of each in the folder.
 
-    They are drawn side by side, by forks of this process, which have imported what draws.
+    They are drawn in parallel by forks of this process, which has imported Matplotlib already.
     """
     wanted = [
         (name, frame, module.__name__)
@@ -69,13 +71,13 @@ def draw(results: Results, folder: Path) -> list[Picture]:
 
 
 def _asked(results: Results) -> dict[str, ModuleType]:
-    """Those of the tables that are asked for, by the name of their files: `fig4c_heads` is `fig4c-heads`."""
+    """The figures of the asked tables by the name of their files: `fig4c-heads` of module `fig4c_heads`."""
     found = modules().items()
     return {key.replace("_", "-"): module for key, module in found if module.TABLE in results.tables}
 
 
 def names(results: Results) -> list[str]:
-    """Every name that `parts` knows; of those drawn row by row without the row."""
+    """Every name that `parts` knows; a figure that is drawn once for each row is named without the row."""
     return [*_asked(results), PICTURE]
 
 
@@ -101,7 +103,7 @@ def _frames(key: str, module: ModuleType, place: TableRows) -> dict[str, pd.Data
 
 
 def _drawn(name: str, frame: pd.DataFrame, drawn_by: str, folder: Path) -> Picture:
-    """Light and dark; nothing but the reason where the frame is empty."""
+    """Save one figure, light and dark, and its CSV; where the frame is empty only the reason is returned."""
     from m2clip.report.figures import style
 
     module = importlib.import_module(drawn_by)
@@ -124,7 +126,7 @@ def _drawn(name: str, frame: pd.DataFrame, drawn_by: str, folder: Path) -> Pictu
 
 
 def _parts(frame: pd.DataFrame, results: Results) -> Iterator[Part]:
-    """Of each row that a figure shows all of its sources, each once."""
+    """Each row that a figure shows, with all of its sources, each once."""
     for (name, label), lines in frame.groupby(["row", "label"], sort=False):
         sources = dict.fromkeys(source for given in lines["sources"] for source in given)
         yield Part(str(name), str(label), tuple(sources), results.rows.get(str(name)))

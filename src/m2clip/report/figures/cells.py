@@ -18,12 +18,12 @@ def of(row: Row, *numbers: Number | None) -> dict[str, Any]:
 
 
 def each(lines: pd.DataFrame, **of: Any) -> pd.DataFrame:
-    """Lines of a frame with what all of them are of in front, such as a row's name and sources."""
+    """The frame with columns in front whose value is the same in all lines, such as the row's name."""
     return pd.DataFrame({name: [value] * len(lines) for name, value in of.items()}, lines.index).join(lines)
 
 
 def value(number: Number | None) -> float:
-    """Not a number where there is none."""
+    """The number's value; NaN where there is none."""
     return number.value if number else math.nan
 
 

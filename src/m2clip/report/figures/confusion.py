@@ -26,7 +26,7 @@ HEAD, FOOT, RIGHT = 6 * MM, 9 * MM, 17 * MM  # title above, numbers below, scale
 
 
 def frames(place: TableRows) -> dict[str, pd.DataFrame]:
-    """Of each trained row a line for each label and what it is taken for, where that is not never."""
+    """For each trained row a frame: a line for each label and each label that it is ever taken for."""
     found = {}
     for row in place.rows:
         if row.trained and (matrix := counts(row)) is not None:
@@ -58,7 +58,10 @@ def counts(row: Row) -> pd.DataFrame | None:
 
 
 def shares(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Rows in percent; of more than MOST labels those recognised least, and the rest as one column."""
+    """Counts as percent of each true label; of more than MOST labels those with the lowest recall.
+
+    The predictions of all other labels are then one column, OTHERS.
+    """
     percent = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0) * 100
     recall = percent.to_numpy(float).diagonal()
     kept = sorted(sorted(range(len(recall)), key=lambda at: (recall[at], at))[:MOST])

@@ -1,4 +1,4 @@
-"""Figure `curves`: what each head's loss did, one panel for each trained row."""
+"""Figure `curves`: the loss of each head during training, one panel for each trained row."""
 
 import math
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def panels(frame: pd.DataFrame, col: str, **given: Any) -> sns.FacetGrid:
 
 
 def finished(grid: sns.FacetGrid, columns: int) -> Figure:
-    """With its legend above the panels and the axes named."""
+    """The grid's figure with its legend above the panels and the axes named."""
     figure, lines = grid.figure, -(-len(grid.legend.get_texts()) // columns)
     for title, ax in grid.axes_dict.items():
         ax.set_title("")

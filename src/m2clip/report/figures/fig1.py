@@ -121,7 +121,7 @@ def _circles(ax: Axes, part: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.flo
 
 
 def _without_far(part: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The lines without the lowest one, where it would squash all others, and that one."""
+    """The lines to draw as circles, and the lowest one apart where it would squash all others."""
     lowest, *others = part["zero_shot"].sort_values()
     far = len(others) >= FEW and others[0] - lowest > FAR * (others[-1] - others[0])
     off = part["zero_shot"] == lowest if far else part["zero_shot"].isna()

@@ -22,7 +22,7 @@ SUPERVISED, ZERO_SHOT = "table1_k400", "table3_zero_shot"
 
 
 def frame(_: TableRows) -> pd.DataFrame:
-    """A line for each zero-shot set and method, as of Figure 1."""
+    """A line for each zero-shot set and method of the paper, with the columns of Figure 1's frame."""
     first, lines = published.first_lines(SUPERVISED), []
     for dataset in fig1.SETS:
         for line in published.read(ZERO_SHOT).lines:
@@ -40,5 +40,5 @@ def frame(_: TableRows) -> pd.DataFrame:
 
 
 def alt(frame: pd.DataFrame) -> str:
-    """As of Figure 1."""
+    """Figure 1's alternative text, marked as published."""
     return f"Published by the paper. {fig1.alt(frame)}"

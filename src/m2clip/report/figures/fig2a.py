@@ -22,7 +22,7 @@ HATCHES = ("", "////", "....", "xxxx", "----", "||||")  # read in grey
 
 
 def frame(place: TableRows) -> pd.DataFrame:
-    """A line for each bar: of the method under a label its row on the dataset, or zero-shot from K400.
+    """A line for each bar: a method's row on the dataset, or its row on K400 tested zero-shot.
 
     missing: `none` where the method has no such number, `no run yet`, or nothing.
     """

@@ -15,6 +15,7 @@ from m2clip.report.figures.style import COLUMN, DIVERGING, MM
 from m2clip.report.results import TableRows
 
 TABLE, NEEDS = "fig2b", ["correlation"]
+# Columns of the frame, and the key in correlation.STATISTICS of each.
 MADE = {"mean": "correlation", "mean_size": "correlation_size", "largest_size": "correlation_largest"}
 HEAD, FOOT, GAP, BAR = 15 * MM, 5 * MM, 4 * MM, 13 * MM  # title above, numbers below, room beside, colour bar
 SCALE = {"orientation": "horizontal", "label": "Pearson's correlation r", "ticks": [-1, -0.5, 0, 0.5, 1]}
@@ -26,7 +27,7 @@ CAPTION = (
 
 
 def frame(place: TableRows) -> pd.DataFrame:
-    """A line for each row and pair of labels, and of the row what is made of all pairs of two labels."""
+    """A line for each row and pair of labels, with the row's statistics over all pairs (MADE)."""
     found, lines = place.correlations, []
     for row in place.rows:
         whole = found.maps.get(row.name) if found else None
@@ -40,7 +41,7 @@ def frame(place: TableRows) -> pd.DataFrame:
 
 
 def alt(frame: pd.DataFrame) -> str:
-    """What is made of each map, and its most alike pair."""
+    """The statistics of each map, and its pair of labels with the highest correlation."""
     told = []
     for label, part in frame.groupby("label", sort=False):
         pairs = part[part["at"] < part["other_at"]].sort_values("correlation", na_position="first")

@@ -29,9 +29,9 @@ FAR = 2.0  # times the others that a step has to be to be left out of the scale
 
 
 def frame(place: TableRows) -> pd.DataFrame:
-    """A line for each row that the paper has, and one for each row that is measured here.
+    """A line for each row on K400 in the panel of the paper, and one for each row that is measured here.
 
-    A row that the paper does not have as it is configured has no step of the paper's.
+    In the paper's panel a row has no step where the paper has no number of its config.
     """
     results, ours, theirs = place.results, [], []
     for row in place.rows:
@@ -109,7 +109,7 @@ def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
 
 
 def _leave_out(ax: Axes, far: Any, others: pd.DataFrame, at: dict[str, float]) -> None:
-    """Of a step that would squash all others an arrow and its number at the edge."""
+    """Draw a step that would squash all others as an arrow with its number at the edge of the panel."""
     low, high = min(0.0, others["low"].min()), max(0.0, others["high"].max())
     ax.set_xlim(low - 0.15 * (high - low), high + 0.15 * (high - low))
     x, marker, side = (0, "<", "left") if far["step"] < 0 else (1, ">", "right")

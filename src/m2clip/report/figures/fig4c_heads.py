@@ -1,4 +1,4 @@
-"""Figure 4c, the training: the loss of each head in a panel of its own, a line for each row with it."""
+"""Training of Figure 4c's rows: the loss of each head in a panel of its own, a line for each row with it."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ WIDTHS = (2.4, 0.6)  # points, of the first row of the table and of the last
 
 
 def frame(place: TableRows) -> pd.DataFrame:
-    """As of `curves`, of the trained rows on the dataset of the first of them."""
+    """The frame of `curves.history` for the trained rows on the dataset of the first of them."""
     trained = [row for row in place.rows if row.trained]
     return history([row for row in trained if row.dataset == trained[0].dataset], place.results)
 

@@ -1,4 +1,4 @@
-"""Figures `gains-<row>`: of every label the share recognised by CLIP, and by a row trained on its dataset."""
+"""Figures `gains-<row>`: each label's recall in percent by CLIP, and by a row trained on its dataset."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ CAPTION = (
     "set has more than 40 labels: the 20 with the largest gain and the 20 with the smallest."
 )
 MOST = 40  # labels that stay readable in a column
-CLIP = "clip"  # the method that nothing is trained of
+CLIP = "clip"  # the method that trains nothing
 
 
 def frames(place: TableRows) -> dict[str, pd.DataFrame]:
-    """Of each trained row beside CLIP on its dataset a line for each label, the largest gain first."""
+    """For each trained row with CLIP on its dataset a frame: a line for each label, largest gain first."""
     results, found = place.results, {}
     for row in place.rows:
         configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
@@ -40,13 +40,13 @@ def frames(place: TableRows) -> dict[str, pd.DataFrame]:
 
 
 def recalls(matrix: pd.DataFrame) -> pd.Series:
-    """Percent right by true label; of a label without a test video not a number."""
+    """Recall of each label in percent; NaN for a label without a test video."""
     values = matrix.to_numpy(float)
     return 100 * pd.Series(values.diagonal(), matrix.index.astype(str)) / values.sum(axis=1)
 
 
 def alt(frame: pd.DataFrame) -> str:
-    """How many labels gain, and the ends."""
+    """How many labels gain and lose, and the largest and the smallest gain."""
     best, worst = frame.iloc[0], frame.iloc[-1]
     more, fewer = (frame["points"] > 0).sum(), (frame["points"] < 0).sum()
     ends = [f"{one['class']}, {one['clip']:.0f} to {one['trained']:.0f} %" for one in (best, worst)]

@@ -1,4 +1,4 @@
-"""Names at the points of a scatter plot, none over another: tried place by place, the cheapest is taken."""
+"""Places names at the points of a scatter plot: of many places for each name the one of the least cost."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ WAYS = np.stack([np.cos(ANGLE), np.sin(ANGLE)], axis=-1).reshape(-1, 2)
 REACHES = REACH.ravel()  # pixels from the edge of a circle to its name
 NEAR = 8.0  # of those, within which a name needs no line
 PAD = np.array([5.0, 1.0])  # pixels kept free around a name, beside and above
-ALONG_BAR, OVER_BAR, OVER_NAME, OUTSIDE = 30.0, 60.0, 400.0, 2000.0  # what each costs, in pixels of reach
+ALONG_BAR, OVER_BAR, OVER_NAME, OUTSIDE = 30.0, 60.0, 400.0, 2000.0  # cost of each, in pixels
 ORDERS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # names are set along each of these, and the cheapest is kept
 
 
@@ -51,9 +51,10 @@ def label_points(ax: Axes, points: Array, labels: Sequence[str], areas: Array, b
 def _place(
     order: NDArray[np.intp], spots: Array, radii: Array, sizes: Array, bars: Array, inside: Array
 ) -> tuple[float, dict[int, tuple[Array, Array]]]:
-    """Name after name in this order at the place that costs the least: the cost of all, boxes and lines.
+    """Place name after name, in this order, where it costs the least, given those placed before.
 
-    A box is (x0, y0, x1, y1), a line (from x, y to x, y), in pixels.
+    Returns the cost of all, and for each index of `spots` its box (x0, y0, x1, y1) and its line, from the
+    point's (x, y) to the box's (x, y), in pixels.
     """
     placed: dict[int, tuple[Array, Array]] = {}
     total = 0.0
@@ -84,7 +85,7 @@ def _along(lines: Array) -> Array:
 
 
 def _overlaps(boxes: Array, others: Array) -> NDArray[np.bool_]:
-    """(..., M): which of some boxes, (..., 4), overlaps which of M others, (M, 4); a point is a box, too."""
+    """Whether boxes (..., 4) overlap M others (M, 4): (..., M); a point counts as a box without size."""
     left, bottom, right, top = np.moveaxis(boxes, -1, 0)[..., None]
     x0, y0, x1, y1 = others.T
     return np.asarray((left < x1) & (bottom < y1) & (right > x0) & (top > y0))

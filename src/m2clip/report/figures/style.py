@@ -1,4 +1,4 @@
-"""How every figure looks: a paper's sizes, one colour for a label, light and dark, the same bytes."""
+"""How every figure looks: a paper's sizes, one colour for a label, light and dark; its bytes repeat."""
 
 import io
 import re
@@ -61,7 +61,7 @@ PLAIN = {"png": {"Software": None}, "pdf": {"Creator": None, "Producer": None, "
 
 @contextmanager
 def paper(*, dark: bool = False) -> Iterator[None]:
-    """The style of a paper, or of the page's dark version, for all that is drawn inside; closes it."""
+    """The style of a paper, or of the page's dark version, for all that is drawn inside; closes figures."""
     mpl.use("agg")
     with mpl.rc_context():
         sns.set_theme(
@@ -95,17 +95,17 @@ def wrapped(text: str, width: int) -> str:
 
 
 def say(ax: Axes, words: str) -> None:
-    """In the middle of an empty panel."""
+    """Write words in the middle of an empty panel."""
     ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
 
 
 def whiskers(value: Any, low: Any, high: Any) -> Any:
-    """What Matplotlib draws as error bars, (2, N): below, above; nothing where there is no interval."""
+    """Lengths of error bars below and above N values, (2, N), as Matplotlib takes them; 0 for NaN."""
     return np.nan_to_num(np.abs(np.array([value - low, high - value], float)).reshape(2, -1))
 
 
 def reach(frame: pd.DataFrame, name: str) -> Any:
-    """Error bars of a column, which end where `<name>_low` and `<name>_high` say."""
+    """Lengths of a column's error bars, (2, N), which end at `<name>_low` and `<name>_high`."""
     return whiskers(frame[name], frame[f"{name}_low"], frame[f"{name}_high"])
 
 
@@ -122,7 +122,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float |
 
 
 def save(figure: Figure, path: Path, *, dark: bool = False) -> None:
-    """As PNG and PDF without a date or a version; of the dark version `<name>-dark.png` alone."""
+    """Save as PNG and PDF, without date and version so that bytes repeat; dark: `<name>-dark.png` alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     endings = {"-dark.png": PLAIN["png"]} if dark else {f".{kind}": given for kind, given in PLAIN.items()}
     for ending, metadata in endings.items():

@@ -35,7 +35,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Picture:
-    """What stands below the picture, and what stands in for it; no caption where there is no picture."""
+    """The picture's caption, None where there is no picture, and its alternative text."""
 
     caption: str | None
     alt: str
@@ -95,7 +95,7 @@ def draw(strips: Sequence[Strip]) -> Figure:
 
 
 def write(picture: Picture, path: Path) -> None:
-    """As JSON, for the report."""
+    """Write caption and alternative text as JSON, for the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(picture), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
