@@ -136,6 +136,7 @@ def runs(monkeypatch):
     eight = [RunKey("paper", f"row{i}", 0) for i in range(8)]
     monkeypatch.setattr(repro, "_changed", lambda profile: {"train@row0-0"})
     monkeypatch.setattr(repro, "_waiting", lambda base, names, changed: eight)
+    monkeypatch.setattr(repro.warm, "POSSIBLE", False)  # nothing is trained; tests/test_warm.py has its forks
 
     def dvc(command, *, env, **_):
         if not any("train@" in word for word in command):

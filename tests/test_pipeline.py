@@ -104,6 +104,7 @@ def reproduced(tmp_path_factory) -> Copy:
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ("train", "evaluate"))
 def test_the_code_that_is_pinned_is_what_a_real_run_loads(reproduced, stage):
     package = reproduced.folder / "src/m2clip"

@@ -308,7 +308,7 @@ AGAIN = {
 }
 
 
-@pytest.mark.parametrize("seeds", [[0], SEEDS])
+@pytest.mark.parametrize("seeds", [pytest.param([0], marks=pytest.mark.slow), SEEDS])
 def test_every_cell_of_every_table_is_made_again_from_its_files(run, seeds):
     traced = run(seeds, without=("frames-16",))
     followed = 0

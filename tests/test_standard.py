@@ -103,6 +103,7 @@ def stage(monkeypatch, module, *arguments):
     module.main()
 
 
+@pytest.mark.slow
 def test_trimmed_it_goes_from_stills_to_metrics(repository, monkeypatch, capsys):
     short = replace(backbone.LARGER, stills=24, held_out=16, steps=2, batch=8, evaluate_every=1)
     monkeypatch.setattr(backbone, "LARGER", short)
