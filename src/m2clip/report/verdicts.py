@@ -240,13 +240,13 @@ def _remarks(found: Difference, asked: int, judged: object) -> tuple[str, ...]:
 
 def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
     """Remarks on which trained rows are known to gain by more steps, and for which that was not tried."""
-    gains = {row.name: longer.added(results, row) for row in rows if row.trained}
+    gains = longer.gains(results, rows)
     known = [
-        f"{name} gains {gain:.1f} points of supervised top-1 by three times the steps"
-        for name, gain in gains.items()
+        f"{row.name} gains {gain:.1f} points of supervised top-1 by three times the steps"
+        for row, gain in gains
         if gain is not None and gain >= longer.POINTS
     ]
-    untried = [name for name, gain in gains.items() if gain is None]
+    untried = [row.name for row, gain in gains if gain is None]
     return (*known, *([f"more steps not tried: {', '.join(untried)}"] if untried else ()))
 
 
