@@ -69,12 +69,6 @@ class Judged:
         """`holds`; of too few seeds how many there are: `one seed`."""
         return self.verdict or {1: "one seed"}.get(self.seeds, f"{self.seeds} seeds")
 
-    def told(self) -> str:
-        """`one seed`, `holds (3 of 5 seeds)`, `not run yet: te`."""
-        if self.why:
-            return f"{self.verdict}: {self.why}"
-        return f"{self.short()} ({'; '.join(self.remarks)})" if self.remarks else self.short()
-
 
 def judge(results: Results, stated: Mapping[str, Claim]) -> list[Judged]:
     """Every claim, in the order of the file; what is decided is corrected for the claims of its section."""
