@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from m2clip.report import accuracy, correlation, grid, ticks
 from m2clip.report.grid import NO, YES, Cell
 from m2clip.report.names import DATASETS, Names
-from m2clip.report.numbers import NOT_RUN, Number, Text
+from m2clip.report.numbers import NOT_RUN, VIEWS, Number, Text, frames_crops_clips
 from m2clip.report.published import Line, Published
 from m2clip.report.row import Row, get_path
 from m2clip.report.ticks import TICKS
@@ -20,7 +20,6 @@ from m2clip.report.ticks import TICKS
 if TYPE_CHECKING:
     from m2clip.report.results import TableRows
 
-VIEWS = ("frames", "crops", "clips")
 UNSEEN = ("ucf101", "hmdb51")  # sets of zero-shot
 SPREAD, INTERVAL = ("", "_std"), ("", "_low", "_high", "_std")
 SEEDS = "mean over seeds ± their standard deviation"
@@ -77,9 +76,10 @@ def _pretraining(row: Row, place: "TableRows") -> Text | None:
 
 def views(row: Row) -> Text | None:
     """Frames x crops x clips, as evaluated."""
-    counts = row.same(lambda run: [get_path(run.metrics, "supervised", key) for key in VIEWS]) or [None]
-    keys = (f"supervised.{key}" for key in VIEWS)
-    return None if None in counts else Text(" × ".join(map(str, counts)), tuple(row.sources(*keys)))
+    counts = row.same(lambda run: {key: get_path(run.metrics, "supervised", key) for key in VIEWS})
+    if counts is None or None in counts.values():
+        return None
+    return Text(frames_crops_clips(counts), tuple(row.sources(*(f"supervised.{key}" for key in VIEWS))))
 
 
 def _videos(row: Row, place: "TableRows") -> Number | None:
