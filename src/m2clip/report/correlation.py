@@ -15,7 +15,7 @@ from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun
 from m2clip.report.statistics import Array
 
-MOST = 40
+MOST = 40  # labels that stay readable in a column of a paper
 
 
 @dataclass(frozen=True)
