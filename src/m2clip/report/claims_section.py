@@ -163,15 +163,15 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     claim, found, interval = one.claim, one.difference, one.interval
     named = {name: results.rows[name].label for name in claim.rows}
     others = "; ".join(named[row] for row in claim.worse)
-    over = "the best of " if claim.best_of else "the line on through " if claim.asks == "slope" else "over "
-    between = "over " if claim.best_of else ""
+    over = ", the line on through" if claim.asks == "slope" else " over"
+    best = "the best of " if claim.best_of else ""
     sources = found.number.sources if found else ()
     digits = found.number.digits if found else 1
     ends = ", ".join(signed(end, digits) for end in interval or ())
     return (
         f"{one.verdict}: {one.why}" if one.why else one.short(),
         f"{claim.says} ({claim.name})",
-        f"{named[claim.better]}{',' if claim.asks == 'slope' else ''} {between}{over}{others}",
+        f"{named[claim.better]}{over} {best}{others}",
         f"{kind(claim, results)}, {results.names.dataset(claim.set)}",
         "at least −1" if claim.asks == "no-loss" else "above 0" if claim.towards > 0 else "below 0",
         _paper(one, results),

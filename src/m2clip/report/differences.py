@@ -11,12 +11,8 @@ from m2clip.report import facts
 from m2clip.report.names import METHOD
 from m2clip.schedule import resolve_schedule
 
-SILENT = {
-    "train.workers",
-    "train.checkpoint_every",
-    "train.log_every",
-    "evaluate.batch",
-}  # they change no number
+# Settings that change no number.
+SILENT = {"train.workers", "train.checkpoint_every", "train.log_every", "evaluate.batch"}
 
 
 def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None) -> Run:

@@ -123,10 +123,10 @@ def _pictures(profile: str) -> Section:
 
 def _card(found: Results) -> tuple[Path | None, dict[str, Any] | None]:
     """README.md and content of the model card of the backbone in use; None for a backbone without a card."""
-    config = next((row.config for row in pages.shown_rows(found) if row.config), None)
-    for path in sorted(CARDS.glob("**/card.json")) if config else ():
+    backbone = next((row.config.backbone.name for row in pages.shown_rows(found) if row.config), None)
+    for path in sorted(CARDS.glob("**/card.json")) if backbone else ():
         card = read_json(path)
-        if config and card.get("name") == config.backbone.name:
+        if card.get("name") == backbone:
             return path.with_name("README.md"), card
     return None, None
 

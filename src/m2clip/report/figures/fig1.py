@@ -44,7 +44,7 @@ def frame(place: TableRows) -> pd.DataFrame:
         lines.append(
             {
                 "zero_shot_set": results.names.dataset(dataset),
-                "trained_on": results.names.dataset(row.dataset or ""),
+                "trained_on": results.names.dataset(row.dataset),
                 **cells.of(row, x, y, count),
                 **cells.top1(x, row, row.dataset, "supervised"),
                 **cells.top1(y, row, dataset, "zero_shot"),
