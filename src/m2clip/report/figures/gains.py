@@ -25,8 +25,8 @@ def frames(place: TableRows) -> dict[str, pd.DataFrame]:
     """For each trained row with CLIP on its dataset a frame: a line for each label, largest gain first."""
     results, found = place.results, {}
     for row in place.rows:
-        configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
-        clip = next((one for one, config in configs if config and config.method == CLIP), None)
+        there = (one for one in results.rows.values() if one.dataset == row.dataset)
+        clip = next((one for one in there if one.config and one.config.method == CLIP), None)
         after, before = (counts(one) if one else None for one in (row, clip))
         if not row.trained or clip is None or after is None or before is None:
             continue
