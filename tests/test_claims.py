@@ -57,6 +57,13 @@ def run(names, seeds=(0,)):
     return run_again(seeds)
 
 
+def in_words(one):
+    """`one seed`, `holds (3 of 5 seeds)`, `not run yet: te`."""
+    if one.why:
+        return f"{one.verdict}: {one.why}"
+    return f"{one.short()} ({'; '.join(one.remarks)})" if one.remarks else one.short()
+
+
 def run_again(seeds):
     """The rows as they are read once files were changed."""
     made.edit("params.yaml", lambda content: content.update(seeds=list(seeds)))
@@ -292,7 +299,7 @@ def test_differences_are_paired_by_video_and_by_seed():
     drawn = statistics.draws(np.array(apart), np.ones((1, made.VIDEOS)))
     assert one.test == statistics.of_draws(drawn, verdicts.EQUAL), "over videos and seeds"
     assert one.verdict == verdicts.verdict(one.test, one.p, one.claim)
-    assert ("seeds disagree in sign" in one.told()) == (len({seed.mean() > 0 for seed in apart}) > 1)
+    assert ("seeds disagree in sign" in in_words(one)) == (len({seed.mean() > 0 for seed in apart}) > 1)
 
 
 def test_each_head_is_asked_on_its_own_and_a_row_without_it_answers_by_its_own():
@@ -329,11 +336,11 @@ def test_what_is_undecided_says_what_would_decide_it(monkeypatch):
     found = run(("main", "contrastive"), SEEDS)
     monkeypatch.setattr(statistics, "needed", lambda *_: (2000, None))
     one = judged(found, PAIR)[PAIR]
-    assert one.verdict == "undecided" and "about 2,000 videos would decide" in one.told()
+    assert one.verdict == "undecided" and "about 2,000 videos would decide" in in_words(one)
     monkeypatch.setattr(statistics, "needed", lambda *_: (2000, 7))
-    assert "about 7 seeds or 2,000 videos would decide" in judged(found, PAIR)[PAIR].told()
+    assert "about 7 seeds or 2,000 videos would decide" in in_words(judged(found, PAIR)[PAIR])
     monkeypatch.setattr(statistics, "needed", lambda *_: (None, None))
-    assert "more of both seeds and videos would decide" in judged(found, PAIR)[PAIR].told()
+    assert "more of both seeds and videos would decide" in in_words(judged(found, PAIR)[PAIR])
 
 
 def test_a_seed_that_only_one_row_has_is_left_out_and_clip_is_the_same_under_each():
@@ -344,7 +351,7 @@ def test_a_seed_that_only_one_row_has_is_left_out_and_clip_is_the_same_under_eac
     found = run_again(SEEDS)
     one = judged(found, PAIR)[PAIR]
     assert one.difference.seeds == (0, 2)
-    assert one.told().startswith("2 seeds (2 of 3 seeds"), "too few for a verdict"
+    assert in_words(one).startswith("2 seeds (2 of 3 seeds"), "too few for a verdict"
     ted = judged(found, "ted-over-clip")["ted-over-clip"].difference
     clip = bits("clip", "k400")[0]
     assert ted.seeds == SEEDS
@@ -401,7 +408,7 @@ def test_correlations_are_of_the_labels_that_the_worse_row_chooses_and_judged_ov
     assert one.test.p == pytest.approx(ttest_rel(told["ssv2"], told["st-adapter-text-ssv2"]).pvalue)
     RunKey(made.PROFILE, "ssv2", 1).label_features.unlink()
     gone = judged(run_again(SEEDS), name)[name]
-    assert gone.told() == "not run yet: label features of the same labels"
+    assert in_words(gone) == "not run yet: label features of the same labels"
 
 
 def test_a_row_near_chance_has_no_result_and_no_claim_rests_on_it():
@@ -414,12 +421,12 @@ def test_a_row_near_chance_has_no_result_and_no_claim_rests_on_it():
         here = replace(found, sheets={name: {"labels": labels} for name in ("k400", "ssv2")})
         return judged(here, *asked).values()
 
-    assert not any("chance" in one.told() for one in told("6"))
+    assert not any("chance" in in_words(one) for one in told("6"))
     near = "is within 10 points of chance"
     both, unseen, alike = told("1")
-    assert both.told() == f"no result: main {near}; contrastive {near}"
-    assert unseen.told() == f"no result: main {near} on Synth-K400", "CLIP trains nothing"
-    assert alike.told() == (
+    assert in_words(both) == f"no result: main {near}; contrastive {near}"
+    assert in_words(unseen) == f"no result: main {near} on Synth-K400", "CLIP trains nothing"
+    assert in_words(alike) == (
         f"no result: ssv2 {near} on Synth-SSv2; st-adapter-text-ssv2 {near} on Synth-SSv2"
     )
     assert both.difference is unseen.difference is alike.difference is None
@@ -433,7 +440,7 @@ def test_of_fewer_than_three_seeds_there_is_a_difference_and_no_verdict(seeds, w
     points, first = section.parts[0].texts, claims_section.first_screen([one], found)
     assert one.interval is not None and one.difference is not None
     assert (one.verdict == "") == (one.p is None) == (words is not None)
-    assert one.told().startswith(words or one.verdict)
+    assert in_words(one).startswith(words or one.verdict)
     (line,) = in_csv(one)
     assert line["verdict"] == (words or one.verdict) and line["low"]
     assert (points[0].startswith("No claim is judged here")) == (words is not None)
@@ -462,7 +469,7 @@ def test_the_first_screen_says_in_a_sentence_a_verdict_which_claims_have_it():
 
 def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried():
     found = run(("main", "contrastive", "ted"), SEEDS)
-    assert "more steps not tried: main, contrastive" in judged(found, PAIR)[PAIR].told()
+    assert "more steps not tried: main, contrastive" in in_words(judged(found, PAIR)[PAIR])
     train = found.rows["main"].config.train
     longer.FOLDER.mkdir(parents=True)
     lines = [
@@ -473,8 +480,8 @@ def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried()
     file = longer.FOLDER / f"{found.profile.name}.csv"
     file.write_text("\n".join(["row,lr,steps,validation_vc,validation_eq11", *lines]) + "\n")
     one = judged(found, PAIR)[PAIR]
-    assert "contrastive gains 2.0 points of supervised top-1 by three times the steps" in one.told()
-    assert "not tried" not in one.told() and "main gains" not in one.told()
+    assert "contrastive gains 2.0 points of supervised top-1 by three times the steps" in in_words(one)
+    assert "not tried" not in in_words(one) and "main gains" not in in_words(one)
     said = claims_section.sentences([one], found)
     assert said[0].startswith(
         "Not converged: of the 2 trained rows behind the verdicts 2 were trained three times"
@@ -521,7 +528,7 @@ def test_of_generated_sets_only_the_labels_with_untrained_verbs_count():
     run(("main", "clip"))
     share_splits(("main", "clip"), "ucf101")
     gone = judged(run_again((0,)), name)[name]
-    assert gone.told() == "not run yet: Synth-UCF101, untrained verbs, of main, clip", "no sheet, no kinds"
+    assert in_words(gone) == "not run yet: Synth-UCF101, untrained verbs, of main, clip", "no sheet, no kinds"
     untrained = ~np.array(made.classes("ucf101"))
     found = run_again((0,))
     one = judged(found, name)[name]
@@ -537,7 +544,7 @@ def test_of_generated_sets_only_the_labels_with_untrained_verbs_count():
     assert whole.difference.videos == members.any(axis=0).sum(), "of a real set all labels count"
     assert claims_section.kind(whole.claim, real) == "zero-shot"
     made.sheet("ucf101_classes", "video,verb_trained\na,yes\n")
-    assert "not run yet" in judged(run_again((0,)), name)[name].told(), "a sheet of other videos"
+    assert "not run yet" in in_words(judged(run_again((0,)), name)[name]), "a sheet of other videos"
 
 
 def test_untrained_verbs_alone_leave_the_trained_ones_out_and_the_other_way_round():
@@ -570,20 +577,20 @@ def test_the_best_of_several_has_as_many_parameters_or_fewer():
 
     best, second, *_ = sorted(names[1:], key=mean_top1, reverse=True)
     one = judged(found, name)[name]
-    assert f"the best is {best}" in one.told()
+    assert f"the best is {best}" in in_words(one)
     plain = accuracy.difference(found.rows["main"], found.rows[best], "ucf101", "untrained")
     assert one.difference.number.value == plain.number.value and one.difference.by_seed == plain.by_seed
     counted = {str(source.file) for source in one.difference.number.sources if not source.run}
     assert counted == {"reports/complexity.csv", "reports/embedded/data/ucf101_classes.csv"}
     parameters(best, 17000000)
     one = judged(run_again((0, 1)), name)[name]
-    assert f"the best is {second}" in one.told(), "who has more parameters is no rival"
+    assert f"the best is {second}" in in_words(one), "who has more parameters is no rival"
     for row in names[1:]:
         parameters(row, 17000000)
-    told = judged(run_again((0, 1)), name)[name].told()
+    told = in_words(judged(run_again((0, 1)), name)[name])
     assert told == "not run yet: a rival with as many trainable parameters as main"
     parameters("ted", "none")
-    told = judged(run_again((0, 1)), name)[name].told()
+    told = in_words(judged(run_again((0, 1)), name)[name])
     assert told == "not run yet: trainable parameters of ted"
 
 
@@ -619,7 +626,7 @@ def test_an_explored_main_is_not_judged_as_the_paper_s_and_stands_beside_none_of
     told = lines(found, *of_main)
     for name, one in of_main.items():
         differs = "adapters.visual.temporal_difference=false; train.lr=0.01"  # the rate that row `te` has
-        assert one.told() == f"not judged: main is explored: {differs}"
+        assert in_words(one) == f"not judged: main is explored: {differs}"
         assert one.difference is None
         assert told[name]["paper_difference"] == "—"
     section = claims_section.section(list(of_main.values()), found)
@@ -638,7 +645,7 @@ def test_rows_on_another_set_are_refused_and_named():
     everything = judged(found)
     of_main = {name for name, one in everything.items() if "main" in one.claim.rows}
     assert {"all-over-half-vc", "best-zero-shot-ucf101", PAIR, "keeps-generalisation-ucf101"} < of_main
-    assert {name for name, one in everything.items() if one.told() == told} == of_main
+    assert {name for name, one in everything.items() if in_words(one) == told} == of_main
 
 
 def test_what_is_missing_is_named():
@@ -650,14 +657,14 @@ def test_what_is_missing_is_named():
         kept.pop("hmdb51")
         key.outcomes.write_text(json.dumps(kept))
     found = judged(run_again((0,)), "both-over-either-vc", "keeps-generalisation-hmdb51")
-    assert found["both-over-either-vc"].told() == "not run yet: td"
-    told = found["keeps-generalisation-hmdb51"].told()
+    assert in_words(found["both-over-either-vc"]) == "not run yet: td"
+    told = in_words(found["keeps-generalisation-hmdb51"])
     assert told == "not run yet: Synth-HMDB51, untrained verbs, of main, clip"
     run(("main", "contrastive"), (0, 1))
     RunKey(made.PROFILE, "main", 0).metrics.unlink()
     RunKey(made.PROFILE, "contrastive", 1).metrics.unlink()
     apart = judged(run_again((0, 1)), PAIR)[PAIR]
-    assert apart.told() == "not run yet: main and contrastive share no seed"
+    assert in_words(apart) == "not run yet: main and contrastive share no seed"
 
 
 def test_the_page_shows_every_claim_what_it_is_made_of_and_what_is_missing():

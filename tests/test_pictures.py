@@ -106,13 +106,12 @@ def test_a_broken_file_of_the_stage_is_one_line(tmp_path, monkeypatch):
 
 def test_the_page_shows_the_picture_and_says_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = Path("reports/tiny")
-    assert report._pictures("tiny", folder).parts == ("No run has been drawn yet.",)
+    assert report._pictures("tiny").parts == ("No run has been drawn yet.",)
     path = temporal_difference.folder("tiny") / f"{temporal_difference.NAME}.json"
     temporal_difference.write(temporal_difference.NONE, path)
-    assert report._pictures("tiny", folder).parts == (temporal_difference.NONE.alt,)
-    temporal_difference.write(temporal_difference.Picture("A caption", "what it shows"), path)
-    (part,) = report._pictures("tiny", folder).parts
+    assert report._pictures("tiny").parts == (temporal_difference.NONE.alt,)
+    temporal_difference.write(temporal_difference.Words("A caption", "what it shows"), path)
+    (part,) = report._pictures("tiny").parts
     assert (part.file.as_posix(), part.caption, part.alt) == (
         "pictures/temporal_difference.png", "A caption", "what it shows",
     )  # fmt: skip
@@ -195,7 +194,7 @@ def test_a_contact_sheet_and_its_facts(tmp_path):
 
 def test_the_scale_of_temporal_difference_has_even_steps():
     norms = np.linspace(0, 9.7, 2 * 2 * 2).reshape(2, 2, 2)
-    strip = temporal_difference.Strip("a b", np.zeros((2, 8, 8, 3), np.uint8), norms.astype(np.float32))
+    strip = temporal_difference.MotionStrip("a b", np.zeros((2, 8, 8, 3), np.uint8), norms.astype(np.float32))
     with style.paper():
         figure = temporal_difference.draw([strip])
         *panels, bar = figure.axes

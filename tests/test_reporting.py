@@ -449,7 +449,7 @@ def test_whether_more_steps_give_more_is_of_what_was_tried_with_the_present_reci
         "main": [f"{steps:,}", "40.0", "50.5", "52.4", "+1.9", "yes"],
         "te": [f"{steps:,}", "—", "30.0", "32.0", "+2.0", "no"],
     }
-    assert [longer.added(found, row) for row in found.rows.values()] == pytest.approx([1.9, 2.0])
+    assert [gain for _, gain in longer.gains(found, found.rows.values())] == pytest.approx([1.9, 2.0])
     assert [source.key for source in sources(table.lines[0].cells[5])] == [
         "line 3, validation_vc", "line 4, validation_vc",
     ]  # fmt: skip

@@ -27,7 +27,7 @@ def motion(sight: Sight) -> Image.Image:
             strip = contact_sheet.Strip(label, sight.frames)
             return _image(contact_sheet.draw([strip], "No adapter of this model has a temporal difference."))
         return _image(
-            temporal_difference.draw([temporal_difference.Strip(label, sight.frames, sight.motion)])
+            temporal_difference.draw([temporal_difference.MotionStrip(label, sight.frames, sight.motion)])
         )
 
 

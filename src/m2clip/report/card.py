@@ -12,7 +12,7 @@ from m2clip.parsing import build
 from m2clip.report import grid
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.names import HEADS, METHOD, Names
-from m2clip.report.numbers import MISSING, Number
+from m2clip.report.numbers import MISSING, Number, frames_crops_clips
 from m2clip.report.rendering import render
 from m2clip.runs import RunKey
 from m2clip.synthetic.worlds import CLIPS
@@ -52,7 +52,7 @@ def page(key: RunKey, config: Values, labels: int, parameters: int, *, carried: 
 def _numbers(metrics: Values, names: Names) -> Grid:
     """A line for the supervised accuracy by each head, and one for each zero-shot set, by Eq. 11."""
     own = metrics["supervised"]
-    views = " × ".join(str(own.get(key, MISSING)) for key in ("frames", "crops", "clips"))
+    views = frames_crops_clips(own)
     heads = {own.get("head"): own}
     for head, top1 in own.get("top1_by_head", {}).items():
         heads.setdefault(head, {**own, "top1": top1, "top5": None})

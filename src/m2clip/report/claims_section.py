@@ -88,16 +88,16 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
 def _of_steps(judged: Sequence[Judged], results: Results) -> str:
     """How many trained rows of judged claims were tried with more steps, and which of them gain by these."""
     names = dict.fromkeys(row for one in judged if one.p is not None for row in one.claim.rows)
-    rows = [row for name in names if (row := results.rows[name]).trained]
-    gains = {results.title(row): gain for row in rows if (gain := longer.added(results, row)) is not None}
-    known = [f"{title} (+{gain:.1f})" for title, gain in gains.items() if gain >= longer.POINTS]
-    behind = f"of the {len(rows)} trained rows behind the verdicts"
-    if not gains:
+    gains = longer.gains(results, [results.rows[name] for name in names])
+    tried = [(row, gain) for row, gain in gains if gain is not None]
+    known = [f"{results.title(row)} (+{gain:.1f})" for row, gain in tried if gain >= longer.POINTS]
+    behind = f"of the {len(gains)} trained rows behind the verdicts"
+    if not tried:
         return f"Whether they have converged is not known: none {behind} was trained for longer."
     begins = "Not converged: " if known else "Converged, as far as that was tried: "
     named = f"{len(known)} of them: {', '.join(known)}" if known else "none of them"
     return (
-        f"{begins}{behind} {len(gains)} were trained three times as long, too, with one seed, which adds "
+        f"{begins}{behind} {len(tried)} were trained three times as long, too, with one seed, which adds "
         f"{longer.POINTS:g} points of top-1 or more on the validation draw to {named}. The verdicts are of "
         "the shorter trainings."
     )
@@ -163,15 +163,15 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
     claim, found, interval = one.claim, one.difference, one.interval
     named = {name: results.rows[name].label for name in claim.rows}
     others = "; ".join(named[row] for row in claim.worse)
-    over = "the best of " if claim.best_of else "the line on through " if claim.asks == "slope" else "over "
-    between = "over " if claim.best_of else ""
+    over = ", the line on through" if claim.asks == "slope" else " over"
+    best = "the best of " if claim.best_of else ""
     sources = found.number.sources if found else ()
     digits = found.number.digits if found else 1
     ends = ", ".join(signed(end, digits) for end in interval or ())
     return (
         f"{one.verdict}: {one.why}" if one.why else one.short(),
         f"{claim.says} ({claim.name})",
-        f"{named[claim.better]}{',' if claim.asks == 'slope' else ''} {between}{over}{others}",
+        f"{named[claim.better]}{over} {best}{others}",
         f"{kind(claim, results)}, {results.names.dataset(claim.set)}",
         "at least −1" if claim.asks == "no-loss" else "above 0" if claim.towards > 0 else "below 0",
         _paper(one, results),

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from m2clip.report import accuracy, correlation, grid, ticks
 from m2clip.report.grid import NO, YES, Cell
 from m2clip.report.names import DATASETS, Names
-from m2clip.report.numbers import NOT_RUN, Number, Text
+from m2clip.report.numbers import NOT_RUN, VIEWS, Number, Text, frames_crops_clips
 from m2clip.report.published import Line, Published
-from m2clip.report.row import Row, get_path
+from m2clip.report.row import Row
 from m2clip.report.ticks import TICKS
 
 if TYPE_CHECKING:
     from m2clip.report.results import TableRows
 
-VIEWS = ("frames", "crops", "clips")
 UNSEEN = ("ucf101", "hmdb51")  # sets of zero-shot
 SPREAD, INTERVAL = ("", "_std"), ("", "_low", "_high", "_std")
 SEEDS = "mean over seeds ± their standard deviation"
@@ -65,7 +64,7 @@ class Column(grid.Column):
 
 
 def _dataset(row: Row, place: "TableRows") -> Text | None:
-    known = row.dataset and place.results.names.dataset(row.dataset)
+    known = place.results.names.dataset(row.dataset)
     return Text(known, tuple(row.settings("data.dataset"))) if known else None
 
 
@@ -77,13 +76,14 @@ def _pretraining(row: Row, place: "TableRows") -> Text | None:
 
 def views(row: Row) -> Text | None:
     """Frames x crops x clips, as evaluated."""
-    counts = row.same(lambda run: [get_path(run.metrics, "supervised", key) for key in VIEWS]) or [None]
-    keys = (f"supervised.{key}" for key in VIEWS)
-    return None if None in counts else Text(" × ".join(map(str, counts)), tuple(row.sources(*keys)))
+    counts = {key: row.same("supervised", key) for key in VIEWS}
+    if None in counts.values():
+        return None
+    return Text(frames_crops_clips(counts), tuple(row.sources(*(f"supervised.{key}" for key in VIEWS))))
 
 
 def _videos(row: Row, place: "TableRows") -> Number | None:
-    count = row.same(lambda run: get_path(run.metrics, "supervised", "videos"))
+    count = row.same("supervised", "videos")
     return None if count is None else Number(value=count, sources=tuple(row.sources("supervised.videos")))
 
 

@@ -37,7 +37,8 @@ def table(rows: Sequence[Row], results: Results) -> Grid:
     columns = [Column(key, COLUMNS[key], text=key in ("row", "rows", "method")) for key in keys]
     cells = []
     for line in lines:
-        first, *_ = group = groups[line["row"]]
+        group = groups[line["row"]]
+        first = group[0]
         told = {key: f"{int(text):,}" if text.isdigit() else text for key, text in line.items()}
         told |= {"row": FRAMES.sub("", first.label), "rows": ", ".join(row.name for row in group)}
         if first.config and not first.config.options.reads_text:

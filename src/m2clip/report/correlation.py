@@ -7,15 +7,17 @@ that order for every row.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import fmean
 
 import numpy as np
 
+from m2clip.report.accuracy import Difference, by_seed
 from m2clip.report.grid import comma_separated
 from m2clip.report.numbers import Number, Source
 from m2clip.report.row import Row, SeedRun
 from m2clip.report.statistics import Array
 
-MOST = 40
+MOST = 40  # labels that stay readable in a column of a paper
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,23 @@ def compare(rows: Sequence[Row]) -> Correlations | None:
     return Correlations(rows[0], tuple(labels[at] for at in chosen), tuple(chosen), maps)
 
 
+def difference(better: Row, worse: Row, statistic: str) -> Difference | None:
+    """One of the STATISTICS of `better` less that of `worse`, by seed, of the labels that `worse` chooses."""
+    chosen, pairs, apart = compare([worse]), by_seed([better, worse]), {}
+    if chosen is None or not pairs:
+        return None
+    for seed, runs in pairs.items():
+        ours, theirs = chosen.of_runs(runs, statistic)
+        apart[seed] = ours - theirs
+    number = Number(value=fmean(apart.values()), digits=3, signed=True)
+    return Difference(number.of(sources([better, worse])), tuple(apart), tuple(apart.values()))
+
+
 def pairs(row: Row) -> str:
     """label, other, correlation as a CSV, for DVC to compare; of more than MOST labels the most alike."""
     whole, labels = matrix(row), names(row)
-    known = whole if whole is not None and len(labels) == len(whole) > 1 else np.empty((0, 0))
-    pairs = product(sorted(most_alike(known)) if len(known) else (), repeat=2)
-    lines = ((labels[one], labels[other], f"{known[one, other]:.4f}") for one, other in pairs)
+    lines = []
+    if whole is not None and len(labels) == len(whole) > 1:
+        shown = product(sorted(most_alike(whole)), repeat=2)
+        lines = [(labels[one], labels[other], f"{whole[one, other]:.4f}") for one, other in shown]
     return comma_separated(("label", "other", "correlation"), lines)

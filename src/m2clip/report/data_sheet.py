@@ -16,11 +16,15 @@ def test_split(manifest: Manifest) -> str:
     return next((split for split in splits if split.startswith(("test", "validation"))), splits[0])
 
 
+def first_videos(manifest: Manifest, split: str, count: int) -> pd.DataFrame:
+    """The first video of `count` labels, or of all if there are fewer, spread evenly over the class ids."""
+    first = manifest.rows(split).drop_duplicates("class_id").sort_values("class_id")
+    return first.iloc[_even(len(first), min(count, len(first)))]
+
+
 def strips(manifest: Manifest) -> list[Strip]:
-    """The first test video of labels spread evenly over the class ids."""
-    rows = manifest.rows(test_split(manifest))
-    first = rows.drop_duplicates("class_id").sort_values("class_id")
-    picked = first.iloc[_even(len(first), min(LABELS, len(first)))]
+    """Some test videos, a few frames of each."""
+    picked = first_videos(manifest, test_split(manifest), LABELS)
     return [
         Strip(label, video.read(manifest.folder / path, _even(frames, FRAMES), frames))
         for label, path, frames in zip(picked["label"], picked["path"], picked["frames"], strict=True)

@@ -11,13 +11,8 @@ from m2clip.report import facts
 from m2clip.report.names import METHOD
 from m2clip.schedule import resolve_schedule
 
-SILENT = {
-    "train.workers",
-    "train.checkpoint_every",
-    "train.log_every",
-    "evaluate.batch",
-}  # they change no number
-ELSEWHERE = {"data.dataset"}  # shown beside every label
+# Settings that change no number.
+SILENT = {"train.workers", "train.checkpoint_every", "train.log_every", "evaluate.batch"}
 
 
 def paper(profile: Profile, dataset: str, over: Mapping[str, Any] | None = None) -> Run:
@@ -65,10 +60,14 @@ def between(config: Run, other: Run) -> list[str]:
     ]
 
 
+def but_for_dataset(config: Run, profile: Profile) -> list[str]:
+    """The same without the dataset, which every table and figure names beside the label."""
+    return [text for text in difference(config, profile) if not text.startswith("data.dataset=")]
+
+
 def label(config: Run, profile: Profile) -> str:
-    """`M2-CLIP`, followed by how it differs but for the dataset, which every table and figure names."""
-    differs = [text for text in difference(config, profile) if text.partition("=")[0] not in ELSEWHERE]
-    return ", ".join([METHOD, *differs])
+    """`M2-CLIP`, followed by how it differs but for the dataset."""
+    return ", ".join([METHOD, *but_for_dataset(config, profile)])
 
 
 def written(value: Any) -> str:

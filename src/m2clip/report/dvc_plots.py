@@ -1,13 +1,11 @@
 """What DVC compares between experiments: flat metrics, curves and confusions of the row `main`."""
 
 import json
-from itertools import product
 
 import pandas as pd
 
 from m2clip.report.accuracy import zero_shot
 from m2clip.report.figures.confusion import counts
-from m2clip.report.grid import comma_separated
 from m2clip.report.names import DATASETS, HEADS
 from m2clip.report.row import Row
 
@@ -32,10 +30,8 @@ def curves(row: Row) -> str:
 def predictions(row: Row) -> str:
     """actual, predicted: a line for each test video and seed, in the order of the confusion matrix."""
     matrix = counts(row)
-    cells = (
-        ()
-        if matrix is None
-        else zip(product(matrix.index, matrix.columns), matrix.to_numpy(int).flat, strict=True)
-    )
-    lines = (pair for pair, count in cells for _ in range(count))
-    return comma_separated(("actual", "predicted"), lines)
+    if matrix is None:
+        return "actual,predicted\n"
+    cells = matrix.astype(int).rename_axis(index="actual", columns="predicted").stack(future_stack=True)
+    lines = cells.index.repeat(cells.to_numpy()).to_frame(index=False)
+    return lines.to_csv(index=False, lineterminator="\n")

@@ -101,7 +101,7 @@ def _measure(level: Level, results: Results, rows: Sequence[Row]) -> Measured | 
             return Measured(share, f"{share:.0f} % of {len(labels)}") if labels else None
         case "videos":
             under = ("supervised",) if row and row.dataset == level.set else ("zero_shot", level.set)
-            videos = row and row.same(lambda run: get_path(run.metrics, *under, "videos"))
+            videos = row and row.same(*under, "videos")
             return Measured(videos, f"{videos:,}") if videos else None
         case "apart":
             return _apart(row, than)
@@ -134,7 +134,7 @@ def _extreme(measure: str, results: Results, trained: Sequence[Row]) -> Measured
 
 def _from_chance(results: Results, row: Row, top1: float) -> Measured | None:
     guessed = results.chance(row.dataset)
-    videos = row.same(lambda run: get_path(run.metrics, "supervised", "videos"))
+    videos = row.same("supervised", "videos")
     if guessed is None or not videos:
         return None
     error = math.sqrt(guessed.value * (100 - guessed.value) / videos)

@@ -1,10 +1,9 @@
 """Does longer training raise top-1: what benchmarks/longer.py measured on the validation draw, as a table."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from m2clip.report import grid
+from m2clip.report import facts, grid
 from m2clip.report.grid import Cell, Column, Grid
 from m2clip.report.numbers import Number, Source
 from m2clip.report.results import Results
@@ -42,10 +41,10 @@ def table(results: Results, rows: Sequence[Row]) -> Grid | None:
     return grid.plain("longer", title, COLUMNS, lines, [HOW]) if lines else None
 
 
-def added(results: Results, row: Row) -> float | None:
-    """Points of top-1 that three times the steps add to a row; None where that was not tried."""
-    gain = _gain(_tried(results, row))
-    return gain.value if gain else None
+def gains(results: Results, rows: Iterable[Row]) -> list[tuple[Row, float | None]]:
+    """Each trained row with the points that three times the steps add; None where that was not tried."""
+    found = [(row, _gain(_tried(results, row))) for row in rows if row.trained]
+    return [(row, gain.value if gain else None) for row, gain in found]
 
 
 def _gain(numbers: Sequence[Number | None]) -> Number | None:
@@ -59,7 +58,7 @@ def _gain(numbers: Sequence[Number | None]) -> Number | None:
 def _tried(results: Results, row: Row) -> list[Number | None]:
     """For each of FACTORS top-1 on the validation draw; None where it was not run with the present recipe."""
     path, train = FOLDER / f"{results.profile.name}.csv", row.config.train if row.config else None
-    if train is None or not train.steps or not path.exists():
+    if train is None or not train.steps:
         return [None] * len(FACTORS)
     recorded = _read(path)
     numbers: list[Number | None] = []
@@ -72,7 +71,6 @@ def _tried(results: Results, row: Row) -> list[Number | None]:
 
 
 def _read(path: Path) -> dict[tuple[str, int, float], tuple[int, dict[str, str]]]:
-    """The lines of a file with their numbers, by row, steps and rate."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(enumerate(csv.DictReader(file), 2))
+    """The lines of a file with their numbers, by row, steps and rate; nothing where there is no file."""
+    lines = enumerate(facts.lines(path), start=2)
     return {(one["row"], int(one["steps"]), float(one["lr"])): (at, one) for at, one in lines}

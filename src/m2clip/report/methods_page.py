@@ -9,14 +9,13 @@ from pathlib import Path
 
 from m2clip import experiment, options
 from m2clip.options import Options
-from m2clip.report import facts, grid
+from m2clip.report import facts, grid, published
 from m2clip.report.grid import NO, YES, Cell, Column, Grid
 from m2clip.report.rendering import render
 
 PAGE = Path("docs/methods.md")
 SOURCES = Path(__file__).parents[1] / "methods"
 FRAMES = 8  # of the counts
-PUBLISHED = Path("experiments/published/table1_k400.csv")
 COMPONENTS = Path("reports/complexity_components.csv")
 ARCHITECTURES = Path("reports/complexity_architectures.csv")
 COUNTED = ("trainable_total", "gmacs_view", "gmacs_text")
@@ -112,12 +111,12 @@ def overview(methods: list[Described]) -> Grid:
 
 def architectures() -> Grid:
     """Published lines that adapt no CLIP: counts of torchvision's same architecture, and what was printed."""
-    printed, lines = {line["method"]: line for line in facts.lines(PUBLISHED)}, []
+    printed, lines = published.first_lines("table1_k400"), []
     for one in facts.lines(ARCHITECTURES):
-        theirs = printed[name := one["architecture"]]
+        theirs = printed[name := one["architecture"]].cells
         parameters, gmacs = f"{int(one['trainable_total']) / 1e6:.1f}", f"{float(one['gmacs_view']):.1f}"
-        published = theirs["tunable_params_m"], theirs["gflops_per_view"]
-        lines.append((name, one["frames"], parameters, published[0], gmacs, published[1]))
+        theirs_m, theirs_gflops = theirs["tunable_params_m"], theirs["gflops_per_view"]
+        lines.append((name, one["frames"], parameters, theirs_m, gmacs, theirs_gflops))
     return grid.plain("architectures", "Architectures that adapt no CLIP", _columns(OTHERS), lines)
 
 

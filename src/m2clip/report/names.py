@@ -14,7 +14,9 @@ class Names:
 
     synthetic: Collection[str] = ()
 
-    def dataset(self, name: str) -> str:
-        """`Synth-K400` where it is generated, else `K400`."""
+    def dataset(self, name: str | None) -> str:
+        """`Synth-K400` where it is generated, else `K400`; empty for a row without a dataset."""
+        if name is None:
+            return ""
         shown = DATASETS.get(name, name)
         return f"Synth-{shown}" if name in self.synthetic else shown

@@ -3,15 +3,16 @@
 Tables, CSV, LaTeX, pages and `m2clip trace` only format it: str() is what one reads, fields() what a CSV has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from m2clip.runs import RunKey
 
 MISSING = "—"
 REFERENCE = "reference"
+VIEWS = ("frames", "crops", "clips")
 MARGIN = 10  # points above chance that a trained row has to be
 ONE_SEED, FEWER_SEEDS, NEAR_CHANCE = "†", "‡", "§"
 MARKS = {
@@ -102,6 +103,11 @@ class Text:
 
 
 NOT_RUN = Text("not run")  # where a table waits for a run; in a CSV nothing
+
+
+def frames_crops_clips(counts: Mapping[str, Any]) -> str:
+    """`8 × 3 × 4`: the frames, crops and clips by which a video is tested; a dash for what is not known."""
+    return " × ".join(str(counts.get(key) or MISSING) for key in VIEWS)
 
 
 def signed(number: float, digits: int = 1) -> str:

@@ -84,11 +84,10 @@ def introduction(
 ) -> tuple[str, ...]:
     """The data, the backbone with its card's zero-shot accuracy on stills, and how many runs exist."""
     used, rows, named = datasets(results), shown_rows(results), results.names.dataset
-    config = next((row.config for row in rows if row.config), None)
     told = get_path(card, "zero_shot") or {}
     known = ", ".join(f"{kind} {told[kind]:.1f} %" for kind in KINDS if is_number(told.get(kind)))
     stills = f" Zero-shot on stills it was not trained on, it names {known}." if known else ""
-    backbone = config.backbone.name if config else "unknown"
+    backbone = next((row.config.backbone.name for row in rows if row.config), "unknown")
     texts = [f"Data: {', '.join(map(named, used))}. Backbone: {backbone}.{stills}"]
     if others := ", ".join(named(name) for name in used if not results.is_papers(name)):
         texts.append(
@@ -202,7 +201,7 @@ def _recipe(row: Row, results: Results, runs: Sequence[Made]) -> list[Cell]:
     seconds = (run.trained.get("seconds") for run in runs)
     commits = (history.short(run.commits[0]) or MISSING for run in runs)
     return [
-        row.label, results.names.dataset(row.dataset) if row.dataset else None,
+        row.label, results.names.dataset(row.dataset),
         ", ".join(str(run.key.seed) for run in runs), steps, batch, lr, temperature, views(row),
         ", ".join(f"{one / 60:.1f}" if is_number(one) else MISSING for one in seconds),
         ", ".join(dict.fromkeys(commits)), ", ".join(dict.fromkeys(ORIGIN[run.here] for run in runs)),

@@ -18,7 +18,7 @@ from m2clip.profiles import Profile
 from m2clip.report import facts, grid
 from m2clip.report.differences import between, in_steps, paper
 from m2clip.report.grid import Column, Grid
-from m2clip.report.numbers import MISSING, Number, Source, Text
+from m2clip.report.numbers import VIEWS, Number, Source, Text, frames_crops_clips
 
 FOLDER = Path("experiments/published")
 OURS = "M2-CLIP"
@@ -111,10 +111,8 @@ class Line:
 
     def views(self) -> Text | None:
         """Frames x crops x clips, as far as it prints them."""
-        keys = ("frames", "crops", "clips")
-        counts = [self.cells.get(key) for key in keys]
-        words = " × ".join(count or MISSING for count in counts)
-        return Text(words, self.sources(*keys)) if any(counts) else None
+        known = any(self.cells.get(key) for key in VIEWS)
+        return Text(frames_crops_clips(self.cells), self.sources(*VIEWS)) if known else None
 
     def heading(self) -> str:
         """The block of the paper's table that it stands in."""

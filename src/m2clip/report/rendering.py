@@ -62,7 +62,7 @@ def _environment(tex: bool) -> Environment:
         **(delimiters if tex else {}),
     )  # fmt: skip
     made.filters |= {
-        "md": markdown, "tex": latex, "shown": grid.shown, "order": grid.order, "sources": grid.sources,
+        "md": markdown, "tex": latex, "shown": grid.shown, "order": grid.order,
         "file": lambda name: (HERE / name).read_text(encoding="utf-8"),
     }  # fmt: skip
     made.tests |= {"words": _is(str), "points": _is(Points), "table": _is(Grid)}

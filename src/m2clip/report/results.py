@@ -18,7 +18,7 @@ from m2clip.report.accuracy import Verbs
 from m2clip.report.columns import COLUMNS, UNSEEN
 from m2clip.report.correlation import Correlations, compare
 from m2clip.report.declared import Spec
-from m2clip.report.differences import ELSEWHERE, difference
+from m2clip.report.differences import but_for_dataset
 from m2clip.report.facts import AS_PUBLISHED, Parameters
 from m2clip.report.facts import Line as Facts
 from m2clip.report.names import DATASETS, Names
@@ -52,8 +52,7 @@ class Results:
     def explored(self) -> list[str]:
         """How `main` differs from the paper's model, but for its dataset; if it does, no step is from it."""
         main = self.rows.get(MAIN)
-        differs = difference(main.config, self.profile) if main and main.config else []
-        return [text for text in differs if text.partition("=")[0] not in ELSEWHERE]
+        return but_for_dataset(main.config, self.profile) if main and main.config else []
 
     def title(self, row: Row) -> str:
         """What a row is called where nothing beside it names its dataset."""

@@ -1,7 +1,7 @@
 """A row and its runs as they lie in their files: read once, and every value that is not there is None."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, stdev
@@ -114,9 +114,9 @@ class Row:
         file = self.runs[0].key.train_config
         return [Source(file, f"options.{key}" if key in own else key) for key in keys]
 
-    def same(self, read: Callable[[SeedRun], Any]) -> Any:
-        """What all evaluated runs agree on, else None."""
-        values = [read(run) for run in self.measured]
+    def same(self, *path: str) -> Any:
+        """A value of metrics.json on which all evaluated runs agree, else None."""
+        values = [get_path(run.metrics, *path) for run in self.measured]
         return values[0] if values and all(value == values[0] for value in values) else None
 
 

@@ -69,8 +69,7 @@ def _notes(place: TableRows, columns: list[Column]) -> Iterator[str]:
     ]
     yield from [" ".join(f"{text}." for text in unseen)] if unseen else []
     if any(column.zero_shot for column in columns):
-        configs = ((row.label, row.config) for row in place.rows)
-        reasons = ((label, config.options.no_zero_shot) for label, config in configs if config)
+        reasons = ((row.label, row.config.options.no_zero_shot) for row in place.rows if row.config)
         given = {label: reason for label, reason in reasons if reason}
         yield from (f"{label} has no zero-shot: {reason}." for label, reason in given.items())
 

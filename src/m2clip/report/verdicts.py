@@ -11,7 +11,7 @@ from m2clip.experiment import MAIN
 from m2clip.report import accuracy, correlation, longer, statistics
 from m2clip.report.accuracy import Difference, Weighted
 from m2clip.report.claims import Claim, Printed
-from m2clip.report.numbers import MARGIN, Number
+from m2clip.report.numbers import MARGIN
 from m2clip.report.results import Results
 from m2clip.report.row import Row, is_number
 from m2clip.report.statistics import Interval, Test
@@ -68,12 +68,6 @@ class Judged:
     def short(self) -> str:
         """`holds`; of too few seeds how many there are: `one seed`."""
         return self.verdict or {1: "one seed"}.get(self.seeds, f"{self.seeds} seeds")
-
-    def told(self) -> str:
-        """`one seed`, `holds (3 of 5 seeds)`, `not run yet: te`."""
-        if self.why:
-            return f"{self.verdict}: {self.why}"
-        return f"{self.short()} ({'; '.join(self.remarks)})" if self.remarks else self.short()
 
 
 def judge(results: Results, stated: Mapping[str, Claim]) -> list[Judged]:
@@ -149,7 +143,7 @@ def _measured(results: Results, claim: Claim) -> Judged:
     if why := "; ".join(_unlearned(results, claim, row) for row, _ in counted if results.unlearned(row)):
         return replace(one, verdict=NO_RESULT, why=why)
     if claim.statistic:
-        found = _correlation(rows[0], rows[1], claim)
+        found = correlation.difference(rows[0], rows[1], claim.statistic)
         test = statistics.of_seeds(found.by_seed, EQUAL / 100) if found else None
     else:
         found = accuracy.contrast(counted, claim.set, claim.verbs, claim.head)
@@ -240,31 +234,18 @@ def _remarks(found: Difference, asked: int, judged: object) -> tuple[str, ...]:
 
 def _of_steps(results: Results, rows: Sequence[Row]) -> tuple[str, ...]:
     """Remarks on which trained rows are known to gain by more steps, and for which that was not tried."""
-    gains = {row.name: longer.added(results, row) for row in rows if row.trained}
+    gains = longer.gains(results, rows)
     known = [
-        f"{name} gains {gain:.1f} points of supervised top-1 by three times the steps"
-        for name, gain in gains.items()
+        f"{row.name} gains {gain:.1f} points of supervised top-1 by three times the steps"
+        for row, gain in gains
         if gain is not None and gain >= longer.POINTS
     ]
-    untried = [name for name, gain in gains.items() if gain is None]
+    untried = [row.name for row, gain in gains if gain is None]
     return (*known, *([f"more steps not tried: {', '.join(untried)}"] if untried else ()))
 
 
 def _unlearned(results: Results, claim: Claim, row: Row) -> str:
     """`te is within 10 points of chance`, with the training set where the claim measures something else."""
-    own = results.names.dataset(row.dataset or "")
+    own = results.names.dataset(row.dataset)
     on = f" on {own}" if claim.zero_shot or claim.statistic else ""
     return f"{row.name} is within {MARGIN} points of chance{on}"
-
-
-def _correlation(better: Row, worse: Row, claim: Claim) -> Difference | None:
-    """Difference by seed of the claim's statistic over the labels that Figure 2b would show for `worse`."""
-    chosen, pairs, apart = correlation.compare([worse]), accuracy.by_seed([better, worse]), {}
-    if chosen is None or not pairs:
-        return None
-    for seed, runs in pairs.items():
-        ours, theirs = chosen.of_runs(runs, claim.statistic)
-        apart[seed] = ours - theirs
-    number = Number(value=fmean(apart.values()), digits=3, signed=True)
-    found = number.of(correlation.sources([better, worse]))
-    return Difference(found, tuple(apart), tuple(apart.values()))

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from m2clip import profiles, runs
 from m2clip.data import manifest
 from m2clip.data.dataset import Broken, TestVideos
@@ -15,7 +13,7 @@ from m2clip.evaluation.trained import TrainedRun, open_trained
 from m2clip.models.factory import device_name, pixels_of
 from m2clip.report import data_sheet, differences
 from m2clip.report.figures import style, temporal_difference
-from m2clip.report.figures.temporal_difference import Strip
+from m2clip.report.figures.temporal_difference import MotionStrip
 from m2clip.report.names import Names
 
 VIDEOS = 6
@@ -36,33 +34,28 @@ def main() -> None:
     # the paper the label names none.
     config = replace(run.config, evaluate=differences.paper(profile, dataset).evaluate)
     name = f"{differences.label(config, profile)} on {Names(tuple(profile.synthetic)).dataset(dataset)}"
-    picture = (
-        temporal_difference.describe(strips, f"{name}, {split} split, seed {key.seed}")
-        if strips
-        else temporal_difference.NONE
-    )
-    temporal_difference.write(picture, path.with_suffix(".json"))
+    words = temporal_difference.NONE
     if strips:
+        words = temporal_difference.describe(strips, f"{name}, {split} split, seed {key.seed}")
         with style.paper():
             style.save_small(temporal_difference.draw(strips), path.with_suffix(".png"))
+    temporal_difference.write(words, path.with_suffix(".json"))
     print(f"{path}: {len(strips)} videos")
 
 
-def _strips(run: TrainedRun, data: Manifest, split: str, device: str) -> list[Strip]:
-    """The first test video of labels spread evenly over the class ids; none without temporal difference."""
+def _strips(run: TrainedRun, data: Manifest, split: str, device: str) -> list[MotionStrip]:
+    """Some videos of the split with their norms; none without temporal difference."""
     pixels = pixels_of(run.model)
     videos = TestVideos(data, split, run.config.data, pixels)
-    first = data.rows(split).drop_duplicates("class_id").sort_values("class_id")
-    places = np.linspace(0, len(first) - 1, min(VIDEOS, len(first))).round().astype(int)
     found = []
-    for index, label in first["label"].iloc[places].items():
+    for index, label in data_sheet.first_videos(data, split, VIDEOS)["label"].items():
         opened = videos[int(str(index))]
         if isinstance(opened, Broken):
             raise UserError(f"{data.folder}: {opened}")
         added = norms(run.model, opened.video.to(device))
         if added is None:
             return []
-        found.append(Strip(str(label), seen(opened.video[0], pixels), added[0].cpu().numpy()))
+        found.append(MotionStrip(str(label), seen(opened.video[0], pixels), added[0].cpu().numpy()))
     return found
 
 

@@ -1,12 +1,13 @@
 """`report PROFILE`: files of the declared runs -> tables, figures, pages and what DVC compares. No torch."""
 
-import json
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from m2clip import experiment, profiles
-from m2clip.errors import UserError, guarded
+from m2clip.errors import guarded
+from m2clip.files import read_json
 from m2clip.names import arguments
 from m2clip.report import (
     audit,
@@ -28,8 +29,10 @@ from m2clip.report import (
 from m2clip.report.figures import all_figures as figures
 from m2clip.report.figures import temporal_difference
 from m2clip.report.parts import Picture, Section
+from m2clip.report.provenance import Made
 from m2clip.report.rendering import render
 from m2clip.report.results import Results
+from m2clip.runs import RunKey
 
 CARDS = Path("experiments/backbone")
 FOLDERS = ("tables", "figures", "plots")
@@ -44,46 +47,24 @@ def main() -> None:
     more_rows = (experiment.MAIN, *claims.rows_of(stated.values()), *differences.rows(experiment.rows()))
     found = results.read(profile, asked, more_rows)
     folder = Path("reports") / profile.name
-    for name in FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)  # an out of the stage, also where nothing is drawn
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-    made = tables.made(found)
+    _empty(folder)
+    made, judged = tables.made(found), verdicts.judge(found, stated)
     for table in made:
         _write(folder / "tables" / f"{table.key}.md", render("table.md.j2", alone=table))
         _write(folder / "tables" / f"{table.key}.csv", grid.csv_text(table))
         _write(folder / "tables" / f"{table.key}.tex", render("table.tex.j2", table=table))
-    drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
-    judged = verdicts.judge(found, stated)
     _write(folder / "claims.csv", claims_section.comma_separated(judged))
     said = claims_section.first_screen(judged, found)
     _write(folder / "tables" / "found.md", render("points.md.j2", points=said[0]))
+    drawn = list(pages.of_tables(made, figures.draw(found, folder / "figures")))
     runs = provenance.all_made(found.rows.values(), profile)
-    of_claims = claims_section.section(judged, found, runs.values(), claims.CLAIMS)
-    shown = pages.shown_rows(found)
-    counts = complexity.table(shown, found)
-    more = [levels.informative(found, shown)] if profile.synthetic else []
-    told_in, card = _card(found)
-    page = pages.Page(
-        profile=profile.name, synthetic=bool(profile.synthetic),
-        intro=pages.introduction(found, card, runs), card=told_in,
-        about=pages.SYNTHETIC if profile.synthetic else pages.REAL,
-        sections=(
-            *pages.opening(drawn, said), of_claims,
-            audit.section(found, differences), _pictures(profile.name, folder),
-            Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,)),
-            pages.ran(found, runs, longer.table(found, shown), levels.converged(found, shown)),
-            pages.data(found, more),
-        ),
-        behind=tuple(provenance.all_behind(found, runs.values(), pages.datasets(found))),
-    )  # fmt: skip
-    _write(folder / "provenance.csv", provenance.csv_text(page.sections, runs))
-    _write(folder / "README.md", render("README.md.j2", page=page))
-    for section in page.sections:
-        if section.page:
-            _write(folder / section.page, render("section.md.j2", page=page, section=section))
-    _write(folder / "index.html", render("index.html.j2", page=page, behind=provenance.of_cell))
+    sections = (
+        *pages.opening(drawn, said),
+        claims_section.section(judged, found, runs.values(), claims.CLAIMS),
+        audit.section(found, differences),
+        *_of_runs(found, runs),
+    )
+    _write_pages(folder, found, sections, runs)
     main_row = found.rows[experiment.MAIN]
     _write(folder / "main.json", dvc_plots.metrics(main_row))
     _write(folder / "plots" / "main_curves.csv", dvc_plots.curves(main_row))
@@ -92,7 +73,45 @@ def main() -> None:
     print(f"{folder}/README.md: {pages.counted(found)}")
 
 
-def _pictures(profile: str, folder: Path) -> Section:
+def _empty(folder: Path) -> None:
+    """Remove what this stage writes; its folders are outs of the stage, also where nothing is drawn."""
+    for name in FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _of_runs(found: Results, runs: Mapping[RunKey, Made]) -> Iterator[Section]:
+    """Sections on the runs and their data: pictures, counts at full size, what ran, the datasets."""
+    shown = pages.shown_rows(found)
+    yield _pictures(found.profile.name)
+    counts = complexity.table(shown, found)
+    yield Section(key="complexity", title="Complexity", menu=pages.RUNS, parts=(counts,))
+    yield pages.ran(found, runs, longer.table(found, shown), levels.converged(found, shown))
+    yield pages.data(found, [levels.informative(found, shown)] if found.profile.synthetic else [])
+
+
+def _write_pages(
+    folder: Path, found: Results, sections: tuple[Section, ...], runs: Mapping[RunKey, Made]
+) -> None:
+    """provenance.csv, README.md, the pages of sections that have one, and index.html with all of them."""
+    told_in, card = _card(found)
+    page = pages.Page(
+        profile=found.profile.name, synthetic=bool(found.profile.synthetic), sections=sections,
+        intro=pages.introduction(found, card, runs), card=told_in,
+        about=pages.SYNTHETIC if found.profile.synthetic else pages.REAL,
+        behind=tuple(provenance.all_behind(found, runs.values(), pages.datasets(found))),
+    )  # fmt: skip
+    _write(folder / "provenance.csv", provenance.csv_text(sections, runs))
+    _write(folder / "README.md", render("README.md.j2", page=page))
+    for section in sections:
+        if section.page:
+            _write(folder / section.page, render("section.md.j2", page=page, section=section))
+    _write(folder / "index.html", render("index.html.j2", page=page, behind=provenance.of_cell))
+
+
+def _pictures(profile: str) -> Section:
     """The section with what the stage `pictures` drew, or that it has drawn nothing."""
     told = temporal_difference.read(profile)
     part: str | Picture = told.alt if told else "No run has been drawn yet."
@@ -104,14 +123,11 @@ def _pictures(profile: str, folder: Path) -> Section:
 
 def _card(found: Results) -> tuple[Path | None, dict[str, Any] | None]:
     """README.md and content of the model card of the backbone in use; None for a backbone without a card."""
-    config = next((row.config for row in pages.shown_rows(found) if row.config), None)
-    for path in sorted(CARDS.glob("**/card.json")) if config else ():
-        try:
-            card = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}: not valid JSON: {error}") from None
-        if config and card.get("name") == config.backbone.name:
-            return path.with_name("README.md"), dict(card)
+    backbone = next((row.config.backbone.name for row in pages.shown_rows(found) if row.config), None)
+    for path in sorted(CARDS.glob("**/card.json")) if backbone else ():
+        card = read_json(path)
+        if card.get("name") == backbone:
+            return path.with_name("README.md"), card
     return None, None
 
 

@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from m2clip.report.correlation import MOST
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.style import COLUMN, MM, SEQUENTIAL
 from m2clip.report.numbers import Source
@@ -16,10 +17,9 @@ from m2clip.report.row import Row
 
 TABLE, NEEDS = "main", ["percent"]
 CAPTION = (
-    "For what the videos of each label are taken; the diagonal is right. Where a set has more than 40 "
+    f"For what the videos of each label are taken; the diagonal is right. Where a set has more than {MOST} "
     "labels: those that are recognised least, and the rest as one column."
 )
-MOST = 40  # labels that stay readable in a column
 OTHERS = "(other labels)"
 CELL, LETTER = 2.9 * MM, 1.45 * MM  # of a label, so that its name fits
 HEAD, FOOT, RIGHT = 6 * MM, 9 * MM, 17 * MM  # title above, numbers below, scale beside

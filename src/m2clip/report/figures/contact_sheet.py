@@ -33,21 +33,24 @@ def draw(shown: Sequence[Strip], caption: str) -> Figure:
     y = height - TOP
     for strip, tall in zip(shown, heights, strict=True):
         y -= tall
-        label = style.wrapped(strip.label, 17)
-        figure.text(
-            (SIDE - 2 * MM) / PAGE, (y + tall / 2) / height, label, ha="right", va="center", fontsize=8
-        )
+        beside(figure, strip.label, y + tall / 2, SIDE)
         for at, frame in enumerate(strip.frames):
             ax = style.place(figure, SIDE + at * side, height - y - tall + GAP, side - GAP, tall - GAP)
             ax.imshow(frame, interpolation="antialiased", aspect="auto")
             ax.set_axis_off()
         y -= GAP
-    ends(figure, across)
+    ends(figure, across, SIDE)
     figure.text(2 * MM / PAGE, 1.6 * MM / height, caption)
     return figure
 
 
-def ends(figure: Figure, across: int, side: float = SIDE) -> None:
+def beside(figure: Figure, label: str, middle: float, side: float) -> None:
+    """A label in the `side` inches at the left, its middle so many inches from the bottom."""
+    place, text = (side - 2 * MM) / PAGE, style.wrapped(label, 17)
+    figure.text(place, middle / figure.get_figheight(), text, ha="right", va="center", fontsize=8)
+
+
+def ends(figure: Figure, across: int, side: float) -> None:
     """`first frame` and `last frame` above the columns, which begin `side` inches from the left."""
     step = (PAGE - side) / across
     for at, text in ((0, "first frame"), (across - 1, "last frame")):

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from m2clip.report import published
+from m2clip.report.columns import UNSEEN
 from m2clip.report.figures import fig1
 from m2clip.report.figures.fig1 import draw
 from m2clip.report.names import DATASETS
@@ -24,7 +25,7 @@ SUPERVISED, ZERO_SHOT = "table1_k400", "table3_zero_shot"
 def frame(_: TableRows) -> pd.DataFrame:
     """A line for each zero-shot set and method of the paper, with the columns of Figure 1's frame."""
     first, lines = published.first_lines(SUPERVISED), []
-    for dataset in fig1.SETS:
+    for dataset in UNSEEN:
         for line in published.read(ZERO_SHOT).lines:
             own = first.get(method := line.cells["method"])
             x, count = (own.number(key) if own else None for key in ("top1", "tunable_params_m"))

@@ -51,7 +51,7 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """Where a method has no number, a word says why."""
-    labels, groups = (list(dict.fromkeys(frame[name])) for name in ("label", "group"))
+    labels, groups = frame["label"].unique().tolist(), frame["group"].unique().tolist()
     palette, width = style.colours(labels), 0.84 / len(labels)
     figure, ax = plt.subplots(figsize=(COLUMN, 62 * MM), layout="constrained")
     for at, label in enumerate(labels):

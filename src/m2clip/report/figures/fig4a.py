@@ -38,7 +38,7 @@ def frame(place: TableRows) -> pd.DataFrame:
         if row.dataset == "k400":
             step = place.printed(place.line(row))
             theirs.append({"panel": "Published K400", **_line(row, step), "published": True})
-        panel = f"Measured {results.names.dataset(row.dataset or '')}"
+        panel = f"Measured {results.names.dataset(row.dataset)}"
         step = results.step(row, place.reference(row))
         ours.append({"panel": panel, **_line(row, step), "published": False})
     return pd.DataFrame([*theirs, *ours])
@@ -59,7 +59,7 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """A panel for what is published and one for each dataset, a dot and its interval for each row."""
-    panels, labels = (list(dict.fromkeys(frame[name])) for name in ("panel", "label"))
+    panels, labels = frame["panel"].unique(), frame["label"].unique()
     shown = [style.wrapped(label, 21) for label in labels]
     places, total = heights(shown)
     at = dict(zip(labels, places, strict=True))
@@ -84,13 +84,12 @@ def heights(labels: Sequence[str]) -> tuple[list[float], float]:
 def _panel(ax: Axes, part: pd.DataFrame, at: dict[str, float]) -> None:
     """Diamonds are published, dots measured; the reference is hollow."""
     there = part.dropna(subset=["step"])
-    ground = str(plt.rcParams["axes.facecolor"])
     for name, step, low, high, reference, published in there[COLUMNS].to_numpy():
         colour, marker = (style.GREY, "D") if published else (style.BLUE, "o")
         ax.errorbar(
             step, at[name], xerr=style.whiskers(step, low, high), linestyle="", marker=marker,
             markersize=3.2, elinewidth=0.9, markeredgewidth=0.8, color=colour,
-            markerfacecolor=ground if reference else colour,
+            markerfacecolor=style.ground() if reference else colour,
         )  # fmt: skip
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

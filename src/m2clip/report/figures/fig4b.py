@@ -28,7 +28,7 @@ def frame(place: TableRows) -> pd.DataFrame:
         number, count = results.top1(row, dataset), text_adapters(row)
         lines.append(
             {
-                "panel": f"{kind} {results.names.dataset(dataset or '')}",
+                "panel": f"{kind} {results.names.dataset(dataset)}",
                 **cells.of(row, number, count),
                 "text_adapters": cells.value(count),
                 **cells.top1(number, row, dataset),
@@ -46,7 +46,7 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """A panel for each set; a row that is explored on `main` is a diamond off the line."""
-    panels = list(dict.fromkeys(frame["panel"]))
+    panels = frame["panel"].unique()
     figure, axes = plt.subplots(1, len(panels), figsize=(COLUMN, 54 * MM), layout="constrained")
     for ax, panel, colour in zip(axes.flat, panels, (BLUE, GREEN), strict=True):
         part = frame[frame["panel"] == panel].sort_values("text_adapters")

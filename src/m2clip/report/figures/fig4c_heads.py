@@ -32,7 +32,7 @@ def alt(frame: pd.DataFrame) -> str:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """Two by two panels."""
-    labels = list(dict.fromkeys(frame["label"]))
+    labels = frame["label"].unique().tolist()
     sizes = dict(zip(labels, np.linspace(*WIDTHS, len(labels)), strict=True))
     grid = panels(
         frame, col="head", col_order=[*HEADS], hue="label", palette=style.colours(labels), hue_order=labels,

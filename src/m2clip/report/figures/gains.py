@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from m2clip.report.correlation import MOST
 from m2clip.report.figures import cells, style
 from m2clip.report.figures.confusion import counts, sources
 from m2clip.report.figures.style import COLUMN, MM
@@ -14,9 +15,9 @@ from m2clip.report.results import TableRows
 TABLE, NEEDS = "main", ["trained"]
 CAPTION = (
     "Of each label the share of its test videos that is right, under CLIP and after training. Where a "
-    "set has more than 40 labels: the 20 with the largest gain and the 20 with the smallest."
+    f"set has more than {MOST} labels: the {MOST // 2} with the largest gain and the {MOST // 2} with the "
+    "smallest."
 )
-MOST = 40  # labels that stay readable in a column
 CLIP = "clip"  # the method that trains nothing
 
 
@@ -24,8 +25,8 @@ def frames(place: TableRows) -> dict[str, pd.DataFrame]:
     """For each trained row with CLIP on its dataset a frame: a line for each label, largest gain first."""
     results, found = place.results, {}
     for row in place.rows:
-        configs = ((one, one.config) for one in results.rows.values() if one.dataset == row.dataset)
-        clip = next((one for one, config in configs if config and config.method == CLIP), None)
+        there = (one for one in results.rows.values() if one.dataset == row.dataset)
+        clip = next((one for one in there if one.config and one.config.method == CLIP), None)
         after, before = (counts(one) if one else None for one in (row, clip))
         if not row.trained or clip is None or after is None or before is None:
             continue

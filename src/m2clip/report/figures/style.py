@@ -64,9 +64,8 @@ def paper(*, dark: bool = False) -> Iterator[None]:
     """The style of a paper, or of the page's dark version, for all that is drawn inside; closes figures."""
     mpl.use("agg")
     with mpl.rc_context():
-        sns.set_theme(
-            "paper", "ticks", font_scale=0.76, rc=RC | (DARK if dark else {})
-        )  # letters of 7 points
+        # Letters of 7 points.
+        sns.set_theme("paper", "ticks", font_scale=0.76, rc=RC | (DARK if dark else {}))
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m2clip.errors import UserError
 from m2clip.report.figures import style
-from m2clip.report.figures.contact_sheet import ends
+from m2clip.report.figures.contact_sheet import Strip, beside, ends
 from m2clip.report.figures.style import MM, PAGE
 
 NAME = "temporal_difference"
@@ -25,23 +25,21 @@ MAP, OPACITY = "YlOrRd", 0.75  # of the highest step; nothing is laid over the l
 
 
 @dataclass(frozen=True)
-class Strip:
-    """A video: its label, its frames (T, S, S, 3) and the norms on the grid of patches (T, H, W)."""
+class MotionStrip(Strip):
+    """A video of square frames (T, S, S, 3) with the norms on their grid of patches (T, H, W)."""
 
-    label: str
-    frames: NDArray[np.uint8]
     norms: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Picture:
+class Words:
     """The picture's caption, None where there is no picture, and its alternative text."""
 
     caption: str | None
     alt: str
 
 
-NONE = Picture(None, "No adapter of this row has a temporal difference.")
+NONE = Words(None, "No adapter of this row has a temporal difference.")
 
 
 def folder(profile: str) -> Path:
@@ -49,13 +47,13 @@ def folder(profile: str) -> Path:
     return Path("reports") / profile / "pictures"
 
 
-def describe(strips: Sequence[Strip], about: str) -> Picture:
+def describe(strips: Sequence[MotionStrip], about: str) -> Words:
     """Caption and alternative text; about: the row, as in `M2-CLIP on K400, test split`."""
     told = "; ".join(
         f"{strip.label} {strip.norms.mean():.2f}, most in frame {1 + strip.norms.mean((1, 2)).argmax()}"
         for strip in strips
     )
-    return Picture(
+    return Words(
         f"Where the TED-Adapters see change from frame to frame, {about}: the length of what the temporal "
         "difference (Eq. 7) adds to each patch, averaged over the adapted sites, laid over the frame in "
         "grey; redder is more, on one scale of even steps. Above them the frames alone.",
@@ -63,7 +61,7 @@ def describe(strips: Sequence[Strip], about: str) -> Picture:
     )
 
 
-def draw(strips: Sequence[Strip]) -> Figure:
+def draw(strips: Sequence[MotionStrip]) -> Figure:
     """Of each video two lines of frames, the second with the norms; time runs to the right."""
     count = max(len(strip.frames) for strip in strips)
     side = (PAGE - SIDE) / count
@@ -77,8 +75,7 @@ def draw(strips: Sequence[Strip]) -> Figure:
     figure = plt.figure(figsize=(PAGE, height))
     for line, strip in enumerate(strips):
         y = height - TOP - line * (2 * side + GAP)
-        label = style.wrapped(strip.label, 17)
-        figure.text((SIDE - 2 * MM) / PAGE, (y - side) / height, label, ha="right", va="center", fontsize=8)
+        beside(figure, strip.label, y - side, SIDE)
         for at, (frame, norms) in enumerate(zip(strip.frames, strip.norms, strict=True)):
             grey = frame.mean(axis=-1, keepdims=True).repeat(3, axis=-1) / 255
             for below, pictures in enumerate(((frame,), (grey, overlay(scale(norms))))):
@@ -94,13 +91,13 @@ def draw(strips: Sequence[Strip]) -> Figure:
     return figure
 
 
-def write(picture: Picture, path: Path) -> None:
+def write(words: Words, path: Path) -> None:
     """Write caption and alternative text as JSON, for the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(picture), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(asdict(words), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read(profile: str) -> Picture | None:
+def read(profile: str) -> Words | None:
     """What the stage `pictures` wrote; None where it has not run.
 
     Raises:
@@ -111,6 +108,6 @@ def read(profile: str) -> Picture | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Picture(content["caption"], content["alt"])
+        return Words(content["caption"], content["alt"])
     except (json.JSONDecodeError, KeyError, TypeError):
         raise UserError(f"{path}: expected caption and alt; run `dvc repro -f pictures`") from None
