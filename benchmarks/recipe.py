@@ -16,10 +16,11 @@ import torch
 import yaml
 from measure import commit
 
-from m2clip import backbones, experiment, profiles, provenance
+from m2clip import backbones, experiment, paths, profiles, provenance
 from m2clip.config import Run
 from m2clip.data import manifest
 from m2clip.data.dataset import TestVideos, TrainVideos
+from m2clip.data.frame_cache import FrameCache
 from m2clip.evaluation.recognition import score, top
 from m2clip.models.factory import build_model, device_name, pixels_of
 from m2clip.parsing import build, merge, plain
@@ -46,15 +47,18 @@ def measure(row: str, over: dict[str, Any], profile: str = PROFILE) -> dict[str,
     config = build(Run, merge(plain(experiment.resolve(row, profiles.read(profile))), over))
     dataset = manifest.read(Path("data") / profile / config.data.dataset)
     model, _ = build_model(config, dataset.labels, seed, device_name())
+    frames = FrameCache(paths.frames(), dataset, config.data.decoder)
     began = time.process_time()
     if config.train.steps:
-        videos = TrainVideos(dataset, "train", config.data, pixels_of(model), seed, check=False)
+        videos = TrainVideos(
+            dataset, "train", config.data, pixels_of(model), seed, check=False, cache=frames
+        )
         with tempfile.TemporaryDirectory() as folder:
             train(model, videos, config, seed, Path(folder))
     seconds = time.process_time() - began
     with torch.no_grad():
         labels = model.labels(model.prompts) if config.options.reads_text else None
-    views = TestVideos(dataset, "validation", config.data, pixels_of(model))
+    views = TestVideos(dataset, "validation", config.data, pixels_of(model), cache=frames)
     scores = score(model, views, labels, batch=config.evaluate.batch, workers=0)
     class_ids = dataset.rows("validation")["class_id"].to_numpy()
     return {

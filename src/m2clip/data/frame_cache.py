@@ -21,7 +21,7 @@ from m2clip import shortcuts
 from m2clip.data.manifest import Manifest
 from m2clip.data.video import AUTO, Frames, decoder
 
-LIMIT = 4 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
+LIMIT = 8 << 30  # bytes of all frames of a dataset; a larger one is decoded whenever it is read
 WORD = 4  # bytes of a CRC
 DECODING = 2  # counts the changes of video.py after which some file gives other frames than before
 
