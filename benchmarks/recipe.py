@@ -50,9 +50,7 @@ def measure(row: str, over: dict[str, Any], profile: str = PROFILE) -> dict[str,
     frames = FrameCache(paths.frames(), dataset, config.data.decoder)
     began = time.process_time()
     if config.train.steps:
-        videos = TrainVideos(
-            dataset, "train", config.data, pixels_of(model), seed, check=False, cache=frames
-        )
+        videos = TrainVideos(dataset, "train", config.data, pixels_of(model), seed, check=False, cache=frames)
         with tempfile.TemporaryDirectory() as folder:
             train(model, videos, config, seed, Path(folder))
     seconds = time.process_time() - began
