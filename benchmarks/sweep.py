@@ -32,10 +32,10 @@ class Try:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The search of a profile: the rates that its rows begin at, factors on these, share of the steps."""
+    """The search of a profile: the rates that its rows begin at, factors on these, a try's steps."""
 
     profile: str
-    share: float
+    steps: dict[str, int]
     factors: tuple[float, ...]
     first: dict[str, float]
 
@@ -90,7 +90,7 @@ class Sweep:
         from recipe import append, measure
 
         while (rate := self.next_rate(row, self.tries(row))) is not None:
-            steps = round(self.config(row).train.steps * self.share)
+            steps = self.steps[self.config(row).data.dataset]
             line = measure(row, {"train": {"lr": rate, "steps": steps}}, self.profile)
             append(self.records, line | {"command": f"benchmarks/sweep.py {self.profile} {row}"})
 
@@ -104,7 +104,7 @@ def read(profile: str) -> Sweep:
     """The search of a profile."""
     spec = read_mapping(SPECS / f"{profile}.yaml")
     first = {row: float(rate) for row, rate in spec["first"].items()}
-    return Sweep(profile, float(spec["share"]), tuple(map(float, spec["factors"])), first)
+    return Sweep(profile, spec["steps"], tuple(map(float, spec["factors"])), first)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ def _root(monkeypatch):
 
 
 def test_every_rate_is_tried_once_in_turn_and_the_best_wins_the_lower_one_of_equals():
-    search = sweep.Sweep("embedded", 0.5, (1.0, 0.5, 3.0), {"row": 0.01})
+    search = sweep.Sweep("embedded", {"k400": 250}, (1.0, 0.5, 3.0), {"row": 0.01})
     done: list[sweep.Try] = []
     for factor in search.factors:
         assert search.next_rate("row", done) == pytest.approx(0.01 * factor)
