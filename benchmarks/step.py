@@ -16,6 +16,7 @@ from m2clip.config import Run
 from m2clip.models.method import Method
 from m2clip.training.optim import make_optimizer
 
+WARM = 3  # steps of each path before any is timed: the first ones also wait for memory from the system
 PARTS = ("transfer", "video", "text", "heads", "backward", "optimiser")
 
 
@@ -85,6 +86,10 @@ def main() -> None:
         peak = measure.peak_memory()
     with shortcuts.all_off(), measure.full_size(given.row, labels) as (model, _):
         other = PlainStep(model, config, given.batch)
+    for one in (step, other):
+        for _ in range(WARM):
+            for name in PARTS:
+                getattr(one, name)()
     product = measure.matmul(rows, str(model.device))
     parts = {"matmul": product} | {name: getattr(step, name) for name in PARTS}
     parts |= {f"plain {name}": getattr(other, name) for name in PARTS}

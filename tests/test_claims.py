@@ -497,6 +497,54 @@ def test_a_verdict_says_which_of_its_rows_gain_by_more_steps_or_were_not_tried()
     )
 
 
+def test_the_verdicts_of_an_earlier_commit_stand_beside_those_of_rows_with_other_steps():
+    found = run(("main", "contrastive", "ted"), SEEDS)
+    both = list(judged(found, PAIR, "text-over-ted").values())
+    steps = {one.claim.name: found.rows[one.claim.better].config.train.steps for one in both}
+    longer.FOLDER.mkdir(parents=True)
+
+    def kept(factor):
+        told = zip(("undecided", "holds"), steps.items(), strict=True)
+        lines = (f"{name},{verdict},1.25,{factor * many},{'ab' * 20}" for verdict, (name, many) in told)
+        text = "\n".join(["claim,verdict,difference,steps,commit", *lines, "gone,holds,1,1,c"])
+        (longer.FOLDER / f"{found.profile.name}_claims.csv").write_text(text + "\n")
+
+    def page():
+        _, table = claims_section.first_screen(both, found)
+        return claims_section.sentences(both, found)[1], [column.key for column in table.columns], table
+
+    assert "earlier" not in page()[1]
+    kept(1)  # the same steps
+    assert "earlier" not in page()[1]
+    kept(3)
+    assert {one.verdict for one in both} == {"undecided"}
+    said, keys, table = page()
+    place, many = keys.index("earlier"), 3 * steps[PAIR]
+    assert str(table.lines[0].cells[place]) == f"undecided, +1.2 ({many:,} steps)"
+    assert said == (
+        f"With {many:,} steps in place of {many // 3:,} (commit abababababab) the claims were judged before: "
+        f"1 of the 2 that are judged again have the same verdict; another have text-over-ted."
+    )
+
+
+def test_kept_verdicts_are_those_of_their_commit():
+    for file in sorted((made.ROOT / longer.FOLDER).glob("*_claims.csv")):
+        lines = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+        path = f"reports/{file.stem.removesuffix('_claims')}/claims.csv"
+        asked = subprocess.run(
+            ["git", "show", f"{lines[0]['commit']}:{path}"],
+            cwd=made.ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if asked.returncode:
+            pytest.skip("this clone has no history")
+        there = {line["claim"]: line for line in csv.DictReader(asked.stdout.splitlines())}
+        assert len({line["commit"] for line in lines}) == 1
+        for line in lines:
+            own = there[line["claim"]]
+            assert all(line[key] == own[key] for key in ("verdict", "difference", "low", "high"))
+        assert len(lines) == sum(bool(line["p_holm"]) for line in there.values())
+
+
 def test_the_page_says_when_the_rule_changed_and_which_runs_came_after(tmp_path):
     def git(*words):
         me = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]

@@ -91,26 +91,27 @@ class Copied(TorchDispatchMode):
         return found
 
 
-TED = {"cat": 1, "clone": LAYERS, "constant_pad_nd": 2 * LAYERS}
+BACK = {"stack": LAYERS, "clone": LAYERS}  # of queries, keys and values
+TED = {"cat": 1, "constant_pad_nd": 2 * LAYERS}
 
 
 @pytest.mark.parametrize(
     ("differences", "forward", "backward"),
     [
-        ({"method": "clip"}, {"cat": 1, "clone": LAYERS}, None),
+        ({"method": "clip"}, {"cat": 1}, None),
         # TD's first difference, which is zero, and its empty class token, in each block
-        ({}, TED, {"clone": 8 * LAYERS, "constant_pad_nd": 2 * LAYERS - 1}),
+        ({}, TED, BACK | {"constant_pad_nd": 2 * LAYERS - 1}),
         (
             {"adapters": {"visual": {"temporal_difference": False}}},
-            {"cat": 1, "clone": LAYERS},
-            {"clone": 8 * LAYERS},
+            {"cat": 1},
+            BACK,
         ),
     ],
 )
 def test_patch_tokens_are_copied_where_they_must_be_and_nowhere_else(
     make_model, differences, forward, backward
 ):
-    """The class token put before them, queries with keys and values in each block; all else are views."""
+    """The class token forward, what attention gives each block backward; all else are views."""
     model, _ = make_model(differences, double=False)
     with Copied(model.image.width) as copied:
         features = model.train().video(some_videos()).joint

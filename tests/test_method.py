@@ -254,6 +254,28 @@ def test_the_two_halves_of_attention_are_the_whole(make_model):
         torch.testing.assert_close(over_time[:, :, place], attend(block, tokens[:, :, place]))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_in_training_has_the_values_and_gradients_of_the_library(make_model, masked):
+    model, _ = make_model({"method": "clip"})
+    block = model.image.blocks[1].block.requires_grad_(True)
+    drawn = torch.Generator().manual_seed(0)
+    tokens = torch.randn(2, 3, 5, 48, dtype=torch.double, generator=drawn, requires_grad=True)
+    mask = torch.randn(5, 5, dtype=torch.double, generator=drawn) if masked else None
+    for bias in (block.attn.in_proj_bias, block.attn.out_proj.bias):
+        torch.nn.init.normal_(bias, generator=drawn)
+    found = []
+    for training in (False, True):
+        block.train(training).zero_grad()
+        tokens.grad = None
+        out = attend(block, tokens, mask=mask)
+        (out * torch.linspace(0, 1, out.numel()).view_as(out)).sum().backward()
+        attention = (block.attn.in_proj_weight, block.attn.in_proj_bias, block.attn.out_proj.weight)
+        found.append([out.detach(), tokens.grad, *(each.grad.clone() for each in attention)])
+    for library, ours in zip(*found, strict=True):
+        assert library.abs().max() > 0
+        torch.testing.assert_close(ours, library)
+
+
 def test_embeddings_are_added_or_put_in_place_before_the_first_norm(make_model):
     model, _ = make_model({"method": "clip"})
     visual, frames = model.image.visual, frames_of().double()

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import binom
 
 import made_up_runs as made
+from m2clip import provenance
 from m2clip.report import rerun
 from m2clip.runs import RunKey
 
@@ -86,6 +87,18 @@ def test_other_bits_on_the_same_processor_are_explained_by_other_packages_alone(
     assert code == (0 if versions else 1) and f"both on {told['machine']['processor']}" in said
 
 
+@pytest.mark.parametrize(("then", "alike"), [("Cpu", True), ("Cpu (family 6, model 1)", False), ("C", False)])
+def test_a_processor_is_told_by_its_model_where_both_runs_recorded_one(compared, then, alike):
+    key = RunKey(made.PROFILE, "main", 0)
+    told = json.loads(key.provenance.read_text())
+    told["machine"]["processor"] = then
+    key.provenance.write_text(json.dumps(told))
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "y"], check=True)
+    flips = [*of("main", True, 1), *of("main", False, 1)]
+    again("main", flips, processor="Cpu (family 6, model 2)")
+    assert compared()[0] == (1 if alike else 0)
+
+
 def test_more_flips_to_one_side_than_chance_gives_are_different(compared):
     again("te", of("te", True, 20))
     code, (told, _) = compared("--points", "100")
@@ -137,3 +150,14 @@ def test_without_git_nothing_is_in_the_commit(compared, tmp_path):
     (tmp_path / ".git").rename(tmp_path / "gone")
     code, out = compared()
     assert code == 0 and out == ["Runs against those of HEAD: 3 not in the commit."]
+
+
+def test_a_processor_has_its_name_and_model(monkeypatch, tmp_path):
+    info = tmp_path / "cpuinfo"
+    info.write_text(
+        "model name\t: Cpu X\ncpu family\t: 6\nmodel\t\t: 2\n\nmodel name\t: Cpu Y\nmodel\t\t: 3\n"
+    )
+    monkeypatch.setattr(provenance, "CPUINFO", info)
+    assert provenance.processor() == "Cpu X (family 6, model 2)"
+    info.write_text("model name\t: Cpu X\n")
+    assert provenance.processor() == "Cpu X"

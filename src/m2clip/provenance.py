@@ -16,6 +16,7 @@ from m2clip.paths import cores, root
 
 DECIDING = ("src", "experiments/backbone", "experiments/profiles", "experiments/rows")
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "decord", "av", "dvc", "mlflow")
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 
 
 def source() -> dict[str, Any]:
@@ -67,10 +68,18 @@ def _git(*arguments: str) -> str | None:
 
 
 def processor() -> str:
-    """What the machine calls its processor."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    """What the machine calls its processor; on Linux with family and model, since several share a name."""
+    if not CPUINFO.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":") for line in CPUINFO.read_text(encoding="utf-8").splitlines()]
+    told = {key.strip(): value.strip() for key, _, value in reversed(lines)}  # of the first core
+    name = told.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" in told and "model" in told:
+        return f"{name} (family {told['cpu family']}, model {told['model']})"
+    return name
+
+
+def same_processor(one: str, other: str) -> bool:
+    """Whether two names may be of one model; a name without its family is of any processor of that name."""
+    short, long = sorted((one, other), key=len)
+    return short == long or long.startswith(f"{short} (family ")

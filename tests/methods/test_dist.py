@@ -213,9 +213,9 @@ def test_nothing_decays_the_vectors_and_the_last_layer_gives_nothing_back(make_m
     ("differences", "words"),
     [
         ({"data": {"frames": 5}}, "data.frames: 5 are not a multiple of 2"),
-        ({"options": {"tube": 4}}, "options.tube: 4 must be odd"),
-        ({"options": {"pooling_layers": 0}}, "options.pooling_layers: 0 must be above 0"),
-        ({"options": {"integration": 1.5}}, "options.integration: 1.5 is a share of the width"),
+        ({"options": {"tube": 4}}, "tube: 4 must be odd"),
+        ({"options": {"pooling_layers": 0}}, "pooling_layers: 0 must be above 0"),
+        ({"options": {"integration": 1.5}}, "integration: 1.5 is a share of the width"),
         (
             {"evaluate": {"frames": 32}},
             "evaluate.frames: the weights of the method dist are for the 8 frames",

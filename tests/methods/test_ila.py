@@ -182,7 +182,7 @@ def test_the_start(make_model):
 
 
 def test_a_hidden_size_that_has_no_halves_is_refused():
-    with pytest.raises(UserError, match=r"options\.hidden: 12 must be a multiple of 8"):
+    with pytest.raises(UserError, match=r"^hidden: 12 must be a multiple of 8"):
         build(Run, {"method": "ila", "options": {"hidden": 12}})
 
 

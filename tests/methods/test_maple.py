@@ -78,7 +78,7 @@ def test_the_start(make_model):
 
 
 def test_it_is_not_deeper_than_a_tower(make_model):
-    with pytest.raises(UserError, match=r"options\.depth: 9 is more than the \d layers of a tower"):
+    with pytest.raises(UserError, match=r"^depth: 9 is more than the \d layers of a tower"):
         check(build(Run, {"method": "maple", "backbone": plain(make_model.backbone)}))
 
 

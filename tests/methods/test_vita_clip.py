@@ -124,7 +124,7 @@ def test_as_released_the_projection_is_frozen_and_not_saved(make_model):
 
 def test_counts_that_make_no_sense_are_refused():
     for key, value in (("context", 0), ("global_prompts", -1)):
-        with pytest.raises(UserError, match=rf"options\.{key}: {value} must be"):
+        with pytest.raises(UserError, match=rf"^{key}: {value} must be"):
             build(Run, {"method": "vita_clip", "options": {key: value}})
 
 

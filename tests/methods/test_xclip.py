@@ -194,7 +194,7 @@ def test_clip_can_be_frozen_and_what_is_new_is_faster(make_model):
 
 
 def test_depths_are_above_zero():
-    with pytest.raises(UserError, match=r"options\.prompt_layers: 0 must be above 0"):
+    with pytest.raises(UserError, match=r"^prompt_layers: 0 must be above 0"):
         build(Run, {"method": "xclip", "options": {"prompt_layers": 0}})
 
 

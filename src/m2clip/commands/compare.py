@@ -8,9 +8,9 @@ A run has the same bits if its curve, metrics, outcomes and label features are t
 the videos of each set that are right in one of the two runs alone are counted. More of one kind than chance
 gives, by McNemar's exact test with Holm's correction over all runs, sets and heads, or a top-1 further away
 than --points, is `different` and ends with exit code 1. So do other bits with the same packages on a
-processor of the same name, though several models may share one. The rest is what another processor may do,
-which rounds otherwise. The 2 points of --points are a choice: of four rows run on another processor the
-largest change was 0.2 (benchmarks/results/processors.csv).
+processor of the same model, or of the same name where a run recorded no model. The rest is what another
+processor may do, which rounds otherwise. The 2 points of --points are a choice: of four rows run on another
+processor the largest change was 0.2 (benchmarks/results/processors.csv).
 """
 
 

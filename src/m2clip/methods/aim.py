@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from m2clip.models.clip import attend, feed
+from m2clip.models.clip import attend, feed, self_attention
 from m2clip.models.method import Group, Method, Setup, Video
 from m2clip.models.parts.drawing import DropPath
 from m2clip.models.parts.layers import Bottleneck, LinearHead, seeded
@@ -52,8 +52,7 @@ class AIMBlock(nn.Module):
         if self.into_time is None:
             return attend(self.block, tokens)
         normed = self.block.ln_1(tokens)
-        entering = (normed + self.into_time(normed)).flatten(0, 1)
-        return self.block.ls_1(self.block.attention(entering)).view(tokens.shape)
+        return self_attention(self.block, normed + self.into_time(normed))
 
     def adapters(self) -> tuple[nn.Module, ...]:
         """The block's adapters: three, or four with `into_time`."""

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from m2clip.models.clip import attend, feed
+from m2clip.models.clip import attend, feed, self_attention
 from m2clip.models.method import Group, Method, Setup
 from m2clip.models.parts.layers import Bottleneck, scores, seeded
 from m2clip.options.dualpath import Options
@@ -55,8 +55,7 @@ class DualBlock(nn.Module):
     def temporal(self, tokens: Tensor) -> Tensor:
         """The path of grids: adapters in series, (B, T_t, L, D) -> (B, T_t, L, D)."""
         entering = self.before_attn(self.block.ln_1(tokens))
-        found = self.block.ls_1(self.block.attention(entering.flatten(0, 1))).view(tokens.shape)
-        tokens = tokens + self.after_attn(found)
+        tokens = tokens + self.after_attn(self_attention(self.block, entering))
         return tokens + self.after_mlp(feed(self.block, tokens))
 
     def spatial(self, tokens: Tensor) -> Tensor:

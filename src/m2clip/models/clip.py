@@ -30,9 +30,24 @@ def attend(block: Any, tokens: Tensor, context: Tensor | None = None, mask: Tens
     Returns:
         (..., L, D).
     """
-    queries = block.ln_1(tokens).flatten(0, -3)
-    keys = None if context is None else block.ln_1(context).flatten(0, -3)
-    return block.ls_1(block.attention(queries, keys, keys, attn_mask=mask)).view(tokens.shape)
+    normed = block.ln_1(tokens)
+    if context is None:
+        return self_attention(block, normed, mask)
+    keys = block.ln_1(context).flatten(0, -3)
+    found = block.attention(normed.flatten(0, -3), keys, keys, attn_mask=mask)
+    return block.ls_1(found).view(tokens.shape)
+
+
+def self_attention(block: Any, normed: Tensor, mask: Tensor | None = None) -> Tensor:
+    """`attend` of tokens that are normed already: ls_1(MHSA(normed)), (..., L, D) -> (..., L, D).
+
+    In training nn.MultiheadAttention swaps batch and length, which makes one small product of each place and
+    copies queries, keys and values; here they are one product of all tokens.
+    """
+    flat = normed.flatten(0, -3)
+    if shortcuts.off() or not block.training:
+        return block.ls_1(block.attention(flat, attn_mask=mask)).view(normed.shape)
+    return merge_heads(block, *_split(block, flat), mask).view(normed.shape)
 
 
 def feed(block: Any, tokens: Tensor) -> Tensor:
@@ -42,15 +57,21 @@ def feed(block: Any, tokens: Tensor) -> Tensor:
 
 def split_heads(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys, values of a block's MHSA: (..., L, D) -> three of (..., heads, L, D / heads)."""
+    return _split(block, block.ln_1(tokens))
+
+
+def _split(block: Any, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     attention = block.attn
-    joined = F.linear(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias)
+    joined = F.linear(normed, attention.in_proj_weight, attention.in_proj_bias)
     queries, keys, values = rearrange(joined, "... L (P H d) -> P ... H L d", P=3, H=attention.num_heads)
     return queries, keys, values
 
 
-def merge_heads(block: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def merge_heads(
+    block: Any, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None
+) -> Tensor:
     """The second half of `attend`, from changed queries, keys, values: (..., heads, L, d) -> (..., L, D)."""
-    mixed = F.scaled_dot_product_attention(queries, keys, values)
+    mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
     return block.ls_1(block.attn.out_proj(rearrange(mixed, "... H L d -> ... L (H d)")))
 
 

@@ -21,7 +21,7 @@ class Options(Base):
     def __post_init__(self) -> None:
         for key in ("side", "layers", "temperature"):
             if getattr(self, key) <= 0:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be above 0")
+                raise UserError(f"{key}: {getattr(self, key)} must be above 0")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The label between placeholder words, whose tokens the learned vectors replace."""

@@ -39,11 +39,11 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if self.layers < 0:
-            raise UserError(f"options.layers: {self.layers} must be 0 or more")
+            raise UserError(f"layers: {self.layers} must be 0 or more")
         if not 1 <= self.sentences <= len(SENTENCES):
-            raise UserError(f"options.sentences: {self.sentences} must be 1 to {len(SENTENCES)}")
+            raise UserError(f"sentences: {self.sentences} must be 1 to {len(SENTENCES)}")
         if self.new_lr <= 0:
-            raise UserError(f"options.new_lr: {self.new_lr} must be above 0")
+            raise UserError(f"new_lr: {self.new_lr} must be above 0")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The method's sentences, also for other labels."""

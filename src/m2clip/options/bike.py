@@ -20,7 +20,7 @@ class Options(Base):
     def __post_init__(self) -> None:
         for key in ("layers", "clip_lr", "sharpness"):
             if getattr(self, key) <= 0:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be above 0")
+                raise UserError(f"{key}: {getattr(self, key)} must be above 0")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The method's own sentence."""

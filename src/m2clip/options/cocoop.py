@@ -18,9 +18,9 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if not self.words.split():
-            raise UserError("options.words: empty; the context starts as words, such as a photo of a")
+            raise UserError("words: empty; the context starts as words, such as a photo of a")
         if self.reduction < 1:
-            raise UserError(f"options.reduction: {self.reduction} must be 1 or more")
+            raise UserError(f"reduction: {self.reduction} must be 1 or more")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The words, then the label."""

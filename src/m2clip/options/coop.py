@@ -19,7 +19,7 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if self.context < 1:
-            raise UserError(f"options.context: {self.context} must be 1 or more")
+            raise UserError(f"context: {self.context} must be 1 or more")
         if self.words and len(self.words.split()) != self.context:
             raise UserError(f'options.words: "{self.words}" must have options.context = {self.context} words')
 

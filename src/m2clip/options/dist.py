@@ -28,11 +28,11 @@ class Options(Base):
     def __post_init__(self) -> None:
         for key in ("every", "tube", "pooling_layers", "new_lr"):
             if getattr(self, key) <= 0:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be above 0")
+                raise UserError(f"{key}: {getattr(self, key)} must be above 0")
         if self.tube % 2 == 0:
-            raise UserError(f"options.tube: {self.tube} must be odd, with a frame in its middle")
-        share("options.temporal", self.temporal)
-        share("options.integration", self.integration)
+            raise UserError(f"tube: {self.tube} must be odd, with a frame in its middle")
+        share("temporal", self.temporal)
+        share("integration", self.integration)
 
     def check(self, shape: "Shape", data: "Data") -> None:
         """Raise a UserError where CLIP would not see an equal part of the frames."""

@@ -17,9 +17,9 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if self.distillation < 0:
-            raise UserError(f"options.distillation: {self.distillation} must be 0 or more")
+            raise UserError(f"distillation: {self.distillation} must be 0 or more")
         if self.residual <= 0:
-            raise UserError(f"options.residual: {self.residual} must be above 0")
+            raise UserError(f"residual: {self.residual} must be above 0")
         sentences_exist(self.sentences)
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if self.hidden < 16 or self.hidden % 8:
-            raise UserError(f"options.hidden: {self.hidden} must be a multiple of 8, 16 or more")
+            raise UserError(f"hidden: {self.hidden} must be a multiple of 8, 16 or more")
         for key in ("integration_layers", "prompt_layers"):
             if getattr(self, key) < 1:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be 1 or more")
+                raise UserError(f"{key}: {getattr(self, key)} must be 1 or more")

@@ -22,9 +22,9 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if not 1 <= self.context <= 4:
-            raise UserError(f"options.context: {self.context} must be 1 to 4, the words of a photo of a")
+            raise UserError(f"context: {self.context} must be 1 to 4, the words of a photo of a")
         if self.depth < 1:
-            raise UserError(f"options.depth: {self.depth} must be 1 or more")
+            raise UserError(f"depth: {self.depth} must be 1 or more")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The words that the first vectors start as, then the label."""
@@ -34,4 +34,4 @@ class Options(Base):
         """Raise a UserError where a tower has fewer layers than `depth`."""
         fewest = min(shape.image_layers, shape.text_layers)
         if self.depth > fewest:
-            raise UserError(f"options.depth: {self.depth} is more than the {fewest} layers of a tower")
+            raise UserError(f"depth: {self.depth} is more than the {fewest} layers of a tower")

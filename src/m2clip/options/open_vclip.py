@@ -29,10 +29,10 @@ class Options(Base):
 
     def __post_init__(self) -> None:
         if self.beta < 0:
-            raise UserError(f"options.beta: {self.beta} must be 0 or more")
+            raise UserError(f"beta: {self.beta} must be 0 or more")
         for key in ("furthest", "back"):
             if not 0 <= getattr(self, key) <= 1:
-                raise UserError(f"options.{key}: {getattr(self, key)} is a share of the way to CLIP, 0 to 1")
+                raise UserError(f"{key}: {getattr(self, key)} is a share of the way to CLIP, 0 to 1")
         sentences_exist(self.sentences)
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
@@ -43,4 +43,4 @@ class Options(Base):
 def sentences_exist(count: int) -> None:
     """Raise a UserError unless `count` is from 1 to the number of SENTENCES."""
     if not 1 <= count <= len(SENTENCES):
-        raise UserError(f"options.sentences: {count} must be 1 to {len(SENTENCES)}")
+        raise UserError(f"sentences: {count} must be 1 to {len(SENTENCES)}")

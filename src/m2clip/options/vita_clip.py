@@ -22,7 +22,7 @@ class Options(Base):
     def __post_init__(self) -> None:
         for key, least in (("global_prompts", 0), ("context", 1)):
             if getattr(self, key) < least:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be {least} or more")
+                raise UserError(f"{key}: {getattr(self, key)} must be {least} or more")
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The learned words, then the label; other labels stand alone where each class has its words."""

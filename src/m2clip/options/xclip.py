@@ -22,4 +22,4 @@ class Options(Base):
     def __post_init__(self) -> None:
         for key in ("integration_layers", "prompt_layers", "new_lr"):
             if getattr(self, key) <= 0:
-                raise UserError(f"options.{key}: {getattr(self, key)} must be above 0")
+                raise UserError(f"{key}: {getattr(self, key)} must be above 0")

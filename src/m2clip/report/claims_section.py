@@ -3,15 +3,16 @@
 Where no row has three seeds there are no verdicts: each difference stands with its interval over videos.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
-from m2clip.report import claims, grid, history, longer, published, verdicts
+from m2clip.report import claims, earlier, grid, history, longer, published, verdicts
 from m2clip.report.claims import Claim
+from m2clip.report.earlier import Earlier
 from m2clip.report.grid import Cell, Column, Line
 from m2clip.report.numbers import Number, Source, Text, signed
 from m2clip.report.parts import Part, Points, Section
@@ -34,11 +35,12 @@ COLUMNS = (
     Column("seeds", "Seeds"),
     Column("spread", "Spread over seeds"),
     Column("videos", "Test videos"),
+    Column("earlier", "With another number of steps", text=True),
     Column("remarks", "What weakens it, or would decide it", text=True),
 )
 # Columns of the first screen.
-FIRST = ("verdict", "claim", "set", "expects", "difference", "interval", "remarks")
-OF_SEEDS = ("p", "p_seeds", "spread")  # columns that are left out where all of their cells are empty
+FIRST = ("verdict", "claim", "set", "expects", "difference", "interval", "earlier", "remarks")
+MAYBE = ("p", "p_seeds", "spread", "earlier")  # columns that are left out where all of their cells are empty
 BEGINNINGS = {
     verdicts.HOLDS: "Holds here", verdicts.FAILS: "Does not hold here",
     verdicts.SAME: "No difference here", verdicts.UNDECIDED: "Undecided here", "": "Of too few seeds",
@@ -82,7 +84,8 @@ def sentences(judged: Sequence[Judged], results: Results) -> tuple[str, ...]:
         for verdict, begins in BEGINNINGS.items()
         if (some := [one for one in judged if one.verdict == verdict])
     )
-    return (_of_steps(judged, results), *said, *last)
+    before = earlier.sentence(judged, earlier.read(results, judged))
+    return (_of_steps(judged, results), *((before,) if before else ()), *said, *last)
 
 
 def _of_steps(judged: Sequence[Judged], results: Results) -> str:
@@ -125,8 +128,10 @@ def _said(some: Iterable[Judged], results: Results) -> Iterator[str]:
 
 def first_screen(judged: Sequence[Judged], results: Results) -> tuple[Part, ...]:
     """What the first page shows: what was found, in sentences, and a short table of the claims."""
-    table = grid.plain("verdicts", "Claims of the paper", COLUMNS, [_cells(one, results) for one in judged])
-    return (Points(sentences(judged, results)), table.only(FIRST))
+    lines = _lines(judged, results, earlier.read(results, judged))
+    table = grid.plain("verdicts", "Claims of the paper", COLUMNS, lines)
+    shown = [key for key in FIRST if key not in _empty(lines)]
+    return (Points(sentences(judged, results)), table.only(shown))
 
 
 def section(
@@ -134,14 +139,15 @@ def section(
 ) -> Section:
     """The rule of the verdicts, when its file was last changed, and a table for each section of the paper."""
     first = (*claims.rule(), f"{ENLARGED}: {_by_seeds(judged)}.") if _is_judged(judged) else (TOO_FEW,)
-    empty = [key for key in OF_SEEDS if all(getattr(one, key) is None for one in judged)]
+    then = earlier.read(results, judged)
+    empty = _empty(_lines(judged, results, then))
     shown = [column.key for column in COLUMNS if column.key not in empty]
     behind = {row for one in judged for row in one.claim.rows}
     commits = (one.commits[0] for one in made if one.key.row in behind)
     parts: list[Part] = [Points((*first, *(history.told(rule, commits) if rule else ())))]
     for at, (title, some) in enumerate(groupby(judged, key=lambda one: one.claim.section)):
         group = list(some)
-        lines = [Line(_cells(one, results), one.claim.name) for one in group]
+        lines = _lines(group, results, then)
         notes = [one.claim.note for one in group if one.claim.note and one.verdict != NOT_JUDGED]
         parts.append(grid.plain(f"claims-{at}", title, COLUMNS, lines, notes).only(shown))
     return Section(key="claims", title="Claims", parts=tuple(parts), page="claims.md", menu="Conclusions")
@@ -159,7 +165,17 @@ def _p(p: float | None, sources: tuple[Source, ...]) -> Cell:
     return None if p is None else Text(f"{p:.3f}" if p >= 0.001 else "< 0.001", sources)
 
 
-def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
+def _lines(judged: Iterable[Judged], results: Results, then: Mapping[str, Earlier]) -> list[Line]:
+    return [Line(_cells(one, results, then.get(one.claim.name)), one.claim.name) for one in judged]
+
+
+def _empty(lines: Sequence[Line]) -> list[str]:
+    """Which of the columns that may be missing have no cell."""
+    keys = [column.key for column in COLUMNS]
+    return [key for key in MAYBE if all(line.cells[keys.index(key)] is None for line in lines)]
+
+
+def _cells(one: Judged, results: Results, before: Earlier | None) -> tuple[Cell, ...]:
     claim, found, interval = one.claim, one.difference, one.interval
     named = {name: results.rows[name].label for name in claim.rows}
     others = "; ".join(named[row] for row in claim.worse)
@@ -182,6 +198,7 @@ def _cells(one: Judged, results: Results) -> tuple[Cell, ...]:
         Text(str(one.seeds), sources) if found else None,
         None if one.spread is None else Number(value=one.spread, digits=digits, sources=sources),
         Number(value=found.videos, sources=sources) if found and found.videos else None,
+        before.cell() if before else None,
         "; ".join(one.remarks) or None,
     )
 

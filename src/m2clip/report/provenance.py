@@ -7,7 +7,7 @@ from typing import Any
 
 from m2clip import runs
 from m2clip.profiles import Profile
-from m2clip.provenance import processor
+from m2clip.provenance import processor, same_processor
 from m2clip.report import facts, published
 from m2clip.report.differences import difference
 from m2clip.report.grid import Cell, Column, Grid, Line, comma_separated, shown, sources
@@ -87,7 +87,8 @@ def all_made(rows: Iterable[Row], profile: Profile) -> dict[RunKey, Made]:
         differences = tuple(difference(row.config, profile)) if row.config else ()
         for run in row.measured:
             trained, key = run.provenance or {}, run.key
-            here = key.weights.exists() and get_path(trained, "machine", "processor") == processor()
+            there = str(get_path(trained, "machine", "processor"))
+            here = key.weights.exists() and same_processor(there, processor())
             evaluated = runs.read_evaluation(key) or {}
             found[key] = Made(key, row.label, differences, trained, evaluated, here)
     return found

@@ -1,6 +1,6 @@
 """Runs made again against those of a commit: the same bits, what another processor explains, or different.
 
-On a processor of the same name, with the same packages, other bits are different, whatever the videos say.
+On a processor of the same model, with the same packages, other bits are different, whatever the videos say.
 Two processors round differently, so that training takes another path and some videos near a border are
 answered otherwise, as often for the better as for the worse.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from m2clip.provenance import same_processor
 from m2clip.report import statistics
 from m2clip.report.history import content
 from m2clip.report.row import get_path
@@ -91,7 +92,7 @@ def _compared(key: RunKey, commit: str) -> Compared:
     if not (changed := tuple(path.name for path in files if not same(path))):
         return Compared(key, SAME, (), processors)
     flips = _flips(json.loads(before), json.loads(key.outcomes.read_bytes()))
-    alike = processors[0] == processors[1] and then.get("versions") == now.get("versions")
+    alike = same_processor(*processors) and then.get("versions") == now.get("versions")
     return Compared(key, DIFFERENT if flips is None or alike else WITHIN, flips or (), processors, changed)
 
 
