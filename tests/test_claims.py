@@ -523,7 +523,7 @@ def test_the_verdicts_of_an_earlier_commit_stand_beside_those_of_rows_with_other
     assert str(table.lines[0].cells[place]) == f"undecided, +1.2 ({many:,} steps)"
     assert said == (
         f"With {many:,} steps in place of {many // 3:,} (commit abababababab) the claims were judged before: "
-        f"1 of the 2 that are judged again have the same verdict; another have text-over-ted."
+        f"1 of the 2 that are judged again have the same verdict; a different one: text-over-ted."
     )
 
 

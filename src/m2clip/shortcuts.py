@@ -1,10 +1,12 @@
-"""One switch for all shortcuts that change no result: with M2CLIP_PLAIN=1 they are off, and all takes longer.
+"""One switch for all shortcuts: with M2CLIP_PLAIN=1 they are off, and all takes longer.
 
-Off are: what frozen layers of the text tower give for a text is kept from step to step (models/clip.py);
-prompts are as long as the longest of them and not as CLIP reads at most (models/prompts.py); attention in
-training is one product of all tokens (models/clip.py); decoded frames are kept (data/frame_cache.py). The
-second and the third round otherwise, as products have other shapes; the others change no bit. BIKE alone has
-other values with the second, since it averages over all tokens, padding included.
+1. What frozen layers of the text tower give is kept from step to step (models/clip.py).
+2. Prompts are as long as the longest of them and not as CLIP reads at most (models/prompts.py).
+3. Attention in training is one product of all tokens (models/clip.py).
+4. Decoded frames are kept (data/frame_cache.py).
+
+1 and 4 change no bit. 2 and 3 round otherwise, as products have other shapes. BIKE alone has other values
+with 2, since it averages over all tokens, padding included.
 """
 
 import os
@@ -21,7 +23,7 @@ def off() -> bool:
 
 @contextmanager
 def all_off() -> Iterator[None]:
-    """Inside, shortcuts are off; prompts are as they were when their model was built."""
+    """Inside, shortcuts are off; a model that was built before keeps its short prompts."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = "1"
     try:

@@ -42,7 +42,7 @@ def self_attention(block: Any, normed: Tensor, mask: Tensor | None = None) -> Te
     """`attend` of tokens that are normed already: ls_1(MHSA(normed)), (..., L, D) -> (..., L, D).
 
     In training nn.MultiheadAttention swaps batch and length, which makes one small product of each place and
-    copies queries, keys and values; here they are one product of all tokens.
+    copies queries, keys and values; here those of all tokens come from one product.
     """
     flat = normed.flatten(0, -3)
     if shortcuts.off() or not block.training:

@@ -59,5 +59,5 @@ def sentence(judged: Sequence[Judged], then: dict[str, Earlier]) -> str | None:
     )
     commits = " and ".join(sorted({before.commit[:12] for _, before in both}))
     told = f"{len(both) - len(other)} of the {len(both)} that are judged again have the same verdict"
-    named = f"; another have {', '.join(other)}" if other else ""
+    named = f"; a different one: {', '.join(other)}" if other else ""
     return f"With {counts} (commit {commits}) the claims were judged before: {told}{named}."

@@ -219,11 +219,12 @@ def _afterwards(profile: str) -> str:
     own = at == Path()
     target, named = ("", "") if own else (f" {at / pipelines.DVC_YAML}", f" --profile {profile}")
     tracked = "" if own else f"git add {at} && "
+    flag = "--allow-missing -S adapters.text.layers=4"
     return "\n".join(
         (
             f"The report is reports/{profile}/README.md, or reports/{profile}/index.html in a browser. Next:",
             f"  m2clip trace main{named}  # where its numbers come from",
-            f"  {tracked}dvc exp run{target} -S adapters.text.layers=4  # change one thing of `main`",
+            f"  {tracked}dvc exp run{target} {flag}  # change one thing of `main`",
             "  make ui  # all runs in MLflow",
         )
     )
