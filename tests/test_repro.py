@@ -263,7 +263,9 @@ def test_the_lock_is_kept_after_each_row(dvc):
     dvc.monkeypatch.setattr(repro.kept_lock, "keep", lambda lock: kept.append((lock, len(dvc.asked))))
     dvc.call("paper", "1", "--rows", "clip", "te")
     assert [lock for lock, _ in kept] == [Path("pipelines/paper/dvc.lock")] * 3
-    assert [asked for _, asked in kept] == [0, 2, 3]
+    first, second, last = (asked for _, asked in kept)
+    assert (first, last) == (0, 3)
+    assert second in (2, 3), "the next row may have been asked for while the first one's lock is kept"
 
 
 def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):
