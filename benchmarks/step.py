@@ -4,8 +4,7 @@
 
 The plain path is the same row with all shortcuts off (`M2CLIP_PLAIN=1`): it reads all texts anew at every
 step, at CLIP's 77 tokens, through all layers, and attention is nn.MultiheadAttention's. `share of matmul
-rate` is a step's counted multiply-adds over
-its seconds, over what one large product reaches in the same round.
+rate` is a step's counted multiply-adds over its seconds, over what one large product reaches in that round.
 """
 
 from statistics import median
@@ -106,7 +105,7 @@ def main() -> None:
     )
     lines = [
         {"part": name, "seconds": median(found[name]), "share": measure.ratio(found[name], whole)}
-        for name in (*PARTS, "plain text", "plain backward")
+        for name in (*PARTS, "plain video", "plain text", "plain backward")
     ]
     lines += [
         {"part": "whole step", "seconds": median(whole), "share": 1.0},

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -259,13 +260,23 @@ def test_a_lock_is_kept_where_it_is_whole_and_takes_the_place_of_a_broken_one(tm
 
 
 def test_the_lock_is_kept_after_each_row(dvc):
-    kept = []
-    dvc.monkeypatch.setattr(repro.kept_lock, "keep", lambda lock: kept.append((lock, len(dvc.asked))))
+    kept, first_kept, answer = [], threading.Event(), repro.subprocess.run
+
+    def keep(lock):
+        kept.append((lock, len(dvc.asked)))
+        if len(kept) == 2:
+            first_kept.set()
+
+    def second_waits(command, **more):
+        if f"{PIPELINE}:train@te-0" in command:
+            assert first_kept.wait(60)
+        return answer(command, **more)
+
+    dvc.monkeypatch.setattr(repro.kept_lock, "keep", keep)
+    dvc.monkeypatch.setattr(repro.subprocess, "run", second_waits)
     dvc.call("paper", "1", "--rows", "clip", "te")
     assert [lock for lock, _ in kept] == [Path("pipelines/paper/dvc.lock")] * 3
-    first, second, last = (asked for _, asked in kept)
-    assert (first, last) == (0, 3)
-    assert second in (2, 3), "the next row may have been asked for while the first one's lock is kept"
+    assert [asked for _, asked in kept] == [0, 2, 3]
 
 
 def test_a_row_that_fails_is_named_and_nothing_is_rendered(dvc):

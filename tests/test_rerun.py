@@ -13,6 +13,7 @@ from m2clip.report import rerun
 from m2clip.runs import RunKey
 
 ROWS = ("main", "clip", "te")
+ME = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def compared(tmp_path, monkeypatch, typed):
         made.run(row, configs[row])
         made.from_where(row, configs[row])
     for words in (["init", "-q"], ["add", "experiments"], ["commit", "-qm", "x"]):
-        me = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *me, *words], check=True)
+        subprocess.run(["git", *ME, *words], check=True)
 
     def call(*words):
         code, out, err = typed("compare", *words)
@@ -93,7 +93,7 @@ def test_a_processor_is_told_by_its_model_where_both_runs_recorded_one(compared,
     told = json.loads(key.provenance.read_text())
     told["machine"]["processor"] = then
     key.provenance.write_text(json.dumps(told))
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "y"], check=True)
+    subprocess.run(["git", *ME, "commit", "-qam", "y"], check=True)
     flips = [*of("main", True, 1), *of("main", False, 1)]
     again("main", flips, processor="Cpu (family 6, model 2)")
     assert compared()[0] == (1 if alike else 0)

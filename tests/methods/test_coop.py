@@ -54,7 +54,7 @@ def test_a_context_for_each_class_knows_no_other_labels():
 
 
 def test_words_and_their_number_agree():
-    with pytest.raises(UserError, match=r"options\.words.* must have options\.context = 16 words"):
+    with pytest.raises(UserError, match=r"^words.* must have context = 16 words"):
         build(Run, {"method": "coop", "options": {"words": "a photo of a"}})
 
 

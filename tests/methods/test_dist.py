@@ -226,7 +226,7 @@ def test_what_does_not_fit_is_one_line(backbone, differences, words):
     from m2clip.backbones import shape_of
     from m2clip.parsing import plain as values
 
-    with pytest.raises(UserError, match=words) as caught:
+    with pytest.raises(UserError, match=f"^{words}") as caught:
         run = build(Run, {"method": "dist", "backbone": values(backbone)} | differences)
         run.options.check(shape_of(run.backbone), run.data)
     assert "\n" not in str(caught.value)

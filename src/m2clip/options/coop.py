@@ -21,7 +21,7 @@ class Options(Base):
         if self.context < 1:
             raise UserError(f"context: {self.context} must be 1 or more")
         if self.words and len(self.words.split()) != self.context:
-            raise UserError(f'options.words: "{self.words}" must have options.context = {self.context} words')
+            raise UserError(f'words: "{self.words}" must have context = {self.context} words')
 
     def templates(self, prompt: str, own: bool) -> tuple[str, ...]:
         """The learned words, then the label."""
